@@ -1,0 +1,40 @@
+# make        sets up and makes the headline artefacts at the mini scale
+# make all    the same for every artefact
+# make test   sets up and runs every check and test
+# make lock   pins anew what pyproject.toml asks for (needs uv)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --cores all
+
+.DELETE_ON_ERROR:
+.PHONY: headline all setup test lint lock
+
+headline: setup
+	$(SNAKEMAKE)
+
+all: setup
+	$(SNAKEMAKE) --config artefacts=all
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) and 'papertables needs Python 3.11 or 3.12: make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+test: lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(SNAKEMAKE) --lint
+
+lock:
+	uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+		--output-file requirements.lock pyproject.toml

@@ -1,0 +1,41 @@
+"""Tables and figures of four papers on visual reprogramming and prompt learning."""
+
+import os
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from papertables import NUMERICS
+from papertables.backbones.catalog import backbone, backbones
+from papertables.errors import UserError
+from papertables.plan import make_plan
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+ROOT = Path(workflow.basedir)
+os.environ["PYTHONPATH"] = str(ROOT / "src")  # rules import the package, also in a conda environment
+
+try:
+    PLAN = make_plan(ROOT, config)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+PATHS = PLAN.paths
+
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/targets.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/backbones.smk"
+include: "workflow/rules/attributes.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/artefacts.smk"

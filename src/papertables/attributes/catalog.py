@@ -1,0 +1,57 @@
+"""The sources of attribute sentences: committed with the project, or published by the authors and fetched."""
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from papertables.errors import UserError
+from papertables.spec import Model
+
+
+class AttributeSource(Model):
+    """``committed`` sentences lie under attributes/; others are fetched from ``url``/<file> and checked by SHA-256."""
+
+    id: str
+    title: str
+    committed: bool = False
+    url: str | None = None
+
+
+@cache
+def attribute_sources() -> dict[str, AttributeSource]:
+    entries = yaml.safe_load((Path(__file__).parent / "catalog.yaml").read_text())
+    return {id: AttributeSource(id=id, **entry) for id, entry in entries.items()}
+
+
+def attribute_source(id: str) -> AttributeSource:
+    """The entry, or a UserError that lists the known names."""
+    known = attribute_sources()
+    if id not in known:
+        raise UserError(f"unknown attribute source '{id}': choose one of {', '.join(known)}")
+    return known[id]
+
+
+class PublishedFile(Model):
+    """One file of sentences as the authors of AttrVR published it."""
+
+    source: str
+    dataset: str
+    kind: str  # des or dist
+    file: str
+    bytes: int
+    sha256: str
+
+
+@cache
+def published_file(source: str, dataset: str, kind: str) -> PublishedFile:
+    """The entry, or a UserError that names the data sets for which the source has sentences."""
+    with (Path(__file__).parent / "published.csv").open(newline="") as rows:
+        files = [PublishedFile(**row) for row in csv.DictReader(rows)]
+    files = [file for file in files if file.source == source]
+    for file in files:
+        if (file.dataset, file.kind) == (dataset, kind):
+            return file
+    known = sorted({file.dataset for file in files})
+    raise UserError(f"attribute source '{source}' has no sentences for '{dataset}': it has {', '.join(known)}")

@@ -1,0 +1,100 @@
+"""Frozen CLIP towers on open_clip: OpenAI's state dicts, open_clip's own models and the mini ones."""
+
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.model import CLIP, build_model_from_openai_state_dict
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import load_file
+from torch import Tensor
+
+from papertables.backbones import mini
+from papertables.backbones.catalog import Backbone
+from papertables.errors import UserError
+
+
+class FrozenClip:
+    """Both towers of a CLIP in evaluation mode and fp32. Nothing in it is trained; gradients pass to the pixels.
+
+    image_size: side P. mean, std: of the pixels, per channel. logit_scale: logarithm of the scale of cosines, ().
+    """
+
+    def __init__(self, model: CLIP, device: str | torch.device = "cpu"):
+        self.model = model.float().eval().requires_grad_(False).to(device)
+        self.device = torch.device(device)
+        size = model.visual.image_size
+        self.image_size: int = size if isinstance(size, int) else size[0]
+        self.mean = tuple(getattr(model.visual, "image_mean", None) or OPENAI_DATASET_MEAN)
+        self.std = tuple(getattr(model.visual, "image_std", None) or OPENAI_DATASET_STD)
+        self.logit_scale = self.model.logit_scale.detach()
+        self.tokenizer = SimpleTokenizer(context_length=model.context_length)
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """(B, 3, P, P), normalised, to features (B, D) of any length."""
+        return self.model.encode_image(pixels)
+
+    def encode_text(self, sentences: list[str], batch: int = 256) -> Tensor:
+        """Features (N, D) of any length. Sentences of similar length go through together, cut at the longest one's
+        end token: under the causal mask nothing behind it reaches the pooled end token."""
+        tokens = self.tokenizer(sentences).to(self.device)  # (N, context)
+        ends = tokens.argmax(1)  # the end token has the highest number
+        order = ends.argsort(stable=True)
+        with torch.inference_mode():
+            parts = [self._encode_tokens(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.split(batch)]
+            return torch.cat(parts)[order.argsort()]
+
+    def _encode_tokens(self, tokens: Tensor) -> Tensor:
+        """(B, L) to (B, D)."""
+        model, length = self.model, tokens.shape[1]
+        x = model.token_embedding(tokens) + model.positional_embedding[:length]  # (B, L, width)
+        x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+        pooled = model.ln_final(x)[torch.arange(len(x), device=x.device), tokens.argmax(1)]  # (B, width)
+        return pooled @ model.text_projection
+
+
+def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip:
+    """The backbone from its file of weights. Raises UserError where the file does not hold such a model."""
+    if backbone.kind == "mini":
+        return FrozenClip(mini.load(backbone.architecture, weights), device)
+    clip = from_state_dict(read_state_dict(weights), device)
+    if clip.image_size != backbone.image_size:
+        raise UserError(f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}")
+    return clip
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """OpenAI's JIT archive, a pickled state dict, or safetensors."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        try:
+            return torch.jit.load(path, map_location="cpu").state_dict()
+        except RuntimeError:
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file of weights") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: cannot be read as weights of a CLIP ({reason}): delete it and fetch it again") from None
+
+
+def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu") -> FrozenClip:
+    """From tensors with OpenAI's names; ViT or ModifiedResNet. All are cast to fp32, none is rounded to fp16."""
+    state = {key: value.float() for key, value in state.items() if key not in SIZES}
+    try:
+        model = build_model_from_openai_state_dict(dict(state)).float()
+        model.load_state_dict(state)  # again: the builder has rounded them
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"these weights are not a CLIP with OpenAI's names: {reason}") from None
+    return FrozenClip(model, device)
+
+
+SIZES = ("input_resolution", "context_length", "vocab_size")  # numbers that OpenAI's archives hold beside the weights
+
+
+def from_open_clip(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> FrozenClip:
+    """A model by open_clip's name, with weights from a file in open_clip's or OpenAI's format (None: random)."""
+    return FrozenClip(open_clip.create_model(name, pretrained=str(weights) if weights else None), device)

@@ -1,0 +1,200 @@
+"""Two tiny CLIPs of the mini world, a ViT and a ModifiedResNet: open_clip models, pretrained here and shipped.
+
+Only the token rows that the world's grammar uses are trained and stored. Every other token takes one row that was
+trained on nonsense words, so that any sentence can be encoded.
+"""
+
+import json
+import math
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from open_clip.tokenizer import SimpleTokenizer
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from papertables.data.miniworld import draw, grammar
+
+SIDE = 48  # pixels
+EMBED = 64
+VISION = {
+    "mini-vit": CLIPVisionCfg(layers=3, width=64, head_width=16, patch_size=8, image_size=SIDE),
+    "mini-rn": CLIPVisionCfg(layers=(1, 1, 1, 1), width=12, head_width=64, image_size=SIDE),
+}
+LEARNING_RATE = {"mini-vit": 2e-3, "mini-rn": 2e-3}
+TEXT = {"width": 64, "heads": 4, "layers": 2}
+WEIGHTS = Path(__file__).parent / "weights"
+TEMPLATE = "This is a photo of {}."
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+@cache
+def tokenizer() -> SimpleTokenizer:
+    return SimpleTokenizer()
+
+
+@cache
+def known_tokens() -> Tensor:
+    """The tokens of the grammar's words, start and end included, ascending, (R,)."""
+    return tokenizer()(grammar.words()).unique()[1:]  # 0 is padding
+
+
+def build(name: str, vocab_size: int = 49408) -> CLIP:
+    """The open_clip model with random weights."""
+    return CLIP(EMBED, VISION[name], CLIPTextCfg(vocab_size=vocab_size, **TEXT))
+
+
+def compact(tokens: Tensor) -> Tensor:
+    """Tokens (N, 77) as rows of the stored table, 0 for unknown ones, cut at the longest text: (N, L).
+
+    The order of tokens is kept, so that the end token still is the largest of its row, where open_clip pools.
+    """
+    known = known_tokens()
+    tokens = tokens[:, : int(tokens.argmax(dim=1).max()) + 1].contiguous()
+    rows = torch.searchsorted(known, tokens).clamp(max=len(known) - 1)
+    return torch.where(known[rows] == tokens, rows + 1, 0)
+
+
+def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
+    """Unit text features (N, D) of tokens (N, L), L of any length: the causal mask makes the rest irrelevant."""
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]  # (N, L, width)
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    return F.normalize(x[torch.arange(len(x)), tokens.argmax(dim=1)] @ model.text_projection, dim=-1)
+
+
+def to_input(images: np.ndarray) -> Tensor:
+    """uint8 (N, SIDE, SIDE, 3) -> normalised float (N, 3, SIDE, SIDE)."""
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def sample_images(count: int, rng: np.random.Generator) -> tuple[list[draw.Scene], np.ndarray]:
+    """Scenes of the world and their images at the backbones' size, (N, SIDE, SIDE, 3) uint8."""
+    scenes = [draw.sample_scene(rng) for _ in range(count)]
+    images = (Image.fromarray(draw.draw(scene, rng)) for scene in scenes)
+    return scenes, np.stack([np.asarray(x.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for x in images])
+
+
+def contrastive_loss(logits: Tensor, true: Tensor) -> Tensor:
+    """CLIP's symmetric loss for logits (B, B), the target shared among all pairs that are true, (B, B) bool."""
+    true = true.float()
+    return 0.5 * (
+        F.cross_entropy(logits, true / true.sum(dim=1, keepdim=True))
+        + F.cross_entropy(logits.T, true.T / true.T.sum(dim=1, keepdim=True))
+    )
+
+
+def pretrain(
+    name: str,
+    out: Path,
+    steps: int = 3000,
+    seed: int = 0,
+    batch: int = 256,
+    pool: int = 30000,
+    evaluate: int = 2000,
+    log=print,
+) -> dict:
+    """Trains a tiny CLIP on the mini world; writes ``out`` (.safetensors) and its record beside it (.json).
+
+    pool: images drawn beforehand; captions are drawn anew at every step. Returns the record, with the loss of every
+    step under ``losses`` (which the file leaves out).
+    """
+    began = time.perf_counter()
+    torch.manual_seed(seed)
+    rng = np.random.default_rng([seed, 0])
+    scenes, images = sample_images(pool, rng)
+    values = np.stack([grammar.one_hot(scene) for scene in scenes])  # (pool, V)
+    log(f"{name}: drew {pool} images in {time.perf_counter() - began:.0f} s")
+
+    model = build(name, len(known_tokens()) + 1).train()
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE[name], betas=(0.9, 0.98))
+    warm_up = max(1, steps // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
+    )
+    losses = []
+    for step in range(steps):
+        chosen = rng.choice(pool, batch, replace=False)
+        captions, claims = zip(*(grammar.caption(scenes[i], rng) for i in chosen), strict=True)
+        true = torch.from_numpy(grammar.agreement(values[chosen], np.stack(claims)))
+        image = F.normalize(model.encode_image(to_input(images[chosen])), dim=-1)
+        text = encode_text(model, compact(tokenizer()(list(captions))))
+        loss = contrastive_loss(model.logit_scale.exp() * image @ text.T, true)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, math.log(100))
+        losses.append(loss.item())
+        if step % 100 == 99:
+            log(f"{name}: step {step + 1} loss {np.mean(losses[-100:]):.3f} ({time.perf_counter() - began:.0f} s)")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(shrink(model), out)
+    record = {
+        "command": f"papertables.backbones.mini.pretrain({name!r}, out, {steps=}, {seed=}, {batch=}, {pool=})",
+        "world_seed": seed,
+        "steps": steps,
+        "torch": torch.__version__,
+        "accuracy": accuracies(load(name, out), evaluate, seed),
+    }
+    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    return record | {"losses": losses}
+
+
+def shrink(model: CLIP) -> dict[str, Tensor]:
+    """The trained weights in half precision, with the token of each stored row (row 0: any other token)."""
+    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    return {key: value.contiguous() for key, value in state.items()} | {"tokens": known_tokens()}
+
+
+def load(name: str, path: Path | None = None) -> CLIP:
+    """The tiny CLIP of that name: fp32, frozen, in evaluation mode, with open_clip's whole vocabulary.
+
+    path: weights other than the shipped ones. Raises KeyError for an unknown name.
+    """
+    state = load_file(path or WEIGHTS / f"{name}.safetensors")
+    rows, tokens = state.pop("token_embedding.weight"), state.pop("tokens")
+    model = build(name)
+    table = rows[:1].expand(model.vocab_size, -1).clone()
+    table[tokens] = rows[1:]
+    state["token_embedding.weight"] = table
+    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+    return model.eval().requires_grad_(False)
+
+
+def label_spaces() -> dict[str, list[draw.Scene]]:
+    """What zero-shot accuracy is measured on: per space, the classes as the attributes that define them."""
+    shapes, colours = draw.SHAPES, draw.ATTRIBUTES["colour"]
+    return {
+        "shapes": [{"form": shape} for shape in shapes],
+        "colours": [{"colour": colour} for colour in colours],
+        "pairs": [{"form": shape, "colour": colour} for shape in shapes for colour in colours],
+        "digits": [{"form": digit} for digit in draw.DIGITS],
+    }
+
+
+@torch.no_grad()
+def accuracies(model: CLIP, count: int, seed: int) -> dict[str, float]:
+    """Zero-shot accuracy in % per label space on ``count`` images that pretraining with this seed never drew."""
+    scenes, images = sample_images(count, np.random.default_rng([seed, 1]))
+    features = torch.cat([model.encode_image(to_input(part)) for part in np.array_split(images, 1 + count // 500)])
+    result = {}
+    for space, classes in label_spaces().items():
+        names = [" ".join(cls[key] for key in ("colour", "form") if key in cls) for cls in classes]
+        text = encode_text(model, tokenizer()([TEMPLATE.format(name) for name in names]))
+        guesses = (features @ text.T).argmax(dim=1).tolist()
+        forms = draw.DIGITS if space == "digits" else draw.ATTRIBUTES["form"] if space == "colours" else draw.SHAPES
+        asked = [(scene, classes[guess]) for scene, guess in zip(scenes, guesses, strict=True) if scene["form"] in forms]
+        result[space] = round(100 * sum(guess.items() <= scene.items() for scene, guess in asked) / len(asked), 1)
+    return result

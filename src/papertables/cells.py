@@ -1,0 +1,211 @@
+"""From an artefact to its cells, and from a cell to the specs of its runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from pydantic import JsonValue
+
+from papertables.backbones.catalog import Backbone, backbone
+from papertables.config import Artefact, Axis, Entry, Paper, Selection, parse
+from papertables.data.catalog import Dataset, dataset
+from papertables.errors import UserError
+from papertables.methods import METHODS, Method
+from papertables.project import Project, did_you_mean
+from papertables.spec import Fidelity, RunSpec, Training
+
+PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
+
+
+@dataclass(frozen=True)
+class Value:
+    """One position on an axis. ``published`` is the name under which papers print it."""
+
+    key: str
+    label: str
+    published: str
+    settings: dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded)."""
+
+    method: str  # label
+    backbone: Backbone
+    dataset: str  # label
+    runs: tuple[RunSpec, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Members: one, or one per value of the pool, over which the cell is the average."""
+
+    row: Value
+    column: Value
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class PlannedArtefact:
+    artefact: Artefact
+    paper: Paper
+    rows: tuple[Value, ...]
+    columns: tuple[Value, ...]
+    cells: tuple[Cell, ...]  # row by row
+    selection: Selection
+    comparable: bool  # whether published numbers may stand beside the cells
+
+    @property
+    def runs(self) -> Iterator[RunSpec]:
+        """Every run of the artefact, once, in order."""
+        yield from {run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values()
+
+
+def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
+    """Rows × columns × pool. An axis value that the scale leaves out is dropped."""
+    paper = project.paper_of(artefact)
+    rows = _axis(project, paper, artefact, artefact.rows)
+    columns = _axis(project, paper, artefact, artefact.columns)
+    pool = _axis(project, paper, artefact, artefact.pool) if artefact.pool else ({},)
+    cells = []
+    for row, column in product(rows, columns):
+        settings = artefact.fixed | row.settings | column.settings
+        pooled = [settings | (value.settings if artefact.pool else {}) for value in pool]
+        cells.append(Cell(row, column, tuple(_member(project, paper, artefact, each) for each in pooled)))
+    selection = project.config.selection or artefact.selection or paper.selection
+    return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares)
+
+
+def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
+    values = axis.values
+    if values == "all":
+        listed = {"dataset": _datasets(project, paper), "method": tuple(paper.methods)}
+        if axis.vary not in listed:
+            raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
+        values = listed[axis.vary]
+    found = [_value(project, paper, artefact, axis.vary, value) for value in values]
+    return tuple(value for value in found if value is not None)
+
+
+def _value(project, paper, artefact, vary: str, value) -> Value | None:
+    if isinstance(value, Entry):
+        label = value.label or "-".join(str(part) for part in value.set.values())
+        return Value(label, label, label, value.set)
+    label = published = str(value)
+    if vary == "dataset":
+        label = published = dataset(value).label
+    elif vary == "method":
+        label = published = _method(paper, artefact, value).label
+    elif vary == "backbone":
+        published = backbone(value).label
+        stand_in = _stand_in(project, artefact, value)
+        if stand_in is None:
+            return None
+        label = stand_in.label
+    return Value(str(value), label, published, {vary: value})
+
+
+def _datasets(project: Project, paper: Paper) -> tuple[str, ...]:
+    if project.scale.datasets is None:
+        return paper.datasets
+    if paper.id not in project.scale.datasets:
+        raise UserError(f"workflow/scales/{project.scale.name}.yaml: datasets: no entry for paper '{paper.id}'")
+    return project.scale.datasets[paper.id]
+
+
+def _stand_in(project: Project, artefact: Artefact, name: str) -> Backbone | None:
+    if project.scale.backbones is None:
+        return backbone(name)
+    backbone(name)
+    if name not in project.scale.backbones:
+        raise UserError(f"workflow/scales/{project.scale.name}.yaml: backbones: no entry for '{name}' ({artefact.id})")
+    stand_in = project.scale.backbones[name]
+    return backbone(stand_in) if stand_in else None
+
+
+def _method(paper: Paper, artefact: Artefact, name: str):
+    if name not in paper.methods:
+        known = list(paper.methods)
+        raise UserError(
+            f"{artefact.id}: unknown method '{name}'{did_you_mean(name, known)}: {paper.id} has {', '.join(known)}"
+        )
+    return paper.methods[name]
+
+
+def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> Member:
+    known = {"method", "backbone", "dataset", "shots", "attributes", "fidelity"}
+    unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training."))]
+    if unknown:
+        raise UserError(f"{artefact.id}: unknown setting '{unknown[0]}'{did_you_mean(unknown[0], sorted(known))}")
+    missing = [key for key in ("method", "backbone", "dataset") if key not in settings]
+    if missing:
+        raise UserError(f"{artefact.id}: no {missing[0]} given: name it on an axis or under 'fixed'")
+    row = _method(paper, artefact, settings["method"])
+    if row.method not in METHODS:
+        raise UserError(f"{paper.id}: unknown method '{row.method}'{did_you_mean(row.method, list(METHODS))}")
+    method = METHODS[row.method]
+    tower = _stand_in(project, artefact, settings["backbone"])
+    if tower is None:
+        raise UserError(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
+    where = f"{artefact.id}: {settings['method']}"
+    options = method.options | row.options | _under("options.", settings)
+    unknown = [key for key in options if key not in method.options]
+    if unknown:
+        raise UserError(f"{where}: unknown option '{unknown[0]}': {row.method} has {', '.join(method.options)}")
+    seeded = method.trains or method.uses_attributes
+    spec = {
+        "method": row.method,
+        "options": _in_pixels(method, options, tower.image_size),
+        "backbone": tower.id,
+        "dataset": dataset(settings["dataset"]).id,
+        "protocol": paper.protocol,
+        "image_size": tower.image_size,
+        "attributes": _attributes(project, paper, settings) if method.uses_attributes else None,
+        "fidelity": _fidelity(project, paper, settings, method),
+    }
+    if method.input_side:
+        spec["image_size"] = spec["options"][method.input_side]
+    if method.trains:
+        spec["shots"] = settings.get("shots") or project.scale.shots or paper.shots
+        _check_shots(where, spec["shots"], dataset(settings["dataset"]))
+        overrides = row.training | project.scale.training | _under("training.", settings)
+        spec["training"] = parse(Training, paper.training.model_dump() | overrides, f"{where}: training")
+    seeds = project.config.seeds or project.scale.seeds or paper.seeds
+    runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in (seeds if seeded else (None,)))
+    method.check(runs[0])
+    return Member(row.label, tower, dataset(settings["dataset"]).label, runs)
+
+
+def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
+    most = data.train // data.classes
+    if shots and shots > most:
+        raise UserError(
+            f"{where}: {shots} shots, but {data.id} has {data.train} training images in {data.classes} classes: "
+            f"take at most {most}"
+        )
+
+
+def _under(prefix: str, settings: dict) -> dict:
+    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+
+
+def _in_pixels(method: Method, options: dict, size: int) -> dict:
+    return {
+        key: round(value * size / PUBLISHED_INPUT) if key in method.pixel_options else value
+        for key, value in options.items()
+    }
+
+
+def _attributes(project: Project, paper: Paper, settings: dict) -> str:
+    source = settings.get("attributes") or paper.attributes
+    return source if project.scale.attributes is None else project.scale.attributes.get(source, source)
+
+
+def _fidelity(project: Project, paper: Paper, settings: dict, method: Method) -> Fidelity:
+    """The switches of the paper; those that cannot touch the method take their default, so that runs are shared."""
+    switches = paper.switches(settings.get("fidelity") or project.config.fidelity)
+    if not method.uses_attributes:
+        keep = {"few_shot_draw", "shared_seed"} if method.trains else set()
+        switches = Fidelity(**switches.model_dump(include=keep))
+    return switches

@@ -1,0 +1,166 @@
+"""Models of everything a person writes: config.yaml, scales, papers and artefacts.
+
+The JSON schema under docs/schema is generated from these models; a test guards against drift.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import Field, JsonValue, ValidationError
+
+from papertables.errors import UserError
+from papertables.spec import Fidelity, Model, ProtocolName, Training
+
+Selection = Literal["best", "last"]
+FidelityName = Literal["published", "repaired"]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Config(Model):
+    """config.yaml: what to reproduce. None takes the scale's or the paper's own value."""
+
+    scale: Id = "mini"
+    artefacts: tuple[str, ...] | str = Field("headline", description="headline, all, or papers and artefact ids")
+    seeds: tuple[int, ...] | None = None
+    selection: Selection | None = None
+    fidelity: FidelityName = "published"
+    data_root: str = "data"
+    device: Literal["cpu", "cuda", "auto"] | None = None
+    runs_per_job: int | None = Field(None, ge=1)
+    gpu: str = Field("A100", description="the GPU whose time `snakemake plan` estimates")
+    retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
+    partial: bool = Field(False, description="render tables with the runs that are there")
+
+
+class Entry(Model):
+    """One value of an axis: what it is called and which settings it sets."""
+
+    label: str | None = None
+    set: dict[str, JsonValue]
+
+
+class Axis(Model):
+    """Rows or columns: a setting and its values (``all``: every one that the paper lists)."""
+
+    vary: str = Field(
+        pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|(options|training)\.[a-z_]+)$"
+    )
+    values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
+
+
+class Published(Model):
+    """Where the published digits are. ``average`` names the data-set entry that holds the printed average."""
+
+    file: str
+    average: str | None = None
+
+
+class Artefact(Model):
+    """One table or figure: rows × columns × seeds, each cell optionally the average over a pool."""
+
+    id: Id
+    paper: Id = ""
+    kind: Literal["table"] = "table"
+    title: str
+    caption: str = ""
+    headline: bool = False
+    rows: Axis
+    columns: Axis
+    pool: Axis | None = None
+    average: bool = False
+    fixed: dict[str, JsonValue] = {}
+    selection: Selection | None = None
+    published: tuple[Published, ...] = ()
+
+
+class PaperMethod(Model):
+    """A row of a paper: which method, with which options, and where these were read."""
+
+    label: str
+    method: str
+    options: dict[str, JsonValue] = {}
+    training: dict[str, JsonValue] = {}
+    source: str
+
+
+class Switch(Model):
+    """One quirk of the released code that changes numbers."""
+
+    published: JsonValue
+    repaired: JsonValue
+    evidence: str
+
+
+class Paper(Model):
+    """workflow/papers/<paper>/protocol.yaml."""
+
+    id: Id
+    title: str
+    venue: str
+    code: str
+    order: int
+    selection: Selection
+    selection_source: str
+    datasets: tuple[str, ...]
+    attributes: str | None = None
+    template: str = "This is a photo of {}."
+    protocol: ProtocolName
+    shots: int | None = None
+    seeds: tuple[int, ...]
+    training: Training
+    training_source: str
+    methods: dict[str, PaperMethod]
+    fidelity: dict[str, Switch]
+
+    def switches(self, name: FidelityName) -> Fidelity:
+        return Fidelity(**{key: getattr(switch, name) for key, switch in self.fidelity.items()})
+
+
+class Scale(Model):
+    """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.
+
+    datasets: per paper. backbones: the published one to what stands in, None leaves it out. A map that is None
+    leaves everything as published.
+    """
+
+    name: Id
+    title: str
+    seeds: tuple[int, ...] | None = None
+    runs_per_job: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    world_seed: int = Field(0, description="draws the mini world's target sets, and splits that were never published")
+    device: Literal["cpu", "cuda", "auto"]
+    datasets: dict[Id, tuple[str, ...]] | None = None
+    backbones: dict[str, str | None] | None = None
+    attributes: dict[str, str] | None = None
+    shots: int | None = None
+    training: dict[str, JsonValue] = {}
+    compares: bool = Field(description="whether cells may stand beside published numbers")
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def parse(model: type[AnyModel], values: object, where: str) -> AnyModel:
+    """Validates ``values``; the first problem ends in one line that names the key and the mend."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            raise UserError(f"{where}: unknown key '{key}'; known keys: {known}") from None
+        raise UserError(f"{where}: {key}: {problem['msg']} (found {problem['input']!r})") from None
+
+
+def read(model: type[AnyModel], path: Path, **extra: JsonValue) -> AnyModel:
+    """Reads a YAML file into a model, with ``extra`` keys added."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must hold keys and values")
+    return parse(model, values | extra, str(path))

@@ -1,0 +1,92 @@
+"""RandomResizedCrop and horizontal flip of a batch on its device, resampled as Pillow does (bicubic, antialiased).
+
+Resampling is two batched matrix products with weights per image: columns first, then rows, each rounded to whole
+grey values as in Pillow.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SCALE = (0.08, 1.0)  # share of the area, torchvision's defaults
+RATIO = (3 / 4, 4 / 3)  # width by height
+ATTEMPTS = 10
+SUPPORT, SHARPNESS = 2.0, -0.5  # of Pillow's bicubic kernel
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """What is cut from each image, in pixels, and whether it is mirrored; all (B,), on the CPU."""
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+    flip: Tensor
+
+
+def augment(images: Tensor, sizes: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Random crops of side ``size``.
+
+    images: (B, 3, H, W) uint8, each in the upper left corner of its place. sizes: (B, 2) heights and widths.
+    Returns (B, 3, size, size) floats in [0, 1].
+    """
+    return crop_resize(images, draw_boxes(sizes, generator), size)
+
+
+def draw_boxes(sizes: Tensor, generator: torch.Generator) -> Boxes:
+    """Boxes by torchvision's rule: area and logarithm of the ratio uniform, up to ten attempts to fit, else the
+    largest central box within the ratios; mirrored in half of the cases. sizes: (B, 2) heights and widths."""
+    count = len(sizes)
+    height, width = sizes.double().unbind(1)
+    u = torch.rand(count, 2 * ATTEMPTS + 3, generator=generator, dtype=torch.float64)
+    area = (height * width).unsqueeze(1) * (SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, :ATTEMPTS])  # (B, attempts)
+    low, high = (math.log(ratio) for ratio in RATIO)
+    ratio = (low + (high - low) * u[:, ATTEMPTS : 2 * ATTEMPTS]).exp()
+    w, h = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (w > 0) & (w <= width.unsqueeze(1)) & (h > 0) & (h <= height.unsqueeze(1))
+    first = fits.int().argmax(1, keepdim=True)
+    fallback_w = torch.minimum(width, (height * RATIO[1]).round())
+    fallback_h = torch.minimum(height, (width / RATIO[0]).round())
+    some = fits.any(1)
+    w = torch.where(some, w.gather(1, first).squeeze(1), fallback_w)
+    h = torch.where(some, h.gather(1, first).squeeze(1), fallback_h)
+    place_y, place_x, flip = u[:, 2 * ATTEMPTS :].unbind(1)
+    top = torch.where(some, place_y * (height - h + 1), (height - h) / 2).floor()
+    left = torch.where(some, place_x * (width - w + 1), (width - w) / 2).floor()
+    return Boxes(top.long(), left.long(), h.long(), w.long(), flip < 0.5)
+
+
+def crop_resize(images: Tensor, boxes: Boxes, size: int) -> Tensor:
+    """Cuts, resizes and mirrors: (B, 3, H, W) uint8 to (B, 3, size, size) floats in [0, 1]."""
+    device = images.device
+    columns = resampling(boxes.left, boxes.width, images.shape[3], size)  # (B, size, W)
+    columns = torch.where(boxes.flip.view(-1, 1, 1), columns.flip(1), columns).to(device)
+    rows = resampling(boxes.top, boxes.height, images.shape[2], size).to(device)  # (B, size, H)
+    values = images.float() @ columns.mT.unsqueeze(1)  # (B, 3, H, size)
+    values = rows.unsqueeze(1) @ values.round().clamp(0, 255)  # (B, 3, size, size)
+    return values.round().clamp(0, 255) / 255
+
+
+def resampling(start: Tensor, length: Tensor, total: int, size: int) -> Tensor:
+    """Weights (B, size, total) that resample ``length`` pixels from ``start`` on to ``size`` pixels, as in Pillow:
+    a bicubic kernel as wide as the larger of the two steps, cut at the box, of sum 1."""
+    length = length.double().view(-1, 1, 1)
+    step = length / size
+    stretch = step.clamp(min=1)
+    centre = (torch.arange(size, dtype=torch.float64).view(1, -1, 1) + 0.5) * step  # (B, size, 1)
+    first = (centre - SUPPORT * stretch + 0.5).floor().clamp(min=0)
+    last = torch.minimum((centre + SUPPORT * stretch + 0.5).floor(), length)
+    position = torch.arange(total, dtype=torch.float64).view(1, 1, -1) - start.view(-1, 1, 1)  # (B, 1, total)
+    weights = cubic((position - centre + 0.5) / stretch) * ((position >= first) & (position < last))
+    return (weights / weights.sum(2, keepdim=True)).float()
+
+
+def cubic(x: Tensor) -> Tensor:
+    """Keys' kernel with a = -0.5."""
+    a, x = SHARPNESS, x.abs()
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * x * a - 4 * a
+    return torch.where(x < 1, near, torch.where(x < SUPPORT, far, torch.zeros_like(x)))

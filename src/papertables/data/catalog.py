@@ -1,0 +1,152 @@
+"""The data sets by name. Nothing here imports torch, so that a plan can be made without it."""
+
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from papertables.errors import UserError
+from papertables.spec import Model
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+
+class Archive(Model):
+    """A file in the raw folder; ``inner`` are archives inside it, unpacked to the raw folder as well."""
+
+    name: str
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+    format: Literal["zip", "tar"] | None = None  # None: nothing to unpack
+    inner: tuple[str, ...] = ()
+
+    @property
+    def known_hash(self) -> str | None:
+        """``sha256:…`` or ``md5:…``, the stronger one that is known."""
+        if self.sha256:
+            return f"sha256:{self.sha256}"
+        return f"md5:{self.md5}" if self.md5 else None
+
+
+class File(Archive):
+    """An archive with the addresses that hold it, tried in order."""
+
+    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Drawn(Model):
+    """Drawn by the program from a seed."""
+
+    kind: Literal["drawn"]
+
+
+class Torchvision(Model):
+    """Downloaded by a class of ``torchvision.datasets``."""
+
+    kind: Literal["torchvision"]
+    class_name: str
+    kwargs: dict[str, str | bool] = Field(default_factory=dict)
+
+
+class HuggingFace(Model):
+    """Files of a data set repository at a fixed revision."""
+
+    kind: Literal["huggingface"]
+    repo: str
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    files: tuple[Archive, ...]
+
+
+class Url(Model):
+    """Files at public addresses."""
+
+    kind: Literal["url"]
+    files: tuple[File, ...]
+
+
+class Manual(Model):
+    """What nobody but the user can fetch: ``step`` says how, ``needs`` what must then lie in the raw folder.
+
+    Where one of ``archives`` lies there instead, it is checked and unpacked.
+    """
+
+    kind: Literal["manual"]
+    step: str
+    needs: tuple[str, ...]
+    archives: tuple[Archive, ...] = ()
+
+
+Source = Annotated[Drawn | Torchvision | HuggingFace | Url | Manual, Field(discriminator="kind")]
+
+
+class Split(Model):
+    """How train, validation and test are told apart.
+
+    rule: ``file``: a split file in CoOp's format, taken as it is; ``fgvc_aircraft``: the lists that come with
+    the images; ``imagenet``: the folders ``train`` and ``val`` (the test set) with the class names of
+    ``file``; ``folders``: drawn by CoOp's procedure from a folder per class, unless the raw folder holds
+    ``use_if_present``.
+    """
+
+    rule: Literal["file", "fgvc_aircraft", "imagenet", "folders"]
+    file: File | None = None
+    use_if_present: str | None = None
+
+    @model_validator(mode="after")
+    def _rule_has_its_file(self):
+        if (self.file is not None) != (self.rule in ("file", "imagenet")):
+            raise ValueError(f"rule {self.rule} {'takes no' if self.file else 'needs a'} file")
+        return self
+
+
+class Dataset(Model):
+    """One data set.
+
+    classes, train, val, test: what must be found after preparation, as numbers of classes and of images.
+    images: the folder inside the raw one that the paths of the split start from.
+    bytes: about what is downloaded; None where no source says.
+    """
+
+    id: str
+    label: str  # the name that the papers print
+    source: Source
+    split: Split | None = None  # None: drawn together with the images
+    images: str = "."
+    licence: str
+    homepage: str | None = None
+    classes: PositiveInt
+    train: PositiveInt
+    val: NonNegativeInt
+    test: PositiveInt
+    task: str  # the words for [task] in the prompts for attributes
+    template: str = "This is a photo of {}."  # of AttrVR, for every data set
+    clip_template: str  # of CLIP's zero-shot classifier in the prompt-learning papers
+    bytes: NonNegativeInt | None = None
+    notes: str = ""  # where the facts come from and what is not known
+
+    @model_validator(mode="after")
+    def _only_drawn_sets_bring_their_split(self):
+        if (self.split is None) != (self.source.kind == "drawn"):
+            raise ValueError("a data set has a split rule unless it is drawn")
+        return self
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """Every data set, by name, in the order of the catalog."""
+    entries = yaml.safe_load((Path(__file__).parent / "catalog.yaml").read_text())
+    return {id: Dataset(id=id, **entry) for id, entry in entries.items()}
+
+
+def dataset(id: str) -> Dataset:
+    """The entry, or a UserError that lists the known names."""
+    known = datasets()
+    if id not in known:
+        close = get_close_matches(id.lower(), known, n=1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        raise UserError(f"unknown dataset '{id}': {hint}Known are {', '.join(known)}")
+    return known[id]

@@ -1,0 +1,65 @@
+"""Sentences about the classes of the target sets, composed by the grammar from what the classes look like.
+
+They take the place that an LLM's answers have for real data: ``des`` describes a class, ``dist`` says what sets it
+apart from the other classes of its set.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .draw import Scene
+from .grammar import VALUES, article, phrase
+from .targets import TARGETS
+
+FRAMES = {
+    "des": ("This is a photo of {}.", "It looks like {}.", "You can see {}.", "A picture showing {}.", "There is {}.",
+            "Its appearance is that of {}."),
+    "dist": ("Unlike the others it is {}.", "Among the others it stands out as {}."),
+}  # fmt: skip
+MENTIONS = {"form": ("noun", "trait"), "colour": ("colour",), "texture": ("texture", "surface")}
+
+
+def sentences(name: str, kind: str, count: int = 25, seed: int = 0) -> dict[str, list[str]]:
+    """``count`` different sentences for each class of a target set, kind ``des`` or ``dist``.
+
+    Each mentions at least two things where the class has them; a distinctive one is true of no other class.
+    """
+    rng = np.random.default_rng([seed, list(TARGETS).index(name), list(FRAMES).index(kind)])
+    classes = TARGETS[name].classes
+    answers = {}
+    for cls, scene in classes.items():
+        others = [other for key, other in classes.items() if key != cls] if kind == "dist" else []
+        mentions = [mention for attribute in scene for mention in MENTIONS[attribute]]
+        found: dict[str, None] = {}  # an ordered set
+        while len(found) < count:
+            say = {mention for mention in mentions if rng.random() < 0.6}
+            text, claims = phrase(scene, say, rng)
+            if len(say) >= min(2, len(scene)) and not any(_true_of(claims, other) for other in others):
+                sentence = str(rng.choice(FRAMES[kind])).format(article(text, rng))
+                if len(sentence) > 20:
+                    found[sentence] = None
+        answers[cls] = list(found)
+    return answers
+
+
+def write_sentences(folder: Path, seed: int = 0) -> None:
+    """Writes ``<set>_des.json`` and ``<set>_dist.json`` of every target set, and ``provenance.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TARGETS:
+        for kind in FRAMES:
+            answers = sentences(name, kind, seed=seed)
+            (folder / f"{name}_{kind}.json").write_text(json.dumps(answers, indent=1) + "\n")
+    provenance = {
+        "origin": "composed by the grammar of the mini world from the classes' attributes; no language model was asked",
+        "function": "papertables.data.miniworld.sentences.write_sentences",
+        "seed": seed,
+        "sentences_per_class": 25,
+    }
+    (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+
+
+def _true_of(claims: np.ndarray, scene: Scene) -> bool:
+    """Whether the claim (V,) allows every value that a class fixes."""
+    return all(claims[VALUES.index(item)] for item in scene.items())

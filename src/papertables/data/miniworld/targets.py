@@ -1,0 +1,132 @@
+"""The target sets: scenes as pretraining never saw them, and scikit-learn's handwritten digits.
+
+Each synthetic set draws its classes under a condition of its own (light, noise, clutter, other proportions) that
+shifts all its images in one direction. Such a shift moves zero-shot predictions towards some classes, which is what
+reprogramming can mend; the sets were designed so.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from .draw import DIGITS, SIDE, Scene, draw, pattern, sample_scene, shade, to_uint8
+
+COUNTS = {"train": 28, "val": 8, "test": 22}  # images per class
+
+
+@dataclass(frozen=True)
+class Target:
+    """task: the word for what the classes are, as in prompts to an LLM. classes: name -> what all images share."""
+
+    task: str
+    classes: dict[str, Scene]
+    sample: Callable[[Scene, int, np.random.Generator], list[np.ndarray]]  # n images (SIDE, SIDE, 3) of a class
+
+
+def light(image: np.ndarray, gains: tuple[float, float, float], rng: np.random.Generator, noise: float) -> np.ndarray:
+    """The image (H, W, 3) under coloured light, with sensor noise of that standard deviation."""
+    image = image * (np.array(gains) * rng.uniform(0.9, 1.05))
+    return to_uint8(image + rng.normal(0, noise, image.shape))
+
+
+def _digits(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Handwritten digits of 8 x 8 pixels, enlarged and coloured."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    chosen = rng.choice(np.flatnonzero(digits.target == DIGITS.index(cls["form"])), count, replace=False)
+    images = []
+    for ink in digits.images[chosen]:
+        inner = Image.fromarray(to_uint8(ink * (255 / 16))).resize((48, 48), Image.Resampling.BICUBIC)
+        mask = np.pad(np.asarray(inner) / 255, (SIDE - 48) // 2)[..., None]
+        scene = sample_scene(rng)
+        paper, pen = shade(scene["background"], rng), shade(scene["colour"], rng)
+        images.append(light(paper + mask * (pen - paper), (1, 1, 1), rng, 4))
+    return images
+
+
+def _signs(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Signs at dusk: blue light, noise, stray lines behind."""
+    scenes = [sample_scene(rng) | {"texture": "plain"} | cls for _ in range(count)]
+    return [light(draw(scene, rng, clutter=4), (0.55, 0.65, 1.1), rng, 14) for scene in scenes]
+
+
+def _cloths(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Cloth that fills the image, under a warm lamp."""
+    swatches = [shade(cls["colour"], rng) * pattern(cls["texture"], rng)[..., None] for _ in range(count)]
+    return [light(swatch, (1.05, 0.8, 0.5), rng, 10) for swatch in swatches]
+
+
+def _moths(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Small figures in green haze, out of focus."""
+    images = []
+    for _ in range(count):
+        image = draw(sample_scene(rng) | {"size": "small", "background": "brown"} | cls, rng, clutter=2)
+        image = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.8)), float)
+        images.append(light(0.7 * image + 0.3 * np.array((150, 200, 140)), (1, 1, 1), rng, 6))
+    return images
+
+
+def _named(names: str, *attributes: str) -> dict[str, Scene]:
+    """Classes named by their values of these attributes: "red_triangle", "red_striped_cloth"."""
+    return {name: dict(zip(attributes, name.split("_"), strict=False)) for name in names.split()}
+
+
+_MOTHS = {
+    "red_admiral": "red striped heart", "orange_tip": "orange plain crescent", "green_hairstreak": "green barred heart",
+    "purple_emperor": "purple plain heart", "blue_morpho": "blue plain heart", "cyan_skipper": "cyan dotted heart",
+    "brimstone": "yellow plain crescent", "pink_underwing": "pink striped crescent",
+    "dotted_fritillary": "orange dotted heart", "checked_swallowtail": "yellow checked heart",
+    "crescent_noctuid": "purple dotted crescent", "mother_shipton": "pink checked heart",
+}  # fmt: skip
+TARGETS: dict[str, Target] = {
+    "mini_digits": Target("digit", {digit: {"form": digit} for digit in DIGITS}, _digits),
+    "mini_signs": Target(
+        "road sign",
+        _named(
+            "red_triangle red_circle red_cross orange_triangle orange_diamond yellow_diamond yellow_star green_circle "
+            "green_arrow blue_arrow blue_circle purple_star",
+            "colour",
+            "form",
+        ),
+        _signs,
+    ),
+    "mini_cloths": Target(
+        "cloth",
+        _named(
+            "red_striped_cloth red_checked_cloth orange_plain_cloth orange_dotted_cloth yellow_barred_cloth "
+            "yellow_plain_cloth green_checked_cloth green_dotted_cloth blue_striped_cloth blue_dotted_cloth "
+            "purple_barred_cloth pink_checked_cloth",
+            "colour",
+            "texture",
+        ),
+        _cloths,
+    ),
+    "mini_moths": Target(
+        "moth",
+        {name: dict(zip(("colour", "texture", "form"), look.split(), strict=True)) for name, look in _MOTHS.items()},
+        _moths,
+    ),
+}
+
+
+def draw_target(name: str, folder: Path, seed: int) -> None:
+    """Writes ``folder/images/<class>/<nnn>.png`` and ``folder/split.json`` in the format of CoOp's split files.
+
+    Raises KeyError for an unknown name.
+    """
+    target = TARGETS[name]
+    split: dict[str, list] = {part: [] for part in COUNTS}
+    parts = [part for part, count in COUNTS.items() for _ in range(count)]
+    for label, (cls, scene) in enumerate(target.classes.items()):
+        rng = np.random.default_rng([seed, list(TARGETS).index(name), label])
+        (folder / "images" / cls).mkdir(parents=True, exist_ok=True)
+        for index, (part, image) in enumerate(zip(parts, target.sample(scene, len(parts), rng), strict=True)):
+            path = f"images/{cls}/{index:03d}.png"
+            Image.fromarray(image).save(folder / path)
+            split[part].append([path, label, cls])
+    (folder / "split.json").write_text(json.dumps(split) + "\n")

@@ -1,0 +1,175 @@
+"""Make a data set ready: a folder with ``split.json``, the images (or a link to them) and ``manifest.json``.
+
+``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
+relative to the folder. The manifest holds a digest of the split and of every image.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+
+from papertables.data.catalog import Dataset, dataset
+from papertables.data.download import disk_errors
+from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
+from papertables.errors import UserError
+
+BATCH = 10_000  # images waiting for a thread at a time
+AGAIN = "delete the folders of this data set and make it again"
+
+
+def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
+    """Prepare a data set in ``folder`` and return its manifest.
+
+    raw: what ``download.fetch`` filled; drawn sets do not look at it. seed: draws the images of a drawn set,
+    and the split of a set that has no published one. Raises a UserError as ``verify`` does.
+    """
+    entry = dataset(dataset_id)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if entry.source.kind == "drawn":
+            from papertables.data.miniworld.targets import (
+                draw_target,
+            )  # what draws is not needed for real sets
+
+            draw_target(dataset_id, folder, seed)
+            made_by = f"drawn, seed {seed}"
+        else:
+            _link(folder / "images", raw / entry.images)
+            split, made_by = _split(entry, raw, seed)
+            _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
+        return verify(folder, entry, made_by)
+
+
+def verify(folder: Path, entry: Dataset, made_by: str) -> dict:
+    """Check a prepared folder against the catalog, write ``manifest.json`` and return what it holds.
+
+    Raises a UserError where a count differs from the catalog, or an image is missing or cannot be decoded.
+    The digest is the SHA-256 of ``split.json`` and of the path and SHA-256 of every image, ordered by path.
+    """
+    (folder / "manifest.json").unlink(missing_ok=True)
+    path = folder / "split.json"
+    split = read_split(path)
+    counts = {"classes": len(split.class_names)} | {part: len(getattr(split, part)) for part in PARTS}
+    for name, found in counts.items():
+        expected = getattr(entry, name)
+        if found != expected:
+            unit = "classes" if name == "classes" else f"{name} images"
+            raise UserError(
+                f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}"
+            )
+    names = sorted({item.path for part in PARTS for item in getattr(split, part)})
+    digest = hashlib.sha256(path.read_bytes())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            images = pool.map(lambda name: _check_image(folder / name, entry.id), batch)
+            for name, image in zip(batch, images, strict=True):
+                digest.update(f"{name}\0{image}\n".encode())
+    manifest = {
+        "dataset": entry.id,
+        "digest": digest.hexdigest(),
+        "images": len(names),
+        **counts,
+        "made_by": made_by,
+    }
+    _write(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _check_image(path: Path, id: str) -> str:
+    """The SHA-256 of an image that decodes to its end; JPEGs are decoded small, which reads every byte."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            with Image.open(file) as image:
+                image.draft("RGB", (64, 64))
+                image.load()
+    except FileNotFoundError as error:
+        raise UserError(f"{id}: image {path} is missing: {AGAIN}") from error
+    except Exception as error:  # decoders raise errors of many kinds on damaged files
+        raise UserError(f"{id}: image {path} is truncated or unreadable: {AGAIN}") from error
+    return digest
+
+
+def _split(entry: Dataset, raw: Path, seed: int) -> tuple[Split, str]:
+    """The split, with paths relative to the raw folder's images, and where it comes from."""
+    rule, images = entry.split, raw / entry.images
+    match rule.rule:
+        case "file":
+            return _published(raw / rule.file.name), rule.file.name
+        case "fgvc_aircraft":
+            return _fgvc_aircraft(images.parent), "images_variant_{train,val,test}.txt"
+        case "imagenet":
+            return _imagenet(images, raw / rule.file.name), rule.file.name
+        case "folders":
+            if rule.use_if_present and (raw / rule.use_if_present).exists():
+                return _published(raw / rule.use_if_present), rule.use_if_present
+            parts = read_and_split(images, seed)
+            return Split(*(tuple(parts[part]) for part in PARTS)), f"CoOp's procedure, seed {seed}"
+
+
+def _published(path: Path) -> Split:
+    try:
+        return read_split(path)
+    except UserError as error:
+        raise UserError(f"{error}: delete this file and fetch the data set again") from error
+
+
+def _moved(items: Sequence[Item]) -> list[Item]:
+    return [item._replace(path=f"images/{item.path}") for item in items]
+
+
+def _fgvc_aircraft(folder: Path) -> Split:
+    """The lists beside the images: a line is an image and its variant; labels as variants are listed."""
+    labels = {name: label for label, name in enumerate(_lines(folder / "variants.txt"))}
+    parts = {}
+    for part in PARTS:
+        pairs = (line.split(" ", 1) for line in _lines(folder / f"images_variant_{part}.txt"))
+        parts[part] = tuple(Item(f"{image}.jpg", labels[name], name) for image, name in pairs)
+    return Split(**parts)
+
+
+def _imagenet(images: Path, names: Path) -> Split:
+    """Train on ``train``, test on ``val``; classes in the order of their folders' names."""
+    classes = dict(line.split(" ", 1) for line in _lines(names))
+
+    def items(part: str) -> Iterator[Item]:
+        for label, folder in enumerate(sorted(path for path in (images / part).iterdir() if path.is_dir())):
+            if folder.name not in classes:
+                raise UserError(f"{folder} is no class of {names}: keep nothing but class folders there")
+            for image in sorted(os.listdir(folder)):
+                if not image.startswith("."):
+                    yield Item(f"{part}/{folder.name}/{image}", label, classes[folder.name])
+
+    return Split(train=tuple(items("train")), val=(), test=tuple(items("val")))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: {AGAIN}") from error
+
+
+def _link(link: Path, target: Path) -> None:
+    """A relative link to the raw images, so that a data folder can be moved as a whole."""
+    if not target.is_dir():
+        raise UserError(f"the images are not at {target}: {AGAIN}")
+    if link.is_symlink():
+        link.unlink()
+    elif link.exists():
+        raise UserError(f"{link} is in the way of a link to the raw images: move or delete it")
+    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+
+
+def _write(path: Path, content: dict) -> None:
+    """Write JSON so that a reader never sees half of it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(content, ensure_ascii=False))
+    os.replace(part, path)

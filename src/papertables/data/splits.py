@@ -1,0 +1,177 @@
+"""Splits in CoOp's JSON format, and its rules for drawing from them. Draws take a private random stream."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Literal, NamedTuple
+
+from papertables.errors import UserError
+from papertables.spec import RunSpec
+
+MAX_VAL_SHOTS = 4
+PARTS = ("train", "val", "test")
+
+
+class Item(NamedTuple):
+    """An image: its path as the split has it, its label from 0 and the name of its class."""
+
+    path: str
+    label: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Split:
+    train: tuple[Item, ...]
+    val: tuple[Item, ...]
+    test: tuple[Item, ...]
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """By label."""
+        names = {item.label: item.name for part in PARTS for item in getattr(self, part)}
+        return tuple(names[label] for label in sorted(names))
+
+
+def read_split(path: Path) -> Split:
+    """Reads and checks a split file; raises UserError with the first thing that is wrong."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such split file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(content, dict) or any(not isinstance(content.get(part), list) for part in PARTS):
+        raise UserError(f"{path}: a split holds the lists train, val and test")
+    split = Split(*(tuple(_item(path, part, entry) for entry in content[part]) for part in PARTS))
+    _check(path, split)
+    return split
+
+
+def _item(path: Path, part: str, entry: object) -> Item:
+    match entry:
+        case [str(image), int(label), str(name)] if label >= 0:
+            return Item(image, label, name)
+    raise UserError(f"{path}: {part}: an entry is [path, label, class name], found {json.dumps(entry)}")
+
+
+def _check(path: Path, split: Split) -> None:
+    if not split.train or not split.test:
+        raise UserError(f"{path}: the {'test' if split.train else 'train'} part is empty")
+    names: dict[int, str] = {}
+    for part in PARTS:
+        for item in getattr(split, part):
+            if names.setdefault(item.label, item.name) != item.name:
+                raise UserError(f"{path}: label {item.label} is both '{names[item.label]}' and '{item.name}'")
+    missing = set(range(len(names))) - set(names)
+    if missing:
+        raise UserError(f"{path}: labels must count from 0 without gaps, {min(missing)} is missing")
+
+
+def check_shots(split: Split, shots: int) -> None:
+    """Raises UserError naming the smallest class with fewer than ``shots`` training images."""
+    counts = dict.fromkeys(split.class_names, 0)
+    for item in split.train:
+        counts[item.name] += 1
+    name = min(counts, key=counts.get)
+    if counts[name] < shots:
+        raise UserError(f"{shots} shots asked for, but class '{name}' has {counts[name]} training images")
+
+
+def few_shot(split: Split, shots: int, stream: Random) -> tuple[list[int], list[int]]:
+    """Indices into the train and the validation part, as CoOp draws them: one stream, train first, validation with
+    at most four; a class with fewer images than shots gives all of them and draws nothing. Shots 0: everything."""
+    if shots < 1:
+        return list(range(len(split.train))), list(range(len(split.val)))
+    return _draw(split.train, shots, stream), _draw(split.val, min(shots, MAX_VAL_SHOTS), stream)
+
+
+def _draw(items: Sequence[Item], shots: int, stream: Random) -> list[int]:
+    by_class: dict[int, list[int]] = defaultdict(list)  # in order of first appearance
+    for index, item in enumerate(items):
+        by_class[item.label].append(index)
+    drawn = []
+    for indices in by_class.values():
+        drawn += stream.sample(indices, shots) if len(indices) >= shots else indices
+    return drawn
+
+
+def training_indices(split: Split, shots: int | None, seed: int) -> list[int]:
+    """What a run trains on: the few-shot draw of ``seed``, or everything where no shots are given."""
+    return few_shot(split, shots or 0, Random(seed))[0]
+
+
+def draw_seed(run: RunSpec) -> int:
+    """The seed whose few-shot images the run trains on."""
+    return run.fidelity.shared_seed if run.fidelity.few_shot_draw == "shared" else run.seed
+
+
+def attribute_stream(run: RunSpec, split: Split) -> Random:
+    """The stream from which the run samples sentences.
+
+    ``private``: its own. ``global``: Python's stream seeded with the run's seed, moved by the few-shot draw where this
+    run is the one that draws; a run that finds the draw cached, or that draws no images, has it fresh.
+    """
+    if run.fidelity.attribute_stream == "private":
+        return Random(f"attributes {run.seed}")
+    stream = Random(run.seed)
+    if run.shots and draw_seed(run) == run.seed:
+        few_shot(split, run.shots, stream)
+    return stream
+
+
+def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", "new"]) -> list[Item]:
+    """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labelled from 0 again."""
+    labels = sorted({item.label for item in train})
+    middle = (len(labels) + 1) // 2
+    chosen = labels[:middle] if classes == "base" else labels[middle:]
+    relabel = {label: new for new, label in enumerate(chosen)}
+    return [item._replace(label=relabel[item.label]) for item in items if item.label in relabel]
+
+
+def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) -> tuple[list[Item], list[Item]]:
+    """CoOp's cut of a train list into train and validation: per class, in order of first appearance, the first
+    round(share · n) of its shuffled images are for validation (half to even). UserError where that is none."""
+    by_class: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        by_class[item.label].append(item)
+    train, val = [], []
+    for members in by_class.values():
+        count = round(len(members) * share)
+        if not count:
+            raise UserError(f"class '{members[0].name}' has {len(members)} images, too few for a validation part")
+        order = list(range(len(members)))
+        stream.shuffle(order)
+        val += [members[index] for index in order[:count]]
+        train += [members[index] for index in order[count:]]
+    return train, val
+
+
+def read_and_split(folder: Path, seed: int) -> dict[str, list[Item]]:
+    """``cut`` of a folder per class with images in it. Files are listed by name: the released code takes them as the
+    file system lists them, which differs between machines."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    return cut({path.name: sorted(file.name for file in path.iterdir()) for path in folders}, Random(seed))
+
+
+def cut(
+    listing: dict[str, Sequence[str]], stream: Random, train_share: float = 0.5, val_share: float = 0.2
+) -> dict[str, list[Item]]:
+    """CoOp's cut of a folder per class: categories sorted, each one's files shuffled in the order given, train
+    first, then validation, the rest for test. ``listing``: category to file names; hidden ones are left out."""
+    parts: dict[str, list[Item]] = {part: [] for part in PARTS}
+    for label, category in enumerate(sorted(name for name in listing if not name.startswith("."))):
+        files = [file for file in listing[category] if not file.startswith(".")]
+        stream.shuffle(files)
+        train = round(len(files) * train_share)
+        val = round(len(files) * val_share)
+        cuts = {"train": files[:train], "val": files[train : train + val], "test": files[train + val :]}
+        for part, names in cuts.items():
+            if not names:
+                raise UserError(f"category '{category}' has {len(files)} images, too few for a {part} part")
+            parts[part] += [Item(f"{category}/{name}", label, category) for name in names]
+    return parts

@@ -1,0 +1,36 @@
+"""Files that are either whole or not there."""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from papertables.errors import UserError
+
+
+def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:
+    """Writes beside the file, syncs, renames. A full disk ends in a UserError and leaves the old file in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with full_disk(path):
+        try:
+            with temporary.open("wb") as file:
+                for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        text = f"the disk is full while writing {path}: free some space and start again, what is finished is kept"
+        raise UserError(text) from None

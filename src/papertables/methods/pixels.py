@@ -1,0 +1,64 @@
+"""What enters the image tower: plain images, images under a watermark, images in a trained frame."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from papertables.methods.context import Context
+from papertables.methods.options import check_options
+
+
+class Plain(nn.Module):
+    """Normalised images."""
+
+    def __init__(self, context: Context):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(context.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(context.std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std  # (B, 3, P, P)
+
+
+class Watermark(nn.Module):
+    """Normalised images plus a program on a frame of ``pad`` pixels (all of the image where 2·pad = P)."""
+
+    def __init__(self, context: Context, pad: int):
+        super().__init__()
+        size = context.image_size
+        check_options({"pad": pad}, size)
+        self.plain = Plain(context)
+        self.program = nn.Parameter(torch.zeros(3, size, size))
+        self.register_buffer("mask", frame(size, int(pad), int(pad)), persistent=False)  # (3, P, P)
+        self.trained_values = int(self.mask.sum())
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.plain(images) + self.program * self.mask  # (B, 3, P, P)
+
+
+class Padding(nn.Module):
+    """Images of side ``inner`` padded with zeros to P, plus the sigmoid of a program on the frame; then normalised.
+
+    Where the difference is odd, the extra pixel is at the left and at the top.
+    """
+
+    def __init__(self, context: Context, inner: int):
+        super().__init__()
+        size = context.image_size
+        check_options({"inner": inner}, size)
+        self.before, self.after = (size - inner + 1) // 2, (size - inner) // 2
+        self.plain = Plain(context)
+        self.program = nn.Parameter(torch.zeros(3, size, size))
+        self.register_buffer("mask", frame(size, self.before, self.after), persistent=False)  # (3, P, P)
+        self.trained_values = int(self.mask.sum())
+
+    def forward(self, images: Tensor) -> Tensor:
+        padded = F.pad(images, (self.before, self.after, self.before, self.after))  # (B, 3, P, P)
+        return self.plain(padded + self.program.sigmoid() * self.mask)
+
+
+def frame(size: int, before: int, after: int) -> Tensor:
+    """(3, size, size): 1 on a frame of ``before`` pixels left and above, ``after`` right and below; 0 inside."""
+    mask = torch.ones(3, size, size)
+    mask[:, before : size - after, before : size - after] = 0
+    return mask

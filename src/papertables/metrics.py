@@ -1,0 +1,96 @@
+"""What a finished run leaves: ``metrics.json``, validated when it is written and when it is read."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from papertables.spec import Model, RunSpec
+
+Percent = float
+
+
+class Fingerprint(Model):
+    """What was unknown when planning: contents and code. A run is valid while its fingerprint is.
+
+    data, backbone, attributes: SHA-256 of contents. method: of the syntax trees of the method's own modules.
+    numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``).
+    """
+
+    data: str
+    backbone: str
+    attributes: str | None
+    method: str
+    numerics: int
+
+
+class Epoch(Model):
+    """One line of the curve. Accuracies in percent; the test accuracy is None in epochs that are not evaluated."""
+
+    epoch: int = Field(ge=1)
+    lr: float
+    train_loss: float
+    train_accuracy: Percent = Field(ge=0, le=100)
+    test_accuracy: Percent | None = Field(default=None, ge=0, le=100)
+
+
+class Score(Model):
+    """Accuracy in percent after an epoch (0: nothing was trained)."""
+
+    epoch: int = Field(ge=0)
+    accuracy: Percent = Field(ge=0, le=100)
+
+
+class Evaluation(Model):
+    """A run scored on one data set and class set (``all``, ``base`` or ``new``)."""
+
+    dataset: str
+    classes: Literal["all", "base", "new"] = "all"
+    images: int
+    best: Score | None = None  # highest test accuracy over epochs; the first such epoch
+    last: Score | None = None
+
+    def score(self, selection: Literal["best", "last"]) -> Score | None:
+        return self.best if selection == "best" else self.last
+
+
+class Divergence(Model):
+    """Where the loss stopped being finite; both count from 1, the step within the epoch."""
+
+    epoch: int
+    step: int
+
+
+class Cost(Model):
+    """Cost of the run's share of its group: seconds are the group's wall time, images those that this run sent
+    through the image tower, trained and evaluated."""
+
+    seconds: float
+    images: int
+    images_per_second: float
+    peak_memory_mb: float
+    group_size: int  # runs trained together
+    device: str
+
+
+class Metrics(Model):
+    run: str
+    spec: RunSpec
+    fingerprint: Fingerprint
+    outcome: Literal["finished", "diverged"]
+    diverged: Divergence | None = None
+    curve: list[Epoch]
+    evaluations: list[Evaluation]
+    parameters: int  # trained values
+    cost: Cost
+    versions: dict[str, str]
+    git_commit: str | None
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if self.run != self.spec.id:
+            raise ValueError(f"run is {self.run}, but its spec says {self.spec.id}")
+        if (self.outcome == "diverged") != (self.diverged is not None):
+            raise ValueError("outcome 'diverged' and the place of the divergence go together")
+        if self.outcome == "finished" and not all(e.best and e.last for e in self.evaluations):
+            raise ValueError("a finished run has a best and a last score in every evaluation")
+        return self

@@ -1,0 +1,249 @@
+"""Artefacts to cells to runs to jobs to files: a pure function of what is declared, which never looks at results.
+
+The only module that knows where results lie.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from time import time
+
+from pydantic import JsonValue
+
+from papertables import NUMERICS
+from papertables.attributes.catalog import attribute_source
+from papertables.backbones.catalog import backbone
+from papertables.cells import PlannedArtefact, plan_artefact
+from papertables.code import code_digest
+from papertables.config import Artefact
+from papertables.data.catalog import dataset
+from papertables.errors import UserError
+from papertables.methods import method_code
+from papertables.project import Project, load_project
+from papertables.spec import RunSpec, digest
+
+TABLE_FORMATS = ("md", "csv", "tex", "html")
+MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
+SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process trains: runs that share backbone, data set and protocol."""
+
+    id: str
+    runs: tuple[RunSpec, ...]
+
+    @property
+    def dataset(self) -> str:
+        return self.runs[0].dataset
+
+    @property
+    def backbone(self) -> str:
+        return self.runs[0].backbone
+
+    @property
+    def trained(self) -> tuple[RunSpec, ...]:
+        return tuple(run for run in self.runs if run.training)
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        return tuple(sorted({run.image_size for run in self.trained}))
+
+    @property
+    def signature(self) -> str:
+        """Changes when a spec, the code of a method or the shared numerics do, and with nothing else."""
+        code = {run.method: method_code(run.method) for run in self.runs}
+        return digest({"runs": [run.digest for run in self.runs], "code": code, "numerics": NUMERICS})
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lies. What is made lies below the working folder; what is committed below ``root``."""
+
+    root: Path
+    scale: str
+    data_root: str
+
+    @property
+    def results(self) -> str:
+        return f"results/{self.scale}"
+
+    @property
+    def runs(self) -> str:
+        return f"{self.results}/runs"
+
+    @property
+    def checkpoints(self) -> str:
+        return f"{self.results}/checkpoints"
+
+    @property
+    def runs_csv(self) -> str:
+        return f"{self.results}/runs.csv"
+
+    @property
+    def index(self) -> str:
+        return f"{self.results}/index.html"
+
+    def job(self, job: str) -> str:
+        return f"{self.results}/jobs/{job}.jsonl"
+
+    def raw(self, dataset: str) -> str:
+        return f"{self.data_root}/{dataset}"
+
+    def split(self, dataset: str) -> str:
+        return f"{self.results}/data/{dataset}/split.json"
+
+    def manifest(self, dataset: str) -> str:
+        return f"{self.results}/data/{dataset}/manifest.json"
+
+    def cache(self, dataset: str, part: str, size: int | str) -> str:
+        return f"{self.results}/cache/{dataset}/{part}-{size}.safetensors"
+
+    def encoded(self, dataset: str, backbone: str) -> str:
+        return f"{self.results}/encoded/{dataset}/{backbone}.safetensors"
+
+    def weights(self, name: str) -> str:
+        entry = backbone(name)
+        if entry.kind == "mini":
+            return str(SHIPPED_WEIGHTS / entry.file)
+        return f"{self.data_root}/weights/{entry.file}"
+
+    def attributes(self, source: str, dataset: str) -> tuple[str, str]:
+        """The descriptive and the distinctive sentences: committed, or fetched below the data folder."""
+        folder = self.root / "attributes" if attribute_source(source).committed else f"{self.data_root}/attributes"
+        return tuple(f"{folder}/{source}/{dataset}_{kind}.json" for kind in ("des", "dist"))
+
+    def published(self, paper: str) -> str:
+        """The folder of the paper's published numbers."""
+        return str(self.root / "workflow" / "papers" / paper / "published")
+
+    def table(self, artefact: Artefact) -> str:
+        """Without its suffix."""
+        return f"{self.results}/tables/{artefact.paper}/{artefact.id.removeprefix(artefact.paper + '_')}"
+
+
+class Plan:
+    """All artefacts, whatever is selected: so a run's job does not depend on what else is asked for."""
+
+    def __init__(self, project: Project):
+        self.project = project
+        self.config, self.scale = project.config, project.scale
+        self.paths = Paths(project.root, project.scale.name, project.config.data_root)
+        self.artefacts: dict[str, PlannedArtefact] = {
+            id: plan_artefact(project, artefact) for id, artefact in project.artefacts.items()
+        }
+        self.selected = list(project.selected())
+        self.jobs = {job.id: job for job in self._jobs()}
+        glob = self.config.retrain
+        if glob and not any(fnmatchcase(run, glob) for run in self.job_of):
+            example = next(iter(self.job_of))
+            raise UserError(f"config: retrain: '{glob}' matches no run; run ids look like '{example}'")
+
+    @property
+    def device(self) -> str:
+        return self.config.device or self.scale.device
+
+    @cached_property
+    def job_of(self) -> dict[str, str]:
+        """Run id to job id."""
+        return {run.id: job.id for job in self.jobs.values() for run in job.runs}
+
+    def jobs_for(self, artefact: str) -> list[Job]:
+        """The jobs that own the runs of an artefact, in canonical order."""
+        owners = {self.job_of[run.id] for run in self.artefacts[artefact].runs}
+        return [job for job in self.jobs.values() if job.id in owners]
+
+    def artefact_at(self, paper: str, name: str) -> PlannedArtefact:
+        return self.artefacts[f"{paper}_{name}"]
+
+    def retrain(self, job: str) -> str | None:
+        """What sets off a job that owns a run which ``retrain`` names, each time anew; None for the others."""
+        glob = self.config.retrain
+        matches = glob and any(fnmatchcase(run.id, glob) for run in self.jobs[job].runs)
+        return f"{glob} at {time()}" if matches else None
+
+    def published(self, planned: PlannedArtefact) -> list[str]:
+        """The files of published numbers that an artefact is compared with."""
+        folder = self.paths.published(planned.paper.id)
+        return [f"{folder}/{published.file}" for published in planned.artefact.published]
+
+    def table_signature(self, planned: PlannedArtefact) -> str:
+        """Changes with what a table says (its declaration, its runs, what config.yaml selects) and how it is drawn."""
+        drawn_by = sorted((Path(__file__).parent / "artefacts").rglob("*.py"))
+        return digest(
+            {
+                "artefact": planned.artefact.model_dump(mode="json"),
+                "paper": planned.paper.model_dump(mode="json"),
+                "scale": self.scale.model_dump(mode="json"),
+                "selection": planned.selection,
+                "runs": [run.digest for run in planned.runs],
+                "partial": self.config.partial and time(),  # what is there changes unseen
+                "code": code_digest(drawn_by),
+            }
+        )
+
+    def dataset_signature(self, name: str) -> str:
+        """Changes with the catalog's entry and, for a drawn set, with the code that draws it."""
+        entry = dataset(name)
+        drawn_by = sorted(MINI_WORLD.rglob("*.py")) if entry.source.kind == "drawn" else []
+        return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by)})
+
+    def draws(self, name: str, size: int) -> list[tuple[int, int]] | None:
+        """Every (shots, seed) whose few-shot images some run trains on at this size; None: the whole train set."""
+        runs = [run for job in self.jobs.values() for run in job.trained]
+        runs = [run for run in runs if run.dataset == name and run.image_size == size]
+        if any(run.shots is None for run in runs):
+            return None
+        return sorted({(run.shots, draw_seed(run)) for run in runs})
+
+    def attribute_sources(self, dataset: str, backbone: str) -> list[str]:
+        """The sources of sentences that some run reads with this backbone on this data set."""
+        jobs = [job for job in self.jobs.values() if (job.dataset, job.backbone) == (dataset, backbone)]
+        return sorted({run.attributes for job in jobs for run in job.runs if run.attributes})
+
+    def attribute_files(self, dataset: str, backbone: str) -> dict[str, tuple[str, str]]:
+        sources = self.attribute_sources(dataset, backbone)
+        return {source: self.paths.attributes(source, dataset) for source in sources}
+
+    def caches(self, job: Job) -> dict[tuple[str, int], str]:
+        """Of each part and side of images that the job trains on or evaluates."""
+        keys = [(part, size) for part in ("train", "test") for size in job.image_sizes]
+        return {key: self.paths.cache(job.dataset, *key) for key in keys}
+
+    def tables(self, artefacts: Iterable[str]) -> list[str]:
+        stems = [self.paths.table(self.artefacts[id].artefact) for id in artefacts]
+        return [f"{stem}.{suffix}" for stem in stems for suffix in TABLE_FORMATS]
+
+    def _jobs(self) -> Iterable[Job]:
+        """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that
+        another seed appends and moves nothing; runs without training ride with the first job of their group."""
+        size = self.config.runs_per_job or self.scale.runs_per_job
+        owned: set[str] = set()
+        for id, planned in self.artefacts.items():
+            groups: dict[tuple[str, str, str], list[RunSpec]] = defaultdict(list)
+            for run in planned.runs:
+                if run.id not in owned:
+                    groups[run.dataset, run.backbone, run.protocol].append(run)
+                    owned.add(run.id)
+            for (dataset, tower, _), runs in groups.items():
+                trained = sorted((run for run in runs if run.training), key=lambda run: run.seed)
+                untrained = [run for run in runs if not run.training]
+                chunks = [trained[i : i + size] for i in range(0, len(trained), size)] or [[]]
+                for number, chunk in enumerate(chunks):
+                    members = (untrained if number == 0 else []) + chunk
+                    part = Path(chunk[0].id).name if size == 1 and chunk else str(number)
+                    yield Job(f"{id}.{dataset}.{tower}.{part}", tuple(members))
+
+
+def draw_seed(run: RunSpec) -> int:
+    """The seed whose few-shot images the run trains on."""
+    return run.fidelity.shared_seed if run.fidelity.few_shot_draw == "shared" else run.seed
+
+
+def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:
+    """The plan of the project at ``root`` under a configuration; raises UserError."""
+    return Plan(load_project(root, config))

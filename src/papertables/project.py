@@ -1,0 +1,83 @@
+"""Reads what a person declared: config.yaml with its overrides, the scale, the papers and their artefacts."""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from papertables.config import Artefact, Config, Paper, Scale, parse, read
+from papertables.errors import UserError
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything declared. ``papers`` and ``artefacts`` are in canonical order."""
+
+    root: Path
+    config: Config
+    scale: Scale
+    papers: dict[str, Paper]
+    artefacts: dict[str, Artefact]
+
+    def paper_of(self, artefact: Artefact) -> Paper:
+        return self.papers[artefact.paper]
+
+    def selected(self) -> dict[str, Artefact]:
+        """The artefacts that config.yaml asks for, in canonical order."""
+        wanted = self.config.artefacts
+        names = [wanted] if isinstance(wanted, str) else list(wanted)
+        chosen = {id for name in names for id in self._expand(name)}
+        return {id: artefact for id, artefact in self.artefacts.items() if id in chosen}
+
+    def _expand(self, name: str) -> list[str]:
+        if name == "all":
+            return list(self.artefacts)
+        if name == "headline":
+            return [id for id, artefact in self.artefacts.items() if artefact.headline]
+        if name in self.papers:
+            return [id for id, artefact in self.artefacts.items() if artefact.paper == name]
+        if name in self.artefacts:
+            return [name]
+        known = ["headline", "all", *self.papers, *self.artefacts]
+        raise UserError(f"unknown artefact '{name}'{did_you_mean(name, known)}: choose from {', '.join(known)}")
+
+
+def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
+    """Validates the whole declaration; raises UserError with the first problem."""
+    settings = parse(Config, config, "config")
+    papers = _papers(root / "workflow" / "papers")
+    return Project(root, settings, _scale(root / "workflow" / "scales", settings.scale), papers, _artefacts(root, papers))
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _scale(folder: Path, name: str) -> Scale:
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise UserError(f"config: unknown scale '{name}'{did_you_mean(name, known)}: choose from {', '.join(known)}")
+    return read(Scale, folder / f"{name}.yaml", name=name)
+
+
+def _papers(folder: Path) -> dict[str, Paper]:
+    papers = [read(Paper, path, id=path.parent.name) for path in sorted(folder.glob("*/protocol.yaml"))]
+    return {paper.id: paper for paper in sorted(papers, key=lambda paper: paper.order)}
+
+
+def _artefacts(root: Path, papers: dict[str, Paper]) -> dict[str, Artefact]:
+    """Headlines first within a paper, then by natural order of the name (table2 before table10)."""
+    artefacts = {}
+    for paper in papers:
+        paths = [path for path in (root / "workflow" / "papers" / paper).glob("*.yaml") if path.stem != "protocol"]
+        found = [read(Artefact, path, id=f"{paper}_{path.stem}", paper=paper) for path in paths]
+        found.sort(key=lambda artefact: (not artefact.headline, _natural(artefact.id)))
+        artefacts |= {artefact.id: artefact for artefact in found}
+    return artefacts
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,33 @@
+"""What every script of the workflow does around its one call: log to a file, end in one line on an error."""
+
+import errno
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from papertables.errors import UserError
+
+
+@contextmanager
+def script(log: str) -> Iterator[None]:
+    """Sends output to ``log``. A UserError becomes one line on the terminal, any other error one line that names the
+    log, where its traceback is; both exit with 1."""
+    terminal = sys.stderr
+    with open(log, "w", buffering=1) as file:
+        try:
+            with redirect_stdout(file), redirect_stderr(file):
+                yield
+            return
+        except UserError as error:
+            message = str(error)
+        except OSError as error:
+            traceback.print_exc(file=file)
+            full = "the disk is full: free some space and start again, what is finished is kept"
+            message = full if error.errno == errno.ENOSPC else f"{error} (details in {log})"
+        except Exception as error:
+            traceback.print_exc(file=file)
+            message = f"{type(error).__name__}: {' '.join(str(error).split())} (details in {log})"
+        print(f"error: {message}", file=file)
+    print(f"error: {message}", file=terminal, flush=True)
+    sys.exit(1)

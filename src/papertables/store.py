@@ -1,0 +1,55 @@
+"""The store of runs: ``<run id>/metrics.json`` and ``<run id>/learner.safetensors``, only ever added to."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from papertables.files import write_atomic
+from papertables.metrics import Fingerprint, Metrics
+from papertables.spec import RunSpec
+
+METRICS, LEARNER = "metrics.json", "learner.safetensors"
+
+
+class Store:
+    """Runs below a folder. A run is there once its metrics are; they are written last."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def write(self, metrics: Metrics, learner: bytes | None = None) -> None:
+        """``learner``: a safetensors file; None where nothing was trained."""
+        metrics = Metrics.model_validate(metrics.model_dump())
+        folder = self.root / metrics.run
+        (folder / METRICS).unlink(missing_ok=True)
+        if learner is not None:
+            write_atomic(folder / LEARNER, learner)
+        write_atomic(folder / METRICS, metrics.model_dump_json().encode() + b"\n")
+
+    def read(self, run: str) -> Metrics | None:
+        """None where there are no metrics, or none that are valid."""
+        try:
+            return Metrics.model_validate_json((self.root / run / METRICS).read_text())
+        except (OSError, ValidationError, UnicodeDecodeError):
+            return None
+
+    def line(self, run: str) -> str:
+        """The metrics as they lie in the store: one line of JSON."""
+        return (self.root / run / METRICS).read_text()
+
+    def learner(self, run: str) -> Path:
+        return self.root / run / LEARNER
+
+    def missing(
+        self, specs: Sequence[RunSpec], fingerprints: Mapping[str, Fingerprint], retrain: str | None = None
+    ) -> list[RunSpec]:
+        """The runs without valid metrics or with another fingerprint, and those whose id ``retrain`` matches."""
+        return [spec for spec in specs if not self._valid(spec, fingerprints[spec.id], retrain)]
+
+    def _valid(self, spec: RunSpec, fingerprint: Fingerprint, retrain: str | None) -> bool:
+        if retrain and fnmatchcase(spec.id, retrain):
+            return False
+        metrics = self.read(spec.id)
+        return metrics is not None and metrics.spec == spec and metrics.fingerprint == fingerprint

@@ -1,0 +1,352 @@
+"""The one training loop: runs that agree in image side, batch size and number of steps train together.
+
+The inputs of all runs go through the frozen tower in one call (or a few of whole runs); each run keeps its learner,
+optimiser, learning rate, data order and random streams. The summed loss gives each learner exactly its own gradient.
+"""
+
+import hashlib
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from papertables.data.augment import augment
+from papertables.data.cache import ImageCache
+from papertables.files import write_atomic
+from papertables.metrics import Divergence, Epoch, Score
+from papertables.spec import Training
+
+LOGIT_SCALE = (0.0, 4.6052)  # what the released code clamps to after every step
+IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
+State = dict[str, Tensor]
+
+
+def learning_rate(training: Training, epoch: int, step: int, steps: int) -> float:
+    """At a step of an epoch, both from 0, of ``steps`` steps each."""
+    lr, schedule, epochs = training.optimizer.lr, training.schedule, training.epochs
+    match schedule.name:
+        case "cosine_step":
+            return lr * (1 + math.cos(math.pi * (epoch * steps + step) / (epochs * steps))) / 2
+        case "cosine_epoch" if epoch < schedule.warmup_epochs:
+            return schedule.warmup_lr
+        case "cosine_epoch":  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
+            return lr * (1 + math.cos(math.pi * (epoch - schedule.warmup_epochs) / epochs)) / 2
+        case "multistep":
+            return lr * schedule.gamma ** sum(epoch >= int(share * epochs) for share in schedule.milestones)
+        case "constant":
+            return lr
+
+
+def make_optimizer(learner: nn.Module, training: Training) -> torch.optim.Optimizer:
+    chosen = training.optimizer
+    settings = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}
+    if chosen.name == "sgd":
+        return torch.optim.SGD(learner.parameters(), momentum=chosen.momentum, **settings)
+    return torch.optim.Adam(learner.parameters(), **settings)
+
+
+def random_stream(name: str, seed: int) -> torch.Generator:
+    """A generator of its own for every use and seed."""
+    number = int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:8], "big")
+    return torch.Generator().manual_seed(number)
+
+
+def trained_values(learner: nn.Module) -> int:
+    """Values that training can change: a module's ``trained_values`` where it has them, else its parameters."""
+    own = (sum(p.numel() for p in module.parameters(recurse=False)) for module in learner.modules())
+    return sum(getattr(module, "trained_values", n) for module, n in zip(learner.modules(), own, strict=True))
+
+
+@dataclass
+class Run:
+    """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and states of
+    ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an evaluation."""
+
+    id: str
+    learner: nn.Module
+    training: Training
+    seed: int
+    rows: np.ndarray
+    curve: list[Epoch] = field(default_factory=list)
+    best: Score | None = None
+    last: Score | None = None
+    best_state: State = field(default_factory=dict)
+    last_state: State = field(default_factory=dict)
+    diverged: Divergence | None = None
+    images: int = 0  # through the tower
+
+    def __post_init__(self):
+        self.optimizer = make_optimizer(self.learner, self.training)
+        self.order = random_stream("order", self.seed)
+        self.augmentation = random_stream("augmentation", self.seed)
+
+    def score(self, epoch: int, accuracy: float) -> None:
+        self.last, self.last_state = Score(epoch=epoch, accuracy=accuracy), snapshot(self.learner)
+        if self.best is None or accuracy > self.best.accuracy:
+            self.best, self.best_state = self.last, self.last_state
+
+    def state(self) -> dict:
+        """Everything that changes, as tensors and plain values."""
+        return {
+            "learner": self.learner.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "augmentation": self.augmentation.get_state(),
+            "curve": [epoch.model_dump() for epoch in self.curve],
+            "best": self.best and self.best.model_dump(),
+            "last": self.last and self.last.model_dump(),
+            "best_state": self.best_state,
+            "last_state": self.last_state,
+            "diverged": self.diverged and self.diverged.model_dump(),
+            "images": self.images,
+        }
+
+    def restore(self, state: dict) -> None:
+        self.learner.load_state_dict(state["learner"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        self.augmentation.set_state(state["augmentation"])
+        self.curve = [Epoch(**epoch) for epoch in state["curve"]]
+        self.best = state["best"] and Score(**state["best"])
+        self.last = state["last"] and Score(**state["last"])
+        self.best_state, self.last_state = state["best_state"], state["last_state"]
+        self.diverged = state["diverged"] and Divergence(**state["diverged"])
+        self.images = state["images"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Of each run: mean loss, ``losses`` (S,), and logits (B, C), before the update."""
+
+    losses: Tensor
+    logits: list[Tensor]
+
+
+class Trainer:
+    """Trains a group of runs. ``tower``: normalised images (B, 3, P, P) to features (B, D). All runs agree in epochs,
+    steps per epoch, precision and evaluation; ``side`` is that of the images they are given."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        tower: Callable[[Tensor], Tensor],
+        device: torch.device,
+        side: int,
+        batch_size: int,
+        images_per_call: int | None = None,
+    ):
+        self.runs, self.tower, self.device, self.side = list(runs), tower, device, side
+        self.training, self.batch_size = runs[0].training, batch_size
+        self.images_per_call = images_per_call or IMAGES_PER_CALL[device.type]
+        for run in runs:
+            run.learner.to(device)
+
+    def steps(self, images: int) -> int:
+        """Per epoch; an incomplete last batch counts unless it is dropped, which needs a complete one."""
+        if self.training.drop_last and images >= self.batch_size:
+            return images // self.batch_size
+        return math.ceil(images / self.batch_size)
+
+    def step(
+        self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[float]
+    ) -> Step:
+        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and learning rate."""
+        losses, logits = [], []
+        per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs
+        for start in range(0, len(runs), per_call):
+            part = slice(start, start + per_call)
+            for run in runs[part]:
+                run.optimizer.zero_grad()
+            with self._autocast():
+                outputs = self.forward(runs[part], images[part])
+                own = [F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)]
+            torch.stack(own).sum().backward()
+            losses += [loss.detach() for loss in own]
+            logits += [output.detach() for output in outputs]
+        for run, lr in zip(runs, lrs, strict=True):
+            for group in run.optimizer.param_groups:
+                group["lr"] = lr
+            run.optimizer.step()
+            with torch.no_grad():
+                run.learner.logits.logit_scale.clamp_(*LOGIT_SCALE)
+        return Step(torch.stack(losses), logits)
+
+    def forward(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
+        """Logits (B, C) of each run for its images (B, 3, s, s), with one call of the tower."""
+        pixels = [run.learner.pixels(batch) for run, batch in zip(runs, images, strict=True)]
+        features = self.tower(torch.cat(pixels)).split([len(batch) for batch in pixels])
+        return [run.learner.logits(own) for run, own in zip(runs, features, strict=True)]
+
+    def epoch(self, number: int, train: ImageCache) -> list[Run]:
+        """Trains epoch ``number`` (from 1) and returns the runs that got through it; the others have diverged."""
+        runs = [run for run in self.runs if not run.diverged]
+        orders = [run.rows[torch.randperm(len(run.rows), generator=run.order).numpy()] for run in runs]
+        steps = self.steps(len(orders[0])) if runs else 0
+        losses, hits, counts = [], [], []
+        for step in range(steps):
+            rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for order in orders]
+            images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
+            labels = [torch.from_numpy(train.labels[own]).to(self.device) for own in rows]
+            lrs = [learning_rate(run.training, number - 1, step, steps) for run in runs]
+            done = self.step(runs, images, labels, lrs)
+            losses.append(done.losses)
+            hits.append(torch.stack([correct(*pair) for pair in zip(done.logits, labels, strict=True)]))
+            counts.append(len(rows[0]))
+        if not runs:
+            return []
+        weights = torch.tensor(counts, dtype=torch.float64)
+        losses, hits = torch.stack(losses).double().cpu(), torch.stack(hits).sum(0)  # (steps, S), (S,)
+        finite = losses.isfinite()
+        mean_losses = (weights @ losses / weights.sum()).tolist()
+        accuracies = (100 * hits / weights.sum().item()).tolist()
+        for column, run in enumerate(runs):
+            run.images += sum(counts)
+            if not finite[:, column].all():
+                step = int(finite[:, column].int().argmin()) + 1
+                run.diverged = Divergence(epoch=number, step=step)
+                continue
+            lr = learning_rate(run.training, number - 1, 0, steps)
+            loss, accuracy = mean_losses[column], accuracies[column]
+            run.curve.append(Epoch(epoch=number, lr=lr, train_loss=loss, train_accuracy=accuracy))
+        return [run for run in runs if not run.diverged]
+
+    @torch.inference_mode()
+    def accuracies(self, runs: Sequence[Run], test: ImageCache) -> list[float]:
+        """In percent, in fp32, on images that are all of side ``side``."""
+        per_call = max(1, self.images_per_call // len(runs))  # images
+        hits = torch.zeros(len(runs), dtype=torch.long, device=self.device)
+        for start in range(0, len(test), per_call):
+            rows = range(start, min(start + per_call, len(test)))
+            images = torch.from_numpy(test.batch(rows)).to(self.device) / 255
+            labels = torch.from_numpy(test.labels[rows]).to(self.device)
+            outputs = self.forward(runs, [images] * len(runs))
+            hits += torch.stack([correct(output, labels) for output in outputs])
+        return (100 * hits.double() / len(test)).tolist()
+
+    def train(
+        self,
+        train: ImageCache,
+        test: ImageCache,
+        checkpoint: "Checkpoint | None" = None,
+        title: str = "training",
+    ) -> float:
+        """All epochs, from the checkpoint on if it holds one; returns the seconds spent, those before it included."""
+        first, before = checkpoint.resume(self.runs) if checkpoint else (0, 0.0)
+        began = time.perf_counter()
+        epochs, every = self.training.epochs, self.training.evaluate_every
+        with progress(title, epochs, first) as bar:
+            for number in range(first + 1, epochs + 1):
+                alive = self.epoch(number, train)
+                if alive and (number % every == 0 or number == epochs):
+                    for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
+                        run.score(number, accuracy)
+                        run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
+                        run.images += len(test)
+                bar.set_postfix_str(summary(self.runs), refresh=False)
+                bar.update()
+                if checkpoint:
+                    checkpoint.save(self.runs, number, before + time.perf_counter() - began, force=number == epochs)
+        return before + time.perf_counter() - began
+
+    def _images(self, train: ImageCache, rows: np.ndarray, generator: torch.Generator) -> Tensor:
+        """Augmented training images (B, 3, side, side)."""
+        images = torch.from_numpy(train.batch(rows)).to(self.device)
+        return augment(images, torch.from_numpy(train.sizes[rows]), self.side, generator)
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.device.type == "cuda" and self.training.precision in PRECISIONS
+        return torch.autocast(self.device.type, PRECISIONS.get(self.training.precision), enabled=enabled)
+
+
+def correct(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(-1) == labels).sum()
+
+
+def snapshot(learner: nn.Module) -> State:
+    return {name: value.detach().cpu().clone() for name, value in learner.state_dict().items()}
+
+
+class Checkpoint:
+    """One file for a whole group, replaced by one rename, so that its runs are never an epoch apart.
+
+    ``fingerprints``: run id to what its contents depend on. A file whose runs have others, or that cannot be read, is
+    not used. Written at ends of epochs, at most every ``seconds`` (0: always), and at the last.
+    """
+
+    def __init__(self, path: Path, fingerprints: dict[str, str], seconds: float = 5.0):
+        self.path, self.fingerprints, self.seconds = path, fingerprints, seconds
+        self.saved = time.perf_counter()
+
+    def save(self, runs: Sequence[Run], epoch: int, seconds: float, force: bool = False) -> None:
+        if not force and time.perf_counter() - self.saved < self.seconds:
+            return
+        states = {run.id: run.state() for run in runs}
+        content = {"fingerprints": self.fingerprints, "epoch": epoch, "seconds": seconds, "runs": states}
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_atomic(self.path, buffer.getvalue())
+        self.saved = time.perf_counter()
+
+    def read(self) -> dict | None:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            return content if content["fingerprints"] == self.fingerprints else None
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            print(f"checkpoint {self.path} is not used, it cannot be read: {error}", file=sys.stderr)
+            return None
+
+    def resume(self, runs: Sequence[Run]) -> tuple[int, float]:
+        """Restores the runs; returns the epochs done and the seconds spent, (0, 0) without a usable file."""
+        content = self.read()
+        if content is None:
+            return 0, 0.0
+        for run in runs:
+            run.restore(content["runs"][run.id])
+        return content["epoch"], content["seconds"]
+
+    def delete(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def progress(title: str, epochs: int, done: int) -> tqdm:
+    """A bar on a terminal; in a log a line now and then, without carriage returns."""
+    terminal = sys.stderr.isatty()
+    settings = {"mininterval": 0.2} if terminal else {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
+    return tqdm(total=epochs, initial=done, desc=title, unit="epoch", **settings)
+
+
+class Lines:
+    """A file for tqdm that puts every state of the bar on a line of its own."""
+
+    def write(self, text: str) -> None:
+        text = text.strip("\r\n")
+        if text.strip():
+            print(text, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def summary(runs: Sequence[Run]) -> str:
+    """Mean loss and test accuracy of the runs still going, and how many are not."""
+    curves = [run.curve[-1] for run in runs if run.curve and not run.diverged]
+    text = f"{len(runs)} runs"
+    if curves:
+        text += f", loss {np.mean([epoch.train_loss for epoch in curves]):.3f}"
+    scores = [run.last.accuracy for run in runs if run.last and not run.diverged]
+    if scores:
+        text += f", test {np.mean(scores):.1f} %"
+    ended = sum(run.diverged is not None for run in runs)
+    return text + (f", {ended} diverged" if ended else "")

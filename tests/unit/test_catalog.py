@@ -1,0 +1,261 @@
+"""The catalog of data sets, and what preparation checks against it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from papertables.data import prepare as preparing
+from papertables.data.catalog import Dataset, dataset, datasets
+from papertables.data.miniworld.targets import TARGETS
+from papertables.data.prepare import prepare, verify
+from papertables.errors import UserError
+
+REAL = [entry for entry in datasets().values() if entry.source.kind != "drawn"]
+MIRRORED = [entry for entry in REAL if entry.split.rule == "file" and entry.split.file.sha256]
+ATTRVR = {
+    "caltech101",
+    "dtd",
+    "eurosat",
+    "fgvc_aircraft",
+    "food101",
+    "imagenet",
+    "oxford_flowers",
+    "oxford_pets",
+    "resisc45",
+    "stanford_cars",
+    "sun397",
+    "ucf101",
+}
+
+
+def test_the_twelve_sets_are_there():
+    assert {entry.id for entry in REAL} == ATTRVR
+    assert len({entry.label for entry in datasets().values()}) == len(datasets())
+
+
+@pytest.mark.parametrize("entry", datasets().values(), ids=datasets())
+def test_templates_take_one_class_name(entry):
+    assert entry.template.count("{}") == 1
+    assert entry.clip_template.count("{}") == 1
+    assert entry.task == entry.task.strip() != ""
+
+
+@pytest.mark.parametrize("entry", REAL, ids=lambda entry: entry.id)
+def test_a_real_set_says_where_its_facts_come_from(entry):
+    assert entry.notes
+    assert entry.homepage
+    assert entry.licence
+    if entry.split.rule == "file" and entry.split.file.sha256 is None:
+        assert "No checksum" in entry.notes
+
+
+@pytest.mark.parametrize("entry", MIRRORED, ids=lambda entry: entry.id)
+def test_counts_are_those_of_coops_split_file(entry):
+    folder = os.environ.get("COOP_SPLITS")
+    if not folder:
+        pytest.skip("COOP_SPLITS names no folder with CoOp's split files")
+    splits = json.loads(Path(folder, entry.split.file.name).read_text())
+    counts = [len(splits[part]) for part in ("train", "val", "test")]
+    assert counts == [entry.train, entry.val, entry.test]
+    assert len({label for part in splits.values() for _, label, _ in part}) == entry.classes
+
+
+def test_the_drawn_sets_are_those_of_the_mini_world():
+    drawn = {entry.id: entry for entry in datasets().values() if entry.source.kind == "drawn"}
+    assert drawn.keys() == TARGETS.keys()
+    for id, target in TARGETS.items():
+        assert (drawn[id].classes, drawn[id].task) == (len(target.classes), target.task)
+
+
+def test_a_drawn_set_is_prepared_without_raw_files(tmp_path):
+    manifest = prepare("mini_cloths", tmp_path / "ready", tmp_path / "raw", seed=1)
+    assert manifest["made_by"] == "drawn, seed 1"
+    assert (tmp_path / "ready/manifest.json").exists()
+    assert not (tmp_path / "raw").exists()
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(
+        UserError, match=r"unknown dataset 'oxfordpets': did you mean 'oxford_pets'\?.*caltech101"
+    ):
+        dataset("oxfordpets")
+
+
+def test_reading_the_catalog_imports_no_torch():
+    code = "import sys, papertables.data.catalog as c; c.datasets(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def entry_for(rule: dict, **changes) -> Dataset:
+    """Two classes with two training images, one for validation and one for test each."""
+    known = {
+        "id": "tiny",
+        "label": "Tiny",
+        "source": {"kind": "manual", "step": "draw it", "needs": ["pictures"]},
+        "split": rule,
+        "images": "pictures",
+        "licence": "none",
+        "classes": 2,
+        "train": 4,
+        "val": 2,
+        "test": 2,
+        "task": "object",
+        "clip_template": "a photo of a {}.",
+    }
+    return Dataset(**known | changes)
+
+
+SPLIT_FILE = {
+    "rule": "file",
+    "file": {"name": "split_tiny.json", "urls": ["https://example.org/split_tiny.json"]},
+}
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """Raw files of the tiny set, with a split file in CoOp's format."""
+    splits = {"train": [], "val": [], "test": []}
+    for label, name in enumerate(["red_thing", "blue_thing"]):
+        folder = tmp_path / "raw/pictures" / name
+        folder.mkdir(parents=True)
+        for number, part in enumerate(["train", "train", "val", "test"]):
+            colour = (200 - 100 * label, number, 50)
+            Image.effect_noise((40, 40), 50 + number + label).convert("RGB").point(
+                lambda value, shift=colour[0] // 10: min(value + shift, 255)
+            ).save(folder / f"{number}.jpg")
+            splits[part].append([f"{name}/{number}.jpg", label, name])
+    (tmp_path / "raw/split_tiny.json").write_text(json.dumps(splits))
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    def use(entry):
+        monkeypatch.setattr(preparing, "dataset", lambda id: entry)
+        return entry
+
+    return use
+
+
+def test_prepare_links_the_images_and_writes_a_manifest(raw, tmp_path, tiny):
+    tiny(entry_for(SPLIT_FILE))
+    folder = tmp_path / "ready"
+    manifest = prepare("tiny", folder, raw, seed=1)
+    assert manifest == json.loads((folder / "manifest.json").read_text())
+    assert {key: manifest[key] for key in ("dataset", "images", "classes", "train", "val", "test")} == {
+        "dataset": "tiny",
+        "images": 8,
+        "classes": 2,
+        "train": 4,
+        "val": 2,
+        "test": 2,
+    }
+    assert re.fullmatch("[0-9a-f]{64}", manifest["digest"])
+    assert manifest["made_by"] == "split_tiny.json"
+    assert not Path(os.readlink(folder / "images")).is_absolute()
+    first = json.loads((folder / "split.json").read_text())["train"][0]
+    assert first == ["images/red_thing/0.jpg", 0, "red_thing"]
+    assert (folder / first[0]).exists()
+    assert prepare("tiny", folder, raw, seed=1) == manifest
+
+
+def test_the_digest_sees_one_changed_byte(raw, tmp_path, tiny):
+    tiny(entry_for(SPLIT_FILE))
+    before = prepare("tiny", tmp_path / "ready", raw, seed=1)["digest"]
+    path = raw / "pictures/blue_thing/3.jpg"
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert prepare("tiny", tmp_path / "ready", raw, seed=1)["digest"] != before
+
+
+@pytest.mark.parametrize(("name", "expected"), [("classes", 3), ("train", 5), ("val", 1), ("test", 7)])
+def test_a_wrong_count_names_both_numbers(raw, tmp_path, tiny, name, expected):
+    entry = tiny(entry_for(SPLIT_FILE, **{name: expected}))
+    found = getattr(entry_for(SPLIT_FILE), name)
+    with pytest.raises(
+        UserError, match=rf"tiny: .*lists {found} .*{name}.* the catalog expects {expected}\b"
+    ) as error:
+        prepare(entry.id, tmp_path / "ready", raw, seed=1)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "ready/manifest.json").exists()
+
+
+def test_a_truncated_an_unreadable_and_a_missing_image_are_named(raw, tmp_path, tiny):
+    entry = tiny(entry_for(SPLIT_FILE))
+    path = raw / "pictures/red_thing/1.jpg"
+    good = path.read_bytes()
+    for bad in (good[: len(good) // 2], b"no image", b""):
+        path.write_bytes(bad)
+        with pytest.raises(UserError, match=r"red_thing/1\.jpg is truncated or unreadable"):
+            prepare("tiny", tmp_path / "ready", raw, seed=1)
+    path.unlink()
+    with pytest.raises(UserError, match=r"red_thing/1\.jpg is missing"):
+        verify(tmp_path / "ready", entry, "test")
+
+
+def test_a_split_file_that_is_something_else_is_named(raw, tmp_path, tiny):
+    tiny(entry_for(SPLIT_FILE))
+    for content in ("<html>quota exceeded</html>", '{"train": []}', '{"train": [1], "val": [], "test": []}'):
+        (raw / "split_tiny.json").write_text(content)
+        with pytest.raises(UserError, match=r"split_tiny\.json: .*: delete this file"):
+            prepare("tiny", tmp_path / "ready", raw, seed=1)
+
+
+def test_fgvc_aircraft_takes_the_lists_beside_its_images(raw, tmp_path, tiny):
+    (raw / "variants.txt").write_text("707 320\nF-16A/B\n")
+    for part, numbers in {"train": (0, 1), "val": (2,), "test": (3,)}.items():
+        lines = [
+            f"{folder}/{n} {name}"
+            for folder, name in [("red_thing", "707 320"), ("blue_thing", "F-16A/B")]
+            for n in numbers
+        ]
+        (raw / f"images_variant_{part}.txt").write_text("\n".join(lines) + "\n")
+    tiny(entry_for({"rule": "fgvc_aircraft"}))
+    prepare("tiny", tmp_path / "ready", raw, seed=1)
+    splits = json.loads((tmp_path / "ready/split.json").read_text())
+    assert splits["val"] == [
+        ["images/red_thing/2.jpg", 0, "707 320"],
+        ["images/blue_thing/2.jpg", 1, "F-16A/B"],
+    ]
+
+
+def test_imagenet_tests_on_its_validation_folder(raw, tmp_path, tiny):
+    pictures = raw / "pictures"
+    for part, numbers in {"train": (0, 1, 2), "val": (3,)}.items():
+        for folder, source in {"n02": "red_thing", "n01": "blue_thing"}.items():
+            (pictures / part / folder).mkdir(parents=True)
+            for number in numbers:
+                (pictures / source / f"{number}.jpg").rename(pictures / part / folder / f"{number}.jpg")
+    (raw / "classnames.txt").write_text("n01 great white shark\r\nn02 tench\r\n")
+    file = {"name": "classnames.txt", "urls": ["https://example.org/classnames.txt"]}
+    tiny(entry_for({"rule": "imagenet", "file": file}, train=6, val=0))
+    prepare("tiny", tmp_path / "ready", raw, seed=1)
+    splits = json.loads((tmp_path / "ready/split.json").read_text())
+    assert splits["val"] == []
+    assert splits["test"] == [
+        ["images/val/n01/3.jpg", 0, "great white shark"],
+        ["images/val/n02/3.jpg", 1, "tench"],
+    ]
+
+
+def test_without_a_published_split_the_seed_draws_one(raw, tmp_path, tiny):
+    for folder in (raw / "pictures").iterdir():
+        for number in range(4, 10):
+            (folder / f"{number}.jpg").write_bytes((folder / "0.jpg").read_bytes())
+    tiny(entry_for({"rule": "folders", "use_if_present": "theirs.json"}, train=10, val=4, test=6))
+    first = prepare("tiny", tmp_path / "first", raw, seed=1)
+    assert first["made_by"] == "CoOp's procedure, seed 1"
+    assert prepare("tiny", tmp_path / "again", raw, seed=1)["digest"] == first["digest"]
+    assert prepare("tiny", tmp_path / "other", raw, seed=2)["digest"] != first["digest"]
+    splits = json.loads((tmp_path / "first/split.json").read_text())
+    theirs = {
+        part: [[path.removeprefix("images/"), *rest] for path, *rest in splits[part]] for part in splits
+    }
+    (raw / "theirs.json").write_text(json.dumps(theirs))
+    manifest = prepare("tiny", tmp_path / "theirs", raw, seed=2)
+    assert (manifest["made_by"], manifest["digest"]) == ("theirs.json", first["digest"])

@@ -1,0 +1,91 @@
+"""A copy of the project in a temporary folder, with a scale small enough for a test."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "attributes", "src")
+TINY_SCALE = """\
+title: For tests
+seeds: [1, 2]
+runs_per_job: 64
+threads: 1
+device: cpu
+compares: false
+shots: 2
+datasets: {attrvr: [mini_digits]}
+backbones: {clip_vit_b16: mini-vit, clip_rn50: mini-rn, clip_rn101: null, clip_vit_b32: null}
+attributes: {gpt3: mini}
+training: {epochs: 2}
+"""
+
+
+@dataclass
+class Project:
+    """A project folder and the commands a user would type in it."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results" / "tiny"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1"}
+
+    def run(self, *arguments: str, config: tuple[str, ...] = (), check: bool = True) -> str:
+        """Runs snakemake at the tiny scale; returns what it printed."""
+        scale = () if any(item.startswith("scale=") for item in config) else ("scale=tiny",)
+        done = subprocess.run(
+            self.command(*arguments, "--config", *scale, *config),
+            cwd=self.root,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout
+        else:
+            assert done.returncode != 0, done.stdout
+        return done.stdout
+
+    def metrics_times(self) -> dict[str, int]:
+        """When each run's metrics were written, by run id."""
+        runs = self.results / "runs"
+        return {str(path.parent.relative_to(runs)): path.stat().st_mtime_ns for path in runs.rglob("metrics.json")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return copy_project(tmp_path / "project")
+
+
+def copy_project(root: Path) -> Project:
+    root.mkdir()
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(source, root / part)
+    (root / "workflow" / "scales" / "tiny.yaml").write_text(TINY_SCALE)
+    return Project(root)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose headline artefacts are made. Shared by a module: tests change what they then restore."""
+    project = copy_project(tmp_path_factory.mktemp("made") / "project")
+    project.run()
+    return project

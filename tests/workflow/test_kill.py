@@ -1,0 +1,76 @@
+"""A job killed with SIGKILL goes on from its checkpoint and ends with the same numbers, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from tests.workflow.conftest import TINY_SCALE
+
+EPOCHS = 12
+
+
+def lengthen(project):
+    scale = TINY_SCALE.replace("epochs: 2", f"epochs: {EPOCHS}").replace("shots: 2", "shots: 8")
+    (project.root / "workflow" / "scales" / "tiny.yaml").write_text(scale)
+
+
+def results(project):
+    """Learners and curves of all runs, without what a clock measured."""
+    found = {}
+    for path in sorted((project.results / "runs").rglob("metrics.json")):
+        metrics = json.loads(path.read_text())
+        learner = path.parent / "learner.safetensors"
+        tensors = {name: array.tobytes() for name, array in load_file(learner).items()} if learner.exists() else {}
+        found[metrics["run"]] = (metrics["curve"], metrics["evaluations"], tensors)
+    return found
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    from tests.workflow.conftest import copy_project
+
+    project = copy_project(tmp_path_factory.mktemp("whole") / "project")
+    lengthen(project)
+    project.run("attrvr_table1")
+    return results(project)
+
+
+@pytest.mark.parametrize("epoch", [2, 6, 10])
+def test_killed_job_ends_with_the_same_numbers(project, uninterrupted, epoch):
+    lengthen(project)
+    process = subprocess.Popen(
+        project.command("attrvr_table1", "--config", "scale=tiny"),
+        cwd=project.root,
+        env=project.environment | {"PAPERTABLES_CHECKPOINT_EVERY": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for_epoch(project, epoch, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not list((project.results / "jobs").glob("*table1*.jsonl")), "killed too late to prove anything"
+    project.run("--unlock")
+    project.run("attrvr_table1")
+    assert results(project) == uninterrupted
+
+
+def wait_for_epoch(project, epoch: int, process: subprocess.Popen) -> None:
+    """Until some training's log says that it has finished the epoch."""
+    log = Path(project.results) / "logs" / "train"
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "snakemake ended before it could be killed"
+        text = "".join(path.read_text() for path in log.glob("*.log"))
+        if f"epoch {epoch}/{EPOCHS}" in text:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no training reached epoch {epoch}")

@@ -1,0 +1,98 @@
+"""What a user sees after one run, and what a second run, a change or an addition sets off."""
+
+import csv
+import json
+
+import pytest
+
+
+def changed(before, after):
+    return {run for run, time in after.items() if before.get(run) != time}
+
+
+def test_makes_tables_runs_and_index(made):
+    stem = made.results / "tables" / "attrvr"
+    for suffix in ("md", "csv", "tex", "html"):
+        assert (stem / f"table1.{suffix}").stat().st_size > 0
+    assert "AttrVR" in (stem / "table1.md").read_text()
+    assert "table1" in (made.results / "index.html").read_text()
+    with (made.results / "runs.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 1 + 4 * 2  # zero-shot has no seed, four methods have two
+
+
+def test_job_file_holds_the_metrics_verbatim(made):
+    for job in (made.results / "jobs").glob("*.jsonl"):
+        for line in job.read_text().splitlines():
+            stored = made.results / "runs" / json.loads(line)["run"] / "metrics.json"
+            assert json.loads(stored.read_text()) == json.loads(line)
+
+
+def test_second_run_does_nothing(made):
+    before = made.metrics_times()
+    assert "Nothing to be done" in made.run()
+    assert made.metrics_times() == before
+
+
+def test_comment_and_touch_set_nothing_off(made):
+    source = made.root / "src" / "papertables" / "methods" / "vp.py"
+    text = source.read_text()
+    source.write_text("# a remark\n" + text)
+    (made.root / "src" / "papertables" / "training.py").touch()
+    try:
+        assert "Nothing to be done" in made.run()
+    finally:
+        source.write_text(text)
+
+
+def test_changed_method_trains_its_runs_and_no_others(made):
+    source = made.root / "src" / "papertables" / "methods" / "vp.py"
+    text = source.read_text()
+    before = made.metrics_times()
+    source.write_text(text + "\n\nCHANGED = True\n")
+    try:
+        made.run()
+    finally:
+        source.write_text(text)
+    again = changed(before, made.metrics_times())
+    assert again
+    assert all("/vp-" in run for run in again)
+    assert len(again) == 2
+    made.run()  # back to the method as it was
+
+
+def test_retrain_names_the_runs(made):
+    before = made.metrics_times()
+    made.run(config=("retrain=mini_digits/*/ar-*seed2*",))
+    again = changed(before, made.metrics_times())
+    assert len(again) == 1
+    assert "/ar-" in next(iter(again))
+    assert "Nothing to be done" in made.run()
+
+
+def test_third_seed_trains_alone(made):
+    before = made.metrics_times()
+    made.run(config=("seeds=[1,2,3]",))
+    again = changed(before, made.metrics_times())
+    assert again
+    assert all("seed3" in run for run in again)
+    assert not set(before) - set(made.metrics_times())
+
+
+def test_report(made):
+    made.run("--report", "report.html")
+    page = (made.root / "report.html").read_text()
+    assert "table1" in page
+
+
+def test_repeated_from_nothing_gives_the_same_numbers(made, project):
+    project.run("attrvr_table1")
+    for name in ("table1.csv", "table1.md"):
+        again = project.results / "tables" / "attrvr" / name
+        assert again.read_bytes() == (made.results / "tables" / "attrvr" / name).read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _as_configured(made, request):
+    """Every test finds the project as first made, whatever the one before configured."""
+    if request.node.name in ("test_repeated_from_nothing_gives_the_same_numbers", "test_second_run_does_nothing"):
+        made.run()

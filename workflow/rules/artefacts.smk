@@ -1,0 +1,56 @@
+rule table:
+    input:
+        jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
+        published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
+    output:
+        md=f"{RESULTS}/tables/{{paper}}/{{name}}.md",
+        csv=f"{RESULTS}/tables/{{paper}}/{{name}}.csv",
+        tex=f"{RESULTS}/tables/{{paper}}/{{name}}.tex",
+        html=report(
+            f"{RESULTS}/tables/{{paper}}/{{name}}.html",
+            caption="../report/table.rst",
+            category="{paper}",
+            labels={"table": "{name}"},
+        ),
+        json=f"{RESULTS}/tables/{{paper}}/{{name}}.json",
+    log:
+        f"{LOGS}/table/{{paper}}/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/table/{{paper}}/{{name}}.tsv"
+    conda:
+        "../../envs/artefacts.yaml"
+    params:
+        declaration=lambda w: PLAN.table_signature(PLAN.artefact_at(w.paper, w.name)),
+    script:
+        "../scripts/table.py"
+
+
+rule runs_csv:
+    input:
+        jobs_of(*PLAN.selected),
+    output:
+        PATHS.runs_csv,
+    log:
+        f"{LOGS}/runs_csv.log",
+    benchmark:
+        f"{BENCHMARKS}/runs_csv.tsv"
+    conda:
+        "../../envs/artefacts.yaml"
+    script:
+        "../scripts/runs_csv.py"
+
+
+rule index:
+    input:
+        tables=PLAN.tables(PLAN.selected),
+        runs=PATHS.runs_csv,
+    output:
+        report(PATHS.index, caption="../report/index.rst", category="index"),
+    log:
+        f"{LOGS}/index.log",
+    benchmark:
+        f"{BENCHMARKS}/index.tsv"
+    conda:
+        "../../envs/artefacts.yaml"
+    script:
+        "../scripts/index.py"

@@ -1,0 +1,13 @@
+rule fetch_attributes:
+    output:
+        f"{PATHS.data_root}/attributes/{{source}}/{{dataset}}_{{kind}}.json",
+    log:
+        f"{LOGS}/fetch_attributes/{{source}}/{{dataset}}_{{kind}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_attributes/{{source}}/{{dataset}}_{{kind}}.tsv"
+    wildcard_constraints:
+        kind="des|dist",
+    conda:
+        "../../envs/train.yaml"
+    script:
+        "../scripts/fetch_attributes.py"

@@ -1,0 +1,37 @@
+rule fetch_weights:
+    output:
+        f"{PATHS.data_root}/weights/{{file}}",
+    log:
+        f"{LOGS}/fetch_weights/{{file}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_weights/{{file}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    script:
+        "../scripts/fetch_weights.py"
+
+
+rule pretrain_mini_clip:
+    output:
+        weights=f"{RESULTS}/pretrained/{{backbone}}.safetensors",
+        record=f"{RESULTS}/pretrained/{{backbone}}.json",
+    log:
+        f"{LOGS}/pretrain/{{backbone}}.log",
+    benchmark:
+        f"{BENCHMARKS}/pretrain/{{backbone}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 2
+    params:
+        seed=lambda w: backbone(w.backbone).pretraining.seed,
+        steps=lambda w: backbone(w.backbone).pretraining.steps,
+    script:
+        "../scripts/pretrain_mini.py"
+
+
+rule pretrain_mini:
+    input:
+        expand(
+            f"{RESULTS}/pretrained/{{backbone}}.safetensors",
+            backbone=[id for id, entry in backbones().items() if entry.kind == "mini"],
+        ),

@@ -1,0 +1,25 @@
+RESULTS = PATHS.results
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+
+
+wildcard_constraints:
+    dataset=r"[a-z0-9_]+",
+    backbone=r"[a-z0-9_-]+",
+    source=r"[a-z0-9_-]+",
+    part="train|test",
+    size=r"\d+",
+    paper="|".join(PLAN.project.papers),
+    job=r"[A-Za-z0-9_.+-]+",
+
+
+def gpus():
+    """One GPU for a job that may use one, so that the profile's limit keeps trainings apart."""
+    return 0 if PLAN.device == "cpu" else 1
+
+
+def jobs_of(*artefacts):
+    """The files of the jobs that own the artefacts' runs; none where tables are made of what is there."""
+    if PLAN.config.partial:
+        return []
+    return list(dict.fromkeys(PATHS.job(job.id) for id in artefacts for job in PLAN.jobs_for(id)))

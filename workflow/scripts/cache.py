@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from papertables.data.cache import build
+from papertables.scripting import script
+
+with script(snakemake.log[0]):
+    build(
+        Path(snakemake.input.split).parent,
+        part=snakemake.wildcards.part,
+        size=int(snakemake.wildcards.size),
+        draws=snakemake.params.draws,
+        out=Path(snakemake.output[0]),
+    )
