@@ -21,7 +21,7 @@ report: "workflow/report/workflow.rst"
 
 
 ROOT = Path(workflow.basedir)
-os.environ["PYTHONPATH"] = str(ROOT / "src")  # rules import the package, also in a conda environment
+os.environ.update(PYTHONPATH=str(ROOT / "src"))  # rules import the package, also in a conda environment
 
 try:
     PLAN = make_plan(ROOT, config)
@@ -31,11 +31,35 @@ except UserError as error:
 PATHS = PLAN.paths
 
 
-
 include: "workflow/rules/common.smk"
-include: "workflow/rules/targets.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/backbones.smk"
 include: "workflow/rules/attributes.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/artefacts.smk"
+
+
+rule configured:
+    default_target: True
+    input:
+        PLAN.tables(PLAN.selected),
+        PATHS.runs_csv,
+        PATHS.index,
+
+
+for artefact_id in PLAN.artefacts:
+
+    rule:
+        name:
+            artefact_id
+        input:
+            PLAN.tables([artefact_id]),
+
+
+for paper_id in PLAN.project.papers:
+
+    rule:
+        name:
+            paper_id
+        input:
+            PLAN.tables(id for id, planned in PLAN.artefacts.items() if planned.paper.id == paper_id),

@@ -30,6 +30,8 @@ class Config(Model):
     runs_per_job: int | None = Field(None, ge=1)
     gpu: str = Field("A100", description="the GPU whose time `snakemake plan` estimates")
     retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
+    checkpoint_seconds: float = Field(5.0, ge=0, description="least time between two checkpoints of a training")
+    pretrain_steps: int | None = Field(None, ge=1, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
 
 

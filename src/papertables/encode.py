@@ -1,8 +1,8 @@
 """What frozen towers say once and for all: features of the test images, of the classes and of every sentence.
 
-One safetensors file per data set and backbone. Tensors, all fp32 and of length 1: ``images`` (N, D) with ``labels``
-(N,), ``classes`` (C, D), ``sentences`` (M, D); and ``logit_scale`` (). The metadata holds the tower's input and, as
-JSON, what the rows of classes and sentences stand for.
+One safetensors file per data set and backbone. Tensors, all fp32 and of length 1: ``images`` (N, D) with
+``labels`` (N,), ``classes`` (C, D), ``sentences`` (M, D); and ``logit_scale`` (). The metadata holds the
+tower's input and, as JSON, what the rows of classes and sentences stand for.
 """
 
 import json
@@ -73,15 +73,18 @@ def encode(
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
-    """Writes ``out``. dataset: the folder with ``split.json``; images: the cache of its test part at the backbone's
-    side; sentences: files of attribute sentences. Several templates are averaged (as zero-shot CLIP does)."""
+    """Writes ``out``. dataset: the folder with ``split.json``; images: the cache of its test part at the
+    backbone's side; sentences: files of attribute sentences. Several templates are averaged (as zero-shot
+    CLIP does)."""
     from papertables.backbones import clip
 
     torch.set_num_threads(threads)
     tower = clip.load(backbone(backbone_name), weights, pick_device(device))
     templates = [templates] if isinstance(templates, str) else list(templates)
     names = read_split(dataset / "split.json").class_names
-    unique = sorted({text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)})
+    unique = sorted(
+        {text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)}
+    )
     test = cache.read(images)
     features = {
         "images": image_features(tower, test),
@@ -124,7 +127,8 @@ def image_features(tower, images: cache.ImageCache) -> Tensor:
 
 
 def class_features(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Unit features (C, D) of the class names, underscores as spaces: mean over templates of unit features."""
+    """Unit features (C, D) of the class names, underscores as spaces: mean over templates of unit
+    features."""
     prompts = [template.format(name.replace("_", " ")) for template in templates for name in names]
     features = F.normalize(tower.encode_text(prompts), dim=-1).unflatten(0, (len(templates), len(names)))
     return F.normalize(features.mean(0), dim=-1)

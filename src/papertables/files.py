@@ -10,7 +10,8 @@ from papertables.errors import UserError
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:
-    """Writes beside the file, syncs, renames. A full disk ends in a UserError and leaves the old file in place."""
+    """Writes beside the file, syncs, renames. A full disk ends in a UserError and leaves the old file in
+    place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     with full_disk(path):
@@ -32,5 +33,7 @@ def full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        text = f"the disk is full while writing {path}: free some space and start again, what is finished is kept"
+        text = (
+            f"the disk is full while writing {path}: free some space and start again, finished work is kept"
+        )
         raise UserError(text) from None

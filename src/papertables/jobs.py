@@ -16,7 +16,6 @@ from papertables.attributes.sampling import Attributes, read_attributes, sample
 from papertables.backbones.catalog import backbone as catalog_entry
 from papertables.data import cache
 from papertables.data.splits import Split, attribute_stream, draw_seed, read_split, training_indices
-from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.methods import METHODS, build, method_code
 from papertables.metrics import Cost, Evaluation, Fingerprint, Metrics, Score
@@ -51,11 +50,13 @@ def train_job(
     retrain: str | None = None,
     checkpoint_seconds: float = 5.0,
 ) -> None:
-    """Makes what is missing of the runs and writes ``output``: the metrics of each, a line per run, in their order.
+    """Makes what is missing of the runs and writes ``output``: the metrics of each, a line per run, in
+    their order.
 
-    specs: of one data set and backbone. runs: the store. dataset: folder with ``split.json`` and ``manifest.json``.
-    encoded: what ``encode`` wrote. attributes: source to its descriptive and distinctive files. template: of the
-    class prompts. retrain: a pattern over run ids. A run that diverges is recorded and fails nothing.
+    specs: of one data set and backbone. runs: the store. dataset: folder with ``split.json`` and
+    ``manifest.json``. encoded: what ``encode`` wrote. attributes: source to its descriptive and
+    distinctive files. template: of the class prompts. retrain: a pattern over run ids. A run that diverges
+    is recorded and fails nothing.
     """
     store, split = Store(runs), read_split(dataset / "split.json")
     texts = {source: read_attributes(*files) for source, files in attributes.items()}
@@ -63,7 +64,9 @@ def train_job(
     missing = store.missing(specs, fingerprints, retrain)
     print(f"{len(specs)} runs, {len(missing)} to make", file=sys.stderr)
     if missing:
-        job = _Job(specs, store, split, texts, fingerprints, caches, encoded, backbone, weights, device, threads)
+        job = _Job(
+            specs, store, split, texts, fingerprints, caches, encoded, backbone, weights, device, threads
+        )
         job.score_untrained([spec for spec in missing if not spec.training])
         job.train([spec for spec in missing if spec.training], checkpoints, checkpoint_seconds)
     write_atomic(output, "".join(store.line(spec.id) for spec in specs).encode())
@@ -121,7 +124,11 @@ class _Job:
     def learner(self, spec: RunSpec) -> "nn.Module":
         if spec.attributes is None:
             return build(spec.method, spec.options, self.encoded.context())
-        text, stream, names = self.texts[spec.attributes], attribute_stream(spec, self.split), self.split.class_names
+        text, stream, names = (
+            self.texts[spec.attributes],
+            attribute_stream(spec, self.split),
+            self.split.class_names,
+        )
         m, rule = spec.options["m"], spec.fidelity.attribute_sampling
         descriptive = sample(text.descriptive, names, m, stream, rule)
         distinctive = sample(text.distinctive, names, m, stream, rule)
@@ -142,8 +149,8 @@ class _Job:
             self.store.write(self._metrics(spec, "finished", evaluation, cost))
 
     def train(self, missing: Sequence[RunSpec], checkpoints: Path, seconds: float) -> None:
-        """Group by group. A group's checkpoint is named after all runs of the job that agree with it, so that a job
-        killed while it was writing results goes on with the same group."""
+        """Group by group. A group's checkpoint is named after all runs of the job that agree with it, so
+        that a job killed while it was writing results goes on with the same group."""
         if not missing:
             return
         from papertables.backbones import clip

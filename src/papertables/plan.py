@@ -214,9 +214,9 @@ class Plan:
         keys = [(part, size) for part in ("train", "test") for size in job.image_sizes]
         return {key: self.paths.cache(job.dataset, *key) for key in keys}
 
-    def tables(self, artefacts: Iterable[str]) -> list[str]:
+    def tables(self, artefacts: Iterable[str], formats: Iterable[str] = TABLE_FORMATS) -> list[str]:
         stems = [self.paths.table(self.artefacts[id].artefact) for id in artefacts]
-        return [f"{stem}.{suffix}" for stem in stems for suffix in TABLE_FORMATS]
+        return [f"{stem}.{suffix}" for stem in stems for suffix in formats]
 
     def _jobs(self) -> Iterable[Job]:
         """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that

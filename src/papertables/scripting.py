@@ -5,8 +5,14 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 from papertables.errors import UserError
+
+
+def root(snakemake) -> Path:
+    """The project's folder, of a script in workflow/scripts; not always the folder that Snakemake works in."""
+    return Path(snakemake.scriptdir).resolve().parents[1]
 
 
 @contextmanager

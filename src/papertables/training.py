@@ -1,7 +1,8 @@
 """The one training loop: runs that agree in image side, batch size and number of steps train together.
 
-The inputs of all runs go through the frozen tower in one call (or a few of whole runs); each run keeps its learner,
-optimiser, learning rate, data order and random streams. The summed loss gives each learner exactly its own gradient.
+The inputs of all runs go through the frozen tower in one call (or a few of whole runs); each run keeps its
+learner, optimiser, learning rate, data order and random streams. The summed loss gives each learner
+exactly its own gradient.
 """
 
 import hashlib
@@ -39,7 +40,9 @@ def learning_rate(training: Training, epoch: int, step: int, steps: int) -> floa
             return lr * (1 + math.cos(math.pi * (epoch * steps + step) / (epochs * steps))) / 2
         case "cosine_epoch" if epoch < schedule.warmup_epochs:
             return schedule.warmup_lr
-        case "cosine_epoch":  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
+        case (
+            "cosine_epoch"
+        ):  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
             return lr * (1 + math.cos(math.pi * (epoch - schedule.warmup_epochs) / epochs)) / 2
         case "multistep":
             return lr * schedule.gamma ** sum(epoch >= int(share * epochs) for share in schedule.milestones)
@@ -62,15 +65,17 @@ def random_stream(name: str, seed: int) -> torch.Generator:
 
 
 def trained_values(learner: nn.Module) -> int:
-    """Values that training can change: a module's ``trained_values`` where it has them, else its parameters."""
+    """Values that training can change: a module's ``trained_values`` where it has them, else its
+    parameters."""
     own = (sum(p.numel() for p in module.parameters(recurse=False)) for module in learner.modules())
     return sum(getattr(module, "trained_values", n) for module, n in zip(learner.modules(), own, strict=True))
 
 
 @dataclass
 class Run:
-    """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and states of
-    ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an evaluation."""
+    """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
+    states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
+    evaluation."""
 
     id: str
     learner: nn.Module
@@ -133,8 +138,8 @@ class Step:
 
 
 class Trainer:
-    """Trains a group of runs. ``tower``: normalised images (B, 3, P, P) to features (B, D). All runs agree in epochs,
-    steps per epoch, precision and evaluation; ``side`` is that of the images they are given."""
+    """Trains a group of runs. ``tower``: normalised images (B, 3, P, P) to features (B, D). All runs agree
+    in epochs, steps per epoch, precision and evaluation; ``side`` is that of the images they are given."""
 
     def __init__(
         self,
@@ -160,7 +165,8 @@ class Trainer:
     def step(
         self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[float]
     ) -> Step:
-        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and learning rate."""
+        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and learning
+        rate."""
         losses, logits = [], []
         per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs
         for start in range(0, len(runs), per_call):
@@ -169,7 +175,9 @@ class Trainer:
                 run.optimizer.zero_grad()
             with self._autocast():
                 outputs = self.forward(runs[part], images[part])
-                own = [F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)]
+                own = [
+                    F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)
+                ]
             torch.stack(own).sum().backward()
             losses += [loss.detach() for loss in own]
             logits += [output.detach() for output in outputs]
@@ -188,7 +196,8 @@ class Trainer:
         return [run.learner.logits(own) for run, own in zip(runs, features, strict=True)]
 
     def epoch(self, number: int, train: ImageCache) -> list[Run]:
-        """Trains epoch ``number`` (from 1) and returns the runs that got through it; the others have diverged."""
+        """Trains epoch ``number`` (from 1) and returns the runs that got through it; the others have
+        diverged."""
         runs = [run for run in self.runs if not run.diverged]
         orders = [run.rows[torch.randperm(len(run.rows), generator=run.order).numpy()] for run in runs]
         steps = self.steps(len(orders[0])) if runs else 0
@@ -240,9 +249,9 @@ class Trainer:
         checkpoint: "Checkpoint | None" = None,
         title: str = "training",
     ) -> float:
-        """All epochs, from the checkpoint on if it holds one; returns the seconds spent, those before it included."""
+        """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
         first, before = checkpoint.resume(self.runs) if checkpoint else (0, 0.0)
-        began = time.perf_counter()
+        began, seconds = time.perf_counter(), before
         epochs, every = self.training.epochs, self.training.evaluate_every
         with progress(title, epochs, first) as bar:
             for number in range(first + 1, epochs + 1):
@@ -254,9 +263,10 @@ class Trainer:
                         run.images += len(test)
                 bar.set_postfix_str(summary(self.runs), refresh=False)
                 bar.update()
+                seconds = before + time.perf_counter() - began
                 if checkpoint:
-                    checkpoint.save(self.runs, number, before + time.perf_counter() - began, force=number == epochs)
-        return before + time.perf_counter() - began
+                    checkpoint.save(self.runs, number, seconds, force=number == epochs)
+        return seconds
 
     def _images(self, train: ImageCache, rows: np.ndarray, generator: torch.Generator) -> Tensor:
         """Augmented training images (B, 3, side, side)."""
@@ -279,8 +289,8 @@ def snapshot(learner: nn.Module) -> State:
 class Checkpoint:
     """One file for a whole group, replaced by one rename, so that its runs are never an epoch apart.
 
-    ``fingerprints``: run id to what its contents depend on. A file whose runs have others, or that cannot be read, is
-    not used. Written at ends of epochs, at most every ``seconds`` (0: always), and at the last.
+    ``fingerprints``: run id to what its contents depend on. A file whose runs have others, or that cannot be
+    read, is not used. Written at ends of epochs, at most every ``seconds`` (0: always), and at the last.
     """
 
     def __init__(self, path: Path, fingerprints: dict[str, str], seconds: float = 5.0):
@@ -323,7 +333,8 @@ class Checkpoint:
 def progress(title: str, epochs: int, done: int) -> tqdm:
     """A bar on a terminal; in a log a line now and then, without carriage returns."""
     terminal = sys.stderr.isatty()
-    settings = {"mininterval": 0.2} if terminal else {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
+    log = {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
+    settings = {"mininterval": 0.2} if terminal else log
     return tqdm(total=epochs, initial=done, desc=title, unit="epoch", **settings)
 
 

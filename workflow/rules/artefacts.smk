@@ -1,3 +1,18 @@
+localrules:
+    plan,
+
+
+rule plan:
+    log:
+        f"{LOGS}/plan.log",
+    benchmark:
+        f"{BENCHMARKS}/plan.tsv"
+    conda:
+        "../../envs/artefacts.yaml"
+    script:
+        "../scripts/plan.py"
+
+
 rule table:
     input:
         jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
@@ -42,7 +57,7 @@ rule runs_csv:
 
 rule index:
     input:
-        tables=PLAN.tables(PLAN.selected),
+        tables=PLAN.tables(PLAN.selected, ["json"]),
         runs=PATHS.runs_csv,
     output:
         report(PATHS.index, caption="../report/index.rst", category="index"),

@@ -23,3 +23,30 @@ def jobs_of(*artefacts):
     if PLAN.config.partial:
         return []
     return list(dict.fromkeys(PATHS.job(job.id) for id in artefacts for job in PLAN.jobs_for(id)))
+
+
+def encode_input(w):
+    size = backbone(w.backbone).image_size
+    return {
+        "split": PATHS.split(w.dataset),
+        "manifest": PATHS.manifest(w.dataset),
+        "images": PATHS.cache(w.dataset, "test", size),
+        "weights": PATHS.weights(w.backbone),
+        "sentences": [
+            file for files in PLAN.attribute_files(w.dataset, w.backbone).values() for file in files
+        ],
+    }
+
+
+def train_input(w):
+    job = PLAN.jobs[w.job]
+    return {
+        "split": PATHS.split(job.dataset),
+        "manifest": PATHS.manifest(job.dataset),
+        "encoded": PATHS.encoded(job.dataset, job.backbone),
+        "weights": PATHS.weights(job.backbone),
+        "caches": list(PLAN.caches(job).values()),
+        "sentences": [
+            file for files in PLAN.attribute_files(job.dataset, job.backbone).values() for file in files
+        ],
+    }

@@ -1,10 +1,9 @@
 import sys
-from pathlib import Path
 
 from papertables.cost import table
 from papertables.plan import make_plan
-from papertables.scripting import script
+from papertables.scripting import root, script
 
 terminal = sys.stdout
 with script(snakemake.log[0]):
-    print(table(make_plan(Path.cwd(), snakemake.config)), file=terminal, flush=True)
+    print(table(make_plan(root(snakemake), snakemake.config)), file=terminal, flush=True)

@@ -31,7 +31,8 @@ def read_attributes(descriptive: Path, distinctive: Path) -> Attributes:
 
 
 def read_sentences(path: Path) -> Sentences:
-    """A JSON object of class names to lists of sentences; raises UserError with the first thing that is wrong."""
+    """A JSON object of class names to lists of sentences; raises UserError with the first thing that is
+    wrong."""
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
@@ -58,10 +59,11 @@ def sample(
     stream: Random,
     rule: Literal["replacement", "distinct"],
 ) -> list[list[str]]:
-    """m sentences for each class, in the order of classes. Raises UserError for a class without usable sentences.
+    """m sentences for each class, in the order of classes. Raises UserError for a class without usable
+    sentences.
 
-    ``replacement`` (released): without replacement only where more than m are usable. ``distinct``: all distinct
-    ones first, repeated only where fewer than m exist.
+    ``replacement`` (released): without replacement only where more than m are usable. ``distinct``: all
+    distinct ones first, repeated only where fewer than m exist.
     """
     chosen = []
     for name in class_names:
@@ -69,7 +71,9 @@ def sample(
             raise UserError(f"attributes: class '{name}' has no entry in the file of sentences")
         kept = usable(sentences[name])
         if not kept:
-            raise UserError(f"attributes: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more")
+            raise UserError(
+                f"attributes: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more"
+            )
         draw = _with_replacement if rule == "replacement" else _distinct
         chosen.append(draw(kept, m, stream))
     return chosen

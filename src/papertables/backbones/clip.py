@@ -14,11 +14,20 @@ from papertables.backbones import mini
 from papertables.backbones.catalog import Backbone
 from papertables.errors import UserError
 
+NOT_WEIGHTS = (
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+    "attn_mask",
+)  # may lie in an archive beside them
+
 
 class FrozenClip:
-    """Both towers of a CLIP in evaluation mode and fp32. Nothing in it is trained; gradients pass to the pixels.
+    """Both towers of a CLIP in evaluation mode and fp32. Nothing in it is trained; gradients pass to the
+    pixels.
 
-    image_size: side P. mean, std: of the pixels, per channel. logit_scale: logarithm of the scale of cosines, ().
+    image_size: side P. mean, std: of the pixels, per channel. logit_scale: logarithm of the scale of
+    cosines, ().
     """
 
     def __init__(self, model: CLIP, device: str | torch.device = "cpu"):
@@ -36,13 +45,15 @@ class FrozenClip:
         return self.model.encode_image(pixels)
 
     def encode_text(self, sentences: list[str], batch: int = 256) -> Tensor:
-        """Features (N, D) of any length. Sentences of similar length go through together, cut at the longest one's
-        end token: under the causal mask nothing behind it reaches the pooled end token."""
+        """Features (N, D) of any length. Sentences of similar length go through together, cut at the
+        longest one's end token: under the causal mask nothing behind it reaches the pooled end token."""
         tokens = self.tokenizer(sentences).to(self.device)  # (N, context)
         ends = tokens.argmax(1)  # the end token has the highest number
         order = ends.argsort(stable=True)
         with torch.inference_mode():
-            parts = [self._encode_tokens(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.split(batch)]
+            parts = [
+                self._encode_tokens(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.split(batch)
+            ]
             return torch.cat(parts)[order.argsort()]
 
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
@@ -60,12 +71,16 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
         return FrozenClip(mini.load(backbone.architecture, weights), device)
     clip = from_state_dict(read_state_dict(weights), device)
     if clip.image_size != backbone.image_size:
-        raise UserError(f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}")
+        raise UserError(
+            f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}"
+        )
     return clip
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """OpenAI's JIT archive, a pickled state dict, or safetensors."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file of weights")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -73,16 +88,17 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             return torch.jit.load(path, map_location="cpu").state_dict()
         except RuntimeError:
             return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file of weights") from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: cannot be read as weights of a CLIP ({reason}): delete it and fetch it again") from None
+        raise UserError(
+            f"{path}: cannot be read as weights of a CLIP ({reason}): delete it and fetch it again"
+        ) from None
 
 
 def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu") -> FrozenClip:
-    """From tensors with OpenAI's names; ViT or ModifiedResNet. All are cast to fp32, none is rounded to fp16."""
-    state = {key: value.float() for key, value in state.items() if key not in SIZES}
+    """From tensors with OpenAI's names; ViT or ModifiedResNet. All are cast to fp32, none is rounded to
+    fp16."""
+    state = {key: value.float() for key, value in state.items() if key not in NOT_WEIGHTS}
     try:
         model = build_model_from_openai_state_dict(dict(state)).float()
         model.load_state_dict(state)  # again: the builder has rounded them
@@ -92,9 +108,7 @@ def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu"
     return FrozenClip(model, device)
 
 
-SIZES = ("input_resolution", "context_length", "vocab_size")  # numbers that OpenAI's archives hold beside the weights
-
-
 def from_open_clip(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> FrozenClip:
-    """A model by open_clip's name, with weights from a file in open_clip's or OpenAI's format (None: random)."""
+    """A model by open_clip's name, with weights from a file in open_clip's or OpenAI's format (None:
+    random)."""
     return FrozenClip(open_clip.create_model(name, pretrained=str(weights) if weights else None), device)

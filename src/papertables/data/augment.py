@@ -1,7 +1,8 @@
-"""RandomResizedCrop and horizontal flip of a batch on its device, resampled as Pillow does (bicubic, antialiased).
+"""RandomResizedCrop and horizontal flip of a batch on its device, resampled as Pillow does (bicubic,
+antialiased).
 
-Resampling is two batched matrix products with weights per image: columns first, then rows, each rounded to whole
-grey values as in Pillow.
+Resampling is two batched matrix products with weights per image, each rounded to whole grey values as in
+Pillow.
 """
 
 import math
@@ -37,12 +38,15 @@ def augment(images: Tensor, sizes: Tensor, size: int, generator: torch.Generator
 
 
 def draw_boxes(sizes: Tensor, generator: torch.Generator) -> Boxes:
-    """Boxes by torchvision's rule: area and logarithm of the ratio uniform, up to ten attempts to fit, else the
-    largest central box within the ratios; mirrored in half of the cases. sizes: (B, 2) heights and widths."""
+    """Boxes by torchvision's rule: area and logarithm of the ratio uniform, up to ten attempts to fit,
+    else the largest central box within the ratios; mirrored in half of the cases. sizes: (B, 2) heights
+    and widths."""
     count = len(sizes)
     height, width = sizes.double().unbind(1)
     u = torch.rand(count, 2 * ATTEMPTS + 3, generator=generator, dtype=torch.float64)
-    area = (height * width).unsqueeze(1) * (SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, :ATTEMPTS])  # (B, attempts)
+    area = (height * width).unsqueeze(1) * (
+        SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, :ATTEMPTS]
+    )  # (B, attempts)
     low, high = (math.log(ratio) for ratio in RATIO)
     ratio = (low + (high - low) * u[:, ATTEMPTS : 2 * ATTEMPTS]).exp()
     w, h = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
@@ -63,16 +67,31 @@ def crop_resize(images: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Cuts, resizes and mirrors: (B, 3, H, W) uint8 to (B, 3, size, size) floats in [0, 1]."""
     device = images.device
     columns = resampling(boxes.left, boxes.width, images.shape[3], size)  # (B, size, W)
-    columns = torch.where(boxes.flip.view(-1, 1, 1), columns.flip(1), columns).to(device)
-    rows = resampling(boxes.top, boxes.height, images.shape[2], size).to(device)  # (B, size, H)
-    values = images.float() @ columns.mT.unsqueeze(1)  # (B, 3, H, size)
-    values = rows.unsqueeze(1) @ values.round().clamp(0, 255)  # (B, 3, size, size)
-    return values.round().clamp(0, 255) / 255
+    columns = torch.where(boxes.flip.view(-1, 1, 1), columns.flip(1), columns).mT.unsqueeze(1).to(device)
+    rows = (
+        resampling(boxes.top, boxes.height, images.shape[2], size).unsqueeze(1).to(device)
+    )  # (B, 1, size, H)
+    # Pillow 13 resizes the height first where that shrinks much more than the width
+    high = (boxes.height > size) & (boxes.height - size > 2 * (boxes.width - size))
+    out = torch.empty(len(images), 3, size, size, device=device)
+    for chosen, height_first in ((~high, False), (high, True)):
+        at = chosen.nonzero().squeeze(1).to(device)
+        values = images[at].float()  # (b, 3, H, W)
+        if height_first:
+            out[at] = grey(grey(rows[at] @ values) @ columns[at])
+        else:
+            out[at] = grey(rows[at] @ grey(values @ columns[at]))
+    return out / 255
+
+
+def grey(values: Tensor) -> Tensor:
+    """Whole grey values, as bytes would hold them."""
+    return values.round().clamp(0, 255)
 
 
 def resampling(start: Tensor, length: Tensor, total: int, size: int) -> Tensor:
-    """Weights (B, size, total) that resample ``length`` pixels from ``start`` on to ``size`` pixels, as in Pillow:
-    a bicubic kernel as wide as the larger of the two steps, cut at the box, of sum 1."""
+    """Weights (B, size, total) that resample ``length`` pixels from ``start`` on to ``size`` pixels, as in
+    Pillow: a bicubic kernel as wide as the larger of the two steps, cut at the box, of sum 1."""
     length = length.double().view(-1, 1, 1)
     step = length / size
     stretch = step.clamp(min=1)

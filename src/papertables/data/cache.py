@@ -1,8 +1,9 @@
-"""Decoded, resized images as bytes in one safetensors file per data set, part and side; memory-mapped on reading.
+"""Decoded, resized images as bytes in one safetensors file per data set, part and side; memory-mapped on
+reading.
 
 Part ``train``: Resize(side) of the short side, sizes differ. Part ``test``: the same and CenterCrop(side).
-Tensors: ``items`` (N,) indices into the part of the split, ``labels`` (N,), ``sizes`` (N, 2) height and width,
-``pixels``: the images (3, height, width) one after the other.
+Tensors: ``items`` (N,) indices into the part of the split, ``labels`` (N,), ``sizes`` (N, 2) height and
+width, ``pixels``: the images (3, height, width) one after the other.
 """
 
 import json
@@ -42,7 +43,8 @@ class ImageCache:
         return self.pixels[self.offsets[row] : self.offsets[row + 1]].reshape(3, *self.sizes[row])
 
     def batch(self, rows: Sequence[int]) -> np.ndarray:
-        """(B, 3, height, width) of the largest image among the rows; smaller ones lie in the upper left corner."""
+        """(B, 3, height, width) of the largest image among the rows; smaller ones lie in the upper left
+        corner."""
         height, width = self.sizes[rows].max(axis=0)
         out = np.zeros((len(rows), 3, height, width), np.uint8)
         for image, row in zip(out, rows, strict=True):
@@ -55,7 +57,9 @@ class ImageCache:
         rows = {int(item): row for row, item in enumerate(self.items)}
         missing = [item for item in items if item not in rows]
         if missing:
-            raise UserError(f"the image cache lacks image {missing[0]} of its part: delete the cache and run again")
+            raise UserError(
+                f"the image cache lacks image {missing[0]} of its part: delete the cache and run again"
+            )
         return np.array([rows[item] for item in items])
 
 
@@ -69,8 +73,9 @@ def build(
 ) -> None:
     """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels.
 
-    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises UserError for
-    an image that cannot be read and, where ``strict_shots``, for a class with fewer images than shots.
+    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
+    UserError for an image that cannot be read and, where ``strict_shots``, for a class with fewer images
+    than shots.
     """
     split = read_split(folder / "split.json")
     items = getattr(split, part)
@@ -82,7 +87,9 @@ def build(
     write(folder, [items[index] for index in chosen], list(chosen), size, crop=part == "test", out=out)
 
 
-def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, crop: bool, out: Path) -> None:
+def write(
+    folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, crop: bool, out: Path
+) -> None:
     paths = [folder / item.path for item in items]
     shapes = [(size, size) if crop else _resized(path, size) for path in paths]
     arrays = {
@@ -127,7 +134,8 @@ def read(path: Path) -> ImageCache:
 
 
 def load(path: Path, size: int, crop: bool) -> np.ndarray:
-    """(3, height, width): converted to RGB, then the short side resized to ``size`` (bicubic), cropped if asked."""
+    """(3, height, width): converted to RGB, then the short side resized to ``size`` (bicubic), cropped if
+    asked."""
     try:
         with Image.open(path) as image:
             image = image.convert("RGB")

@@ -43,7 +43,7 @@ def fetch(dataset: Dataset, folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             _images(dataset, folder)
         if dataset.split and dataset.split.file:
-            _download(dataset.split.file, folder)
+            download(dataset.split.file, folder)
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def _images(dataset: Dataset, folder: Path) -> None:
     match source.kind:
         case "url":
             for file in source.files:
-                _once(dataset, file, folder, partial(_download, file, folder))
+                _once(dataset, file, folder, partial(download, file, folder))
         case "huggingface":
             for file in source.files:
                 _once(dataset, file, folder, partial(_from_hub, source, file, folder))
@@ -96,7 +96,7 @@ def _note(archive: Archive, folder: Path) -> Path:
     return folder / f".{archive.name}.done"
 
 
-def _download(file: File, folder: Path) -> None:
+def download(file: File, folder: Path) -> None:
     """Download a file from the first address that has it, and check it; a good one in place is kept."""
     path, problem = folder / file.name, None
     for url in file.urls:

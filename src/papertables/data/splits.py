@@ -83,8 +83,9 @@ def check_shots(split: Split, shots: int) -> None:
 
 
 def few_shot(split: Split, shots: int, stream: Random) -> tuple[list[int], list[int]]:
-    """Indices into the train and the validation part, as CoOp draws them: one stream, train first, validation with
-    at most four; a class with fewer images than shots gives all of them and draws nothing. Shots 0: everything."""
+    """Indices into the train and the validation part, as CoOp draws them: one stream, train first,
+    validation with at most four; a class with fewer images than shots gives all of them and draws nothing.
+    Shots 0: everything."""
     if shots < 1:
         return list(range(len(split.train))), list(range(len(split.val)))
     return _draw(split.train, shots, stream), _draw(split.val, min(shots, MAX_VAL_SHOTS), stream)
@@ -113,8 +114,9 @@ def draw_seed(run: RunSpec) -> int:
 def attribute_stream(run: RunSpec, split: Split) -> Random:
     """The stream from which the run samples sentences.
 
-    ``private``: its own. ``global``: Python's stream seeded with the run's seed, moved by the few-shot draw where this
-    run is the one that draws; a run that finds the draw cached, or that draws no images, has it fresh.
+    ``private``: its own. ``global``: Python's stream seeded with the run's seed, moved by the few-shot
+    draw where this run is the one that draws; a run that finds the draw cached, or that draws no images,
+    has it fresh.
     """
     if run.fidelity.attribute_stream == "private":
         return Random(f"attributes {run.seed}")
@@ -125,7 +127,8 @@ def attribute_stream(run: RunSpec, split: Split) -> Random:
 
 
 def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", "new"]) -> list[Item]:
-    """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labelled from 0 again."""
+    """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labelled from 0
+    again."""
     labels = sorted({item.label for item in train})
     middle = (len(labels) + 1) // 2
     chosen = labels[:middle] if classes == "base" else labels[middle:]
@@ -133,9 +136,12 @@ def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", 
     return [item._replace(label=relabel[item.label]) for item in items if item.label in relabel]
 
 
-def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) -> tuple[list[Item], list[Item]]:
-    """CoOp's cut of a train list into train and validation: per class, in order of first appearance, the first
-    round(share · n) of its shuffled images are for validation (half to even). UserError where that is none."""
+def split_trainval(
+    items: Sequence[Item], stream: Random, share: float = 0.2
+) -> tuple[list[Item], list[Item]]:
+    """CoOp's cut of a train list into train and validation: per class, in order of first appearance, the
+    first round(share · n) of its shuffled images are for validation (half to even). UserError where that
+    is none."""
     by_class: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         by_class[item.label].append(item)
@@ -143,7 +149,9 @@ def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) ->
     for members in by_class.values():
         count = round(len(members) * share)
         if not count:
-            raise UserError(f"class '{members[0].name}' has {len(members)} images, too few for a validation part")
+            raise UserError(
+                f"class '{members[0].name}' has {len(members)} images, too few for a validation part"
+            )
         order = list(range(len(members)))
         stream.shuffle(order)
         val += [members[index] for index in order[:count]]
@@ -152,8 +160,8 @@ def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) ->
 
 
 def read_and_split(folder: Path, seed: int) -> dict[str, list[Item]]:
-    """``cut`` of a folder per class with images in it. Files are listed by name: the released code takes them as the
-    file system lists them, which differs between machines."""
+    """``cut`` of a folder per class with images in it. Files are listed by name: the released code takes
+    them as the file system lists them, which differs between machines."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir())
     return cut({path.name: sorted(file.name for file in path.iterdir()) for path in folders}, Random(seed))
 
@@ -161,8 +169,9 @@ def read_and_split(folder: Path, seed: int) -> dict[str, list[Item]]:
 def cut(
     listing: dict[str, Sequence[str]], stream: Random, train_share: float = 0.5, val_share: float = 0.2
 ) -> dict[str, list[Item]]:
-    """CoOp's cut of a folder per class: categories sorted, each one's files shuffled in the order given, train
-    first, then validation, the rest for test. ``listing``: category to file names; hidden ones are left out."""
+    """CoOp's cut of a folder per class: categories sorted, each one's files shuffled in the order given,
+    train first, then validation, the rest for test. ``listing``: category to file names; hidden ones are
+    left out."""
     parts: dict[str, list[Item]] = {part: [] for part in PARTS}
     for label, category in enumerate(sorted(name for name in listing if not name.startswith("."))):
         files = [file for file in listing[category] if not file.startswith(".")]

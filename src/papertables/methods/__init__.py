@@ -29,9 +29,9 @@ FOLDER = Path(__file__).parent
 class Method:
     """One family of methods.
 
-    module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan scales to the
-    backbone's input. input_side: the option that is the side of the images the method is given (None: the
-    backbone's whole input). options: defaults at 224 px.
+    module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
+    scales to the backbone's input. input_side: the option that is the side of the images the method is
+    given (None: the backbone's whole input). options: defaults at 224 px.
     """
 
     module: str
@@ -63,20 +63,21 @@ METHODS: dict[str, Method] = {
 
 
 def build(name: str, options: dict[str, int | float], context: "Context") -> "nn.Module":
-    """The learner of a method: ``pixels`` (B, 3, s, s) in [0, 1] to the tower's normalised input (B, 3, P, P), and
-    ``logits`` from the tower's features (B, D) to (B, C)."""
+    """The learner of a method: ``pixels`` (B, 3, s, s) in [0, 1] to the tower's normalised input (B, 3, P,
+    P), and ``logits`` from the tower's features (B, D) to (B, C)."""
     return import_module(METHODS[name].module).Learner(context, **options)
 
 
 @cache
 def method_code(name: str) -> str:
-    """SHA-256 over the syntax trees of the method's module and of all modules of this package that it imports:
-    comments, docstrings and formatting change nothing."""
+    """SHA-256 over the syntax trees of the method's module and of all modules of this package that it
+    imports: comments, docstrings and formatting change nothing."""
     return code_digest(sorted(_files(METHODS[name].module, set())))
 
 
 def _files(module: str, found: set[Path]) -> set[Path]:
-    """``found`` and the files of ``module`` and, through its imports, of all that it needs from this package."""
+    """``found`` and the files of ``module`` and, through its imports, of all that it needs from this
+    package."""
     path = FOLDER / f"{module.removeprefix(PACKAGE + '.')}.py"
     if path in found or not path.is_file():
         return found

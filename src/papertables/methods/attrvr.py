@@ -1,4 +1,5 @@
-"""AttrVR: AR's trained frame, and per image the nearest of the classes' descriptive and distinctive sentences."""
+"""AttrVR: AR's trained frame, and per image the nearest of the classes' descriptive and distinctive
+sentences."""
 
 from torch import nn
 

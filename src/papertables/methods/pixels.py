@@ -37,7 +37,8 @@ class Watermark(nn.Module):
 
 
 class Padding(nn.Module):
-    """Images of side ``inner`` padded with zeros to P, plus the sigmoid of a program on the frame; then normalised.
+    """Images of side ``inner`` padded with zeros to P, plus the sigmoid of a program on the frame; then
+    normalised.
 
     Where the difference is odd, the extra pixel is at the left and at the top.
     """
@@ -58,7 +59,8 @@ class Padding(nn.Module):
 
 
 def frame(size: int, before: int, after: int) -> Tensor:
-    """(3, size, size): 1 on a frame of ``before`` pixels left and above, ``after`` right and below; 0 inside."""
+    """(3, size, size): 1 on a frame of ``before`` pixels left and above, ``after`` right and below; 0
+    inside."""
     mask = torch.ones(3, size, size)
     mask[:, before : size - after, before : size - after] = 0
     return mask

@@ -16,7 +16,7 @@ from .targets import TARGETS
 FRAMES = {
     "des": ("This is a photo of {}.", "It looks like {}.", "You can see {}.", "A picture showing {}.", "There is {}.",
             "Its appearance is that of {}."),
-    "dist": ("Unlike the others it is {}.", "Among the others it stands out as {}."),
+    "dist": ("Unlike the others it is {}.", "Among the others it stands out as {}.", "There is {}.", "You can see {}."),
 }  # fmt: skip
 MENTIONS = {"form": ("noun", "trait"), "colour": ("colour",), "texture": ("texture", "surface")}
 

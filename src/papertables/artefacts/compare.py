@@ -1,0 +1,235 @@
+"""Published numbers: read from the papers' CSV files, matched to cells, and their averages checked."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+from pydantic import JsonValue
+
+from papertables.backbones.catalog import backbone
+from papertables.cells import Value
+from papertables.config import Artefact, Axis, Entry, Paper, Published
+from papertables.data.catalog import dataset
+from papertables.errors import UserError
+from papertables.spec import Model
+
+COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
+KNOWN = {"method", "backbone", "dataset", "shots"}  # settings that the published files have columns for
+PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((\d+)(?:, no (\w+))?\))?")
+
+Quotes = tuple[tuple["Quote | None", ...], ...]
+
+
+class Quote(Model):
+    """One published number. ``covers``: over how many data sets, if it is an average that says so."""
+
+    value: float
+    digits: int  # behind the decimal point, as printed
+    std: float | None = None
+    source: str
+    backbone: str
+    dataset: str
+    method: str
+    shots: int | None = None
+    covers: int | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The accuracies of one published file. ``average`` names the data-set entry of the printed average."""
+
+    file: str
+    average: str | None
+    quotes: dict[tuple[str, str, str], list[Quote]] = field(
+        default_factory=dict
+    )  # by backbone, dataset, method
+
+    def find(self, backbone: str, dataset: str | None, method: str, shots: int | None) -> Quote | None:
+        """``dataset`` None asks for the average. A number for other shots is none."""
+        found = self.quotes.get((backbone, self.average if dataset is None else dataset, method), [])
+        return next((quote for quote in found if _agree(quote.shots, shots)), None)
+
+    def __contains__(self, quote: Quote) -> bool:
+        return quote in self.quotes.get((quote.backbone, quote.dataset, quote.method), [])
+
+    def parts(self, average: Quote) -> list[Quote]:
+        """The numbers of the row that a printed average stands in."""
+        row = [each for quotes in self.quotes.values() for each in quotes]
+        row = [each for each in row if (each.backbone, each.method) == (average.backbone, average.method)]
+        row = [each for each in row if _agree(each.shots, average.shots)]
+        left_out = _printed(average.dataset)[1]
+        return [each for each in row if not _is_average(each.dataset) and each.dataset != left_out]
+
+
+def read(folder: Path, published: Iterable[Published]) -> list[Numbers]:
+    """The files in the order in which they are to be asked; a malformed line is a UserError."""
+    return [_read(folder / each.file, each.average) for each in published]
+
+
+def _read(path: Path, average: str | None) -> Numbers:
+    if not path.exists():
+        raise UserError(
+            f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file"
+        )
+    numbers = Numbers(path.name, average)
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
+        for row in reader:
+            if row["metric"] == "acc" and row["value"]:
+                _add(numbers, row, f"{path}:{reader.line_num}")
+    return numbers
+
+
+def _add(numbers: Numbers, row: dict[str, str], where: str) -> None:
+    try:
+        value, std = float(row["value"]), float(row["std"]) if row["std"] else None
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{where}: value '{row['value']}' and std '{row['std']}' must be numbers or empty"
+        ) from None
+    shots = re.match(r"(\d+)-shot", row["protocol"])
+    quote = Quote(
+        value=value,
+        digits=len(row["value"].partition(".")[2]),
+        std=std,
+        source=f"{row['paper']}, {row['table']}: {row['source']}",
+        backbone=row["backbone"],
+        dataset=row["dataset"],
+        method=row["method"],
+        shots=int(shots[1]) if shots else None,
+        covers=_printed(row["dataset"])[0],
+    )
+    same = numbers.quotes.setdefault((quote.backbone, quote.dataset, quote.method), [])
+    if any(each.shots == quote.shots and each.value != value for each in same):
+        raise UserError(
+            f"{where}: a second value for {quote.method}, {quote.dataset}, {quote.backbone}: keep one"
+        )
+    same.append(quote)
+
+
+def _printed(name: str) -> tuple[int | None, str | None]:
+    """``Average(11, no ImageNet)``: how many data sets it covers and which one it leaves out."""
+    found = PRINTED_AVERAGE.fullmatch(name)
+    return (int(found[1]) if found and found[1] else None, found[2] if found else None)
+
+
+def _is_average(name: str) -> bool:
+    return PRINTED_AVERAGE.fullmatch(name) is not None
+
+
+def _agree(one: int | None, other: int | None) -> bool:
+    return one is None or other is None or one == other
+
+
+def average_value(label: str = "Average") -> Value:
+    """The computed row or column of averages over the data sets."""
+    return Value("average", label, label, {"dataset": None})
+
+
+def declared(paper: Paper, axis: Axis) -> list[Value]:
+    """An axis as the paper has it, whatever stands in at the scale."""
+    listed = {"dataset": paper.datasets, "method": tuple(paper.methods)}
+    return [
+        _declared(paper, axis.vary, each)
+        for each in (listed[axis.vary] if axis.values == "all" else axis.values)
+    ]
+
+
+def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Value:
+    if isinstance(value, Entry):
+        settings = value.set
+        label = value.label or "-".join(str(part) for part in settings.values())
+    else:
+        settings = {vary: value}
+        labels = {
+            "dataset": lambda: dataset(value).label,
+            "method": lambda: paper.methods[value].label,
+            "backbone": lambda: backbone(value).label,
+        }
+        label = labels.get(vary, lambda: str(value))()
+    return Value(label, label, label, settings)
+
+
+def quotes(
+    artefact: Artefact,
+    paper: Paper,
+    numbers: Sequence[Numbers],
+    rows: Sequence[Value],
+    columns: Sequence[Value],
+) -> Quotes:
+    """The published number of every cell, None where there is none."""
+    return tuple(tuple(_quote(artefact, paper, numbers, row, column) for column in columns) for row in rows)
+
+
+def _quote(
+    artefact: Artefact, paper: Paper, numbers: Sequence[Numbers], row: Value, column: Value
+) -> Quote | None:
+    if artefact.pool and artefact.pool.vary != "dataset":
+        return None
+    settings = artefact.fixed | row.settings | column.settings | ({"dataset": None} if artefact.pool else {})
+    name = settings["dataset"]
+    wanted = (
+        backbone(settings["backbone"]).label,
+        name and dataset(name).label,
+        _method(paper, settings, (row, column)),
+        settings.get("shots") or paper.shots,
+    )
+    return next((found for each in numbers if (found := each.find(*wanted))), None)
+
+
+def _method(paper: Paper, settings: dict[str, JsonValue], values: Iterable[Value]) -> str:
+    """The method as the published files name it: ``AttrVR``, or ``AttrVR[k=1]`` under other settings.
+
+    A value of an axis that sets the method together with more is taken by its own label.
+    """
+    name = paper.methods[settings["method"]].label
+    for value in values:
+        more = [key for key in value.settings if key not in KNOWN]
+        if more and "method" in value.settings:
+            name = value.published
+        elif more:
+            plain = value.published == str(value.settings[more[0]])
+            name += f"[{more[0].split('.')[-1]}={value.published}]" if plain else f"[{value.published}]"
+    return name
+
+
+def average_notes(paper: Paper, numbers: Sequence[Numbers], used: Iterable[Quote | None]) -> list[str]:
+    """Whether the printed averages among ``used`` follow from their own rows, or why that is not known."""
+    following, notes = 0, []
+    for quote in used:
+        if quote is None or not _is_average(quote.dataset):
+            continue
+        what = f"The published average of {quote.method} with {quote.backbone}"
+        parts = next(each for each in numbers if quote in each).parts(quote)
+        count = quote.covers or len(paper.datasets)
+        if len(parts) != count:
+            notes.append(f"{what} cannot be checked: {len(parts)} of its {count} values are known.")
+            continue
+        mean = fmean(part.value for part in parts)
+        if abs(mean - quote.value) <= 0.5 * 10**-quote.digits + 1e-9:
+            following += 1
+        else:
+            exact = f"{mean:.{quote.digits + 2}f}"
+            notes.append(
+                f"{what} does not follow from its own row: printed {quote.value:.{quote.digits}f}, "
+                f"the mean of its {count} values is {exact}."
+            )
+    if following:
+        are = (
+            "1 published average follows from its"
+            if following == 1
+            else f"{following} published averages follow from their"
+        )
+        notes.insert(0, f"{are} own printed row{'s' if following > 1 else ''}.")
+    return notes
+
+
+def sources(used: Iterable[Quote | None]) -> list[str]:
+    """Where the numbers come from, each source once."""
+    return list(dict.fromkeys(quote.source for quote in used if quote))

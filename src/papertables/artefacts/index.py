@@ -1,0 +1,67 @@
+"""The page that lists what was made."""
+
+import os
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from papertables.artefacts.render import read, templates
+from papertables.config import Config, Scale
+from papertables.files import write_atomic
+
+FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
+
+
+def write_index(path: Path, tables: Iterable[Path], runs_csv: Path, scale: Scale, config: Config) -> None:
+    """A page without any reference to the network.
+
+    tables: their JSON files as ``render.write`` left them, in the order in which they are to be shown.
+    """
+    folder = path.parent
+    entries = []
+    for file in tables:
+        links = {name: _relative(file.with_suffix(suffix), folder) for suffix, name in FORMATS.items()}
+        entries.append({"table": read(file), "links": links})
+    runs = pd.read_csv(runs_csv).drop_duplicates("run")
+    text = (
+        templates()
+        .get_template("index.html")
+        .render(
+            entries=entries,
+            scale=scale,
+            facts=_facts(config, runs),
+            diverged=runs[runs["outcome"] == "diverged"].to_dict("records"),
+            runs_csv=_relative(runs_csv, folder),
+        )
+    )
+    write_atomic(path, text.encode())
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
+def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
+    """What the page says about how the results were made."""
+    chosen = [config.artefacts] if isinstance(config.artefacts, str) else config.artefacts
+    seeds = sorted(runs["seed"].dropna().astype(int).unique())
+    commits = [commit[:10] for commit in runs["git_commit"].dropna().unique()]
+    facts = {
+        "Artefacts": ", ".join(chosen),
+        "Seeds": ", ".join(str(seed) for seed in seeds),
+        "Selection": config.selection or "as each paper does",
+        "Fidelity": config.fidelity,
+        "Runs": f"{len(runs)}, {_duration(runs['seconds'].sum())} of training and scoring",
+        "Device": ", ".join(runs["device"].dropna().unique()),
+        "Commit": ", ".join(commits),
+        "Page made": date.today().isoformat(),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

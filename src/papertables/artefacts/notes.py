@@ -1,0 +1,116 @@
+"""What stands under a table: how its numbers were made."""
+
+from collections.abc import Iterable, Sequence
+
+from papertables.backbones.catalog import backbone
+from papertables.cells import PlannedArtefact
+from papertables.config import Scale
+from papertables.data.catalog import dataset
+from papertables.spec import RunSpec
+
+SELECTIONS = {
+    "best": "accuracy of the epoch that is best on the test set",
+    "last": "accuracy after the last epoch",
+}
+
+
+def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, averaged: bool) -> list[str]:
+    """Scale and stand-ins, seeds, training, selection, fidelity."""
+    notes = [
+        _scale(planned, runs, scale),
+        _seeds(runs),
+        _training(runs),
+        _selection(planned),
+        _averages(planned, averaged),
+        *_fidelity(planned, runs),
+    ]
+    return [note for note in notes if note]
+
+
+def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> str:
+    parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}"]
+    names = {str(name) for value in (*planned.rows, *planned.columns) for name in value.settings.values()}
+    names |= {str(name) for name in planned.artefact.fixed.values()}
+    for published, stand_in in (scale.backbones or {}).items():
+        if stand_in and published in names:
+            parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
+    if scale.datasets is not None:
+        ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
+        verb = "stands" if len(ours) == 1 else "stand"
+        parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
+    used = {run.attributes for run in runs}
+    for published, stand_in in (scale.attributes or {}).items():
+        if stand_in in used:
+            parts.append(f"sentences '{stand_in}' stand in for '{published}'")
+    return "; ".join(parts) + "."
+
+
+def _seeds(runs: Sequence[RunSpec]) -> str:
+    seeds = sorted({run.seed for run in runs if run.seed is not None})
+    if not seeds:
+        return "Nothing is drawn: one run per cell, no deviation."
+    text = f"Seed {seeds[0]} alone, so no deviation"
+    if len(seeds) > 1:
+        text = f"Mean ± sample standard deviation over seeds {_and(seeds)}"
+    if any(run.seed is None for run in runs):
+        text += "; a method that draws nothing has one run and no deviation"
+    return text + "."
+
+
+def _training(runs: Sequence[RunSpec]) -> str:
+    trained = [run for run in runs if run.training]
+    if not trained:
+        return ""
+    shots = {run.shots for run in trained}
+    epochs = {run.training.epochs for run in trained}
+    parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
+    parts.append(f"{_and(sorted(epochs))} epochs")
+    return f"Training: {', '.join(parts)}."
+
+
+def _selection(planned: PlannedArtefact) -> str:
+    text = f"Selection {planned.selection}: {SELECTIONS[planned.selection]}"
+    if planned.selection == planned.paper.selection:
+        return f"{text} ({planned.paper.selection_source})."
+    return f"{text}, where the paper reports '{planned.paper.selection}' ({planned.paper.selection_source})."
+
+
+def _averages(planned: PlannedArtefact, averaged: bool) -> str:
+    parts = []
+    if planned.artefact.pool:
+        names = [member.dataset for member in planned.cells[0].members]
+        parts.append(f"A cell is the average over {_and(names)}, seed by seed.")
+    if averaged:
+        parts.append("Averages are taken seed by seed.")
+    return " ".join(parts)
+
+
+def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:
+    """The switches that can touch one of the runs, with what they are set to and the evidence."""
+    notes = []
+    for name, switch in planned.paper.fidelity.items():
+        values = {getattr(run.fidelity, name) for run in runs if _touches(name, run)}
+        if not values:
+            continue
+        is_what = ""
+        if switch.published != switch.repaired:
+            is_what = (
+                " (as published)"
+                if values == {switch.published}
+                else f" (the released code: {switch.published})"
+            )
+        evidence = switch.evidence.rstrip(".")
+        notes.append(f"Fidelity: {name} = {_and(sorted(values, key=str))}{is_what}. {evidence}.")
+    return notes
+
+
+def _touches(switch: str, run: RunSpec) -> bool:
+    if switch == "shared_seed":
+        return run.training is not None and run.fidelity.few_shot_draw == "shared"
+    if switch.startswith("attribute_"):
+        return run.attributes is not None
+    return run.training is not None
+
+
+def _and(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)

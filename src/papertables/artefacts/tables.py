@@ -1,0 +1,261 @@
+"""From a planned artefact and the metrics of its runs to a table: means, deviations, published numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from papertables.artefacts import compare
+from papertables.artefacts.compare import Numbers, Quote
+from papertables.artefacts.notes import run_notes
+from papertables.cells import Cell, PlannedArtefact
+from papertables.config import Config, Scale, Selection
+from papertables.errors import UserError
+from papertables.metrics import Metrics
+from papertables.spec import Model, RunSpec
+
+DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
+
+
+class TableCell(Model):
+    """Accuracies in percent. ``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them.
+
+    mark: † a run diverged, * a run is not finished, ‡ the published average is over other data sets.
+    """
+
+    mean: float | None = None
+    std: float | None = None
+    n: int = 0
+    quote: Quote | None = None
+    difference: float | None = None
+    mark: str = ""
+    best: bool = False
+
+
+class PublishedTable(Model):
+    """The published numbers alone, where the scale's own cells cannot stand beside them."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    quotes: compare.Quotes
+
+
+class Table(Model):
+    """One table. ``cells`` are row by row; ``corner`` says what the rows are."""
+
+    id: str
+    title: str
+    caption: str
+    paper: str
+    venue: str
+    scale: str
+    selection: Selection
+    corner: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[TableCell, ...], ...]
+    notes: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    published: PublishedTable | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether any published number stands beside a cell."""
+        return any(cell.quote for row in self.cells for cell in row)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Accuracy by seed (None: a run without seed, the same for every seed). Nothing where a run diverged."""
+
+    values: dict[int | None, float]
+    mark: str = ""
+
+
+def build(
+    planned: PlannedArtefact,
+    metrics: dict[str, Metrics],
+    published_folder: Path,
+    scale: Scale,
+    config: Config,
+) -> Table:
+    """The table of an artefact. A run that is not there is a UserError, unless ``config.partial``."""
+    runs = list(planned.runs)
+    if not config.partial:
+        _require(planned.artefact.id, runs, metrics)
+    artefact, paper = planned.artefact, planned.paper
+    rows, columns = list(planned.rows), list(planned.columns)
+    outcomes = [_outcome(cell, metrics, planned.selection) for cell in planned.cells]
+    grid = [outcomes[start : start + len(columns)] for start in range(0, len(outcomes), len(columns))]
+    if artefact.average and artefact.rows.vary == "dataset":
+        grid.append([_average(column) for column in zip(*grid, strict=True)])
+        rows.append(compare.average_value())
+    elif artefact.average:
+        grid = [[*row, _average(row)] for row in grid]
+        columns.append(compare.average_value())
+
+    numbers = compare.read(published_folder, artefact.published)
+    quotes = compare.quotes(artefact, paper, numbers, rows, columns) if planned.comparable else ()
+    counterpart = None if planned.comparable else _published_table(planned, numbers)
+    shown = quotes or (counterpart.quotes if counterpart else ())
+    used = [quote for row in shown for quote in row if quote]
+    cells = [
+        [_cell(outcome, _at(quotes, i, j), _covered(planned)) for j, outcome in enumerate(row)]
+        for i, row in enumerate(grid)
+    ]
+    notes = run_notes(planned, runs, scale, averaged=artefact.average)
+    return Table(
+        id=artefact.id,
+        title=artefact.title,
+        caption=artefact.caption,
+        paper=paper.title,
+        venue=paper.venue,
+        scale=scale.name,
+        selection=planned.selection,
+        corner=artefact.rows.vary.rpartition(".")[2]
+        .replace("_", " ")
+        .replace("dataset", "data set")
+        .capitalize(),
+        rows=tuple(value.label for value in rows),
+        columns=tuple(value.label for value in columns),
+        cells=_with_best(cells, across_row=artefact.columns.vary == "method"),
+        notes=(
+            *notes,
+            *_comparison_notes(planned, used, cells),
+            *compare.average_notes(paper, numbers, used),
+        ),
+        failures=tuple(_failures(runs, metrics)),
+        sources=tuple(compare.sources(used)),
+        published=counterpart,
+    )
+
+
+def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> None:
+    missing = [run.id for run in runs if run.id not in metrics]
+    if missing:
+        raise UserError(
+            f"{id}: {len(missing)} of {len(runs)} runs are missing, the first is {missing[0]}: "
+            f"run 'snakemake {id}', or set partial=true to render what is there"
+        )
+
+
+def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> Outcome:
+    runs = [run for member in cell.members for run in member.runs]
+    there = {run.id: metrics[run.id] for run in runs if run.id in metrics}
+    if any(each.outcome == "diverged" for each in there.values()):
+        return Outcome({}, DIVERGED)
+    members = [
+        {run.seed: _accuracy(there[run.id], selection) for run in member.runs if run.id in there}
+        for member in cell.members
+    ]
+    return Outcome(_mean_by_seed(members), UNFINISHED if len(there) < len({run.id for run in runs}) else "")
+
+
+def _accuracy(metrics: Metrics, selection: Selection) -> float:
+    """On the whole test set of the data set that the run was trained on."""
+    own = next(
+        each for each in metrics.evaluations if each.dataset == metrics.spec.dataset and each.classes == "all"
+    )
+    return own.score(selection).accuracy
+
+
+def _average(outcomes: Sequence[Outcome]) -> Outcome:
+    """Over data sets, seed by seed."""
+    marks = {outcome.mark for outcome in outcomes}
+    mark = DIVERGED if DIVERGED in marks else UNFINISHED if UNFINISHED in marks else ""
+    return Outcome(_mean_by_seed([outcome.values for outcome in outcomes]), mark)
+
+
+def _mean_by_seed(parts: Sequence[dict[int | None, float]]) -> dict[int | None, float]:
+    """The mean over parts for each seed that all of them have; a part without seed counts for every seed."""
+    if not all(parts):
+        return {}
+    seeded = [set(part) for part in parts if None not in part]
+    seeds = sorted(set.intersection(*seeded)) if seeded else [None]
+    return {seed: fmean(part[None] if None in part else part[seed] for part in parts) for seed in seeds}
+
+
+def _covered(planned: PlannedArtefact) -> int:
+    """Over how many data sets the artefact averages."""
+    artefact = planned.artefact
+    return len(
+        planned.cells[0].members
+        if artefact.pool
+        else planned.rows
+        if artefact.rows.vary == "dataset"
+        else planned.columns
+    )
+
+
+def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
+    return quotes[i][j] if quotes else None
+
+
+def _cell(outcome: Outcome, quote: Quote | None, covered: int) -> TableCell:
+    values = list(outcome.values.values())
+    mean = fmean(values) if values else None
+    std = stdev(values) if len(values) > 1 else None
+    other = quote is not None and quote.covers is not None and quote.covers != covered
+    difference = mean - quote.value if quote and mean is not None and not other else None
+    mark = outcome.mark + (OTHER_AVERAGE if other else "")
+    return TableCell(mean=mean, std=std, n=len(values), quote=quote, difference=difference, mark=mark)
+
+
+def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:
+    """Marks the highest printed mean of every column (of every row, where the methods are the columns)."""
+    turn: Callable = (lambda grid: grid) if across_row else (lambda grid: list(zip(*grid, strict=True)))
+    marked = []
+    for line in turn(cells):
+        means = [round(cell.mean, 1) for cell in line if cell.mean is not None]
+        best = max(means) if len(means) > 1 else None
+        is_best = [cell.mean is not None and round(cell.mean, 1) == best for cell in line]
+        marked.append(
+            [cell.model_copy(update={"best": flag}) for cell, flag in zip(line, is_best, strict=True)]
+        )
+    return tuple(tuple(row) for row in turn(marked))
+
+
+def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> PublishedTable | None:
+    artefact, paper = planned.artefact, planned.paper
+    rows, columns = compare.declared(paper, artefact.rows), compare.declared(paper, artefact.columns)
+    if artefact.average:
+        (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
+    quotes = compare.quotes(artefact, paper, numbers, rows, columns)
+    if not any(quote for row in quotes for quote in row):
+        return None
+    return PublishedTable(
+        rows=tuple(value.label for value in rows),
+        columns=tuple(value.label for value in columns),
+        quotes=quotes,
+    )
+
+
+def _comparison_notes(planned: PlannedArtefact, used: list[Quote], cells: list[list[TableCell]]) -> list[str]:
+    if not used:
+        return ["No published numbers are known for this table."]
+    if not planned.comparable:
+        return [
+            "These are other data and other backbones than the paper's, so no published number stands beside "
+            "a cell; the published table follows below."
+        ]
+    notes = ["Below a mean: the published value and, in brackets, the difference (ours minus published)."]
+    if any(OTHER_AVERAGE in cell.mark for row in cells for cell in row):
+        covers = ", ".join(
+            sorted({str(each.covers) for each in used if each.covers not in (None, _covered(planned))})
+        )
+        notes.append(
+            f"{OTHER_AVERAGE} The published average covers {covers} data sets, ours {_covered(planned)}: "
+            "no difference is taken."
+        )
+    return notes
+
+
+def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> list[str]:
+    lines = []
+    for run in runs:
+        if run.id not in metrics:
+            lines.append(f"{UNFINISHED} not finished: {run.id}")
+        elif place := metrics[run.id].diverged:
+            lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}: {run.id}")
+    return lines

@@ -1,0 +1,117 @@
+"""A small data set, a random tower and what a job needs of them, in a temporary folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from papertables import encode
+from papertables.backbones import mini
+from papertables.backbones.catalog import backbone
+from papertables.data import cache
+from papertables.jobs import train_job
+from papertables.spec import RunSpec
+
+BACKBONE = "mini-vit"
+CLASSES = ("red_spot", "green spot", "blue spot")
+PER_CLASS = {"train": 6, "val": 2, "test": 4}
+SIDE = backbone(BACKBONE).image_size
+INNER = SIDE - 12
+TEMPLATE = "This is a photo of {}."
+
+
+def draw_dataset(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    split = {}
+    for part, count in PER_CLASS.items():
+        split[part] = []
+        for label, name in enumerate(CLASSES):
+            for number in range(count):
+                pixels = rng.integers(0, 120, (50 + number, 64 - number, 3), dtype=np.uint8)
+                pixels[..., label] += 100
+                path = f"{part}-{label}-{number}.png"
+                Image.fromarray(pixels).save(folder / path)
+                split[part].append([path, label, name])
+    (folder / "split.json").write_text(json.dumps(split))
+    (folder / "manifest.json").write_text(json.dumps({"digest": "0" * 64}))
+    return folder
+
+
+def draw_sentences(folder: Path) -> tuple[Path, Path]:
+    paths = tuple(folder / f"small_{kind}.json" for kind in ("des", "dist"))
+    for path in paths:
+        text = {name: [f"A {name} of look {number}, {path.stem}." for number in range(5)] for name in CLASSES}
+        path.write_text(json.dumps(text))
+    return paths
+
+
+class World:
+    """Everything that comes before training, made once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.dataset = draw_dataset(folder)
+        self.sentences = draw_sentences(folder)
+        self.weights = folder / "tower.safetensors"
+        torch.manual_seed(0)
+        save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
+        self.caches = {
+            (part, size): folder / f"{part}-{size}.safetensors"
+            for part in ("train", "test")
+            for size in (SIDE, INNER)
+        }
+        for (part, size), path in self.caches.items():
+            cache.build(self.dataset, part, size, None, path)
+        self.encoded = folder / "encoded.safetensors"
+        images = self.caches["test", SIDE]
+        encode.encode(
+            self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded, "cpu", 1
+        )
+
+    def train(self, specs: list[RunSpec], results: Path, **settings) -> list[dict]:
+        """Runs a job; returns what it wrote, a dictionary per run."""
+        output = results / "job.jsonl"
+        given = {
+            "runs": results / "runs",
+            "dataset": self.dataset,
+            "caches": self.caches,
+            "encoded": self.encoded,
+            "backbone": BACKBONE,
+            "weights": self.weights,
+            "attributes": {"small": self.sentences},
+            "template": TEMPLATE,
+            "checkpoints": results / "checkpoints",
+        }
+        train_job(specs, output, **(given | settings))
+        return [json.loads(line) for line in output.read_text().splitlines()]
+
+
+def spec(
+    method: str, seed: int | None = 1, *, lr: float = 1.0, epochs: int = 3, shots: int = 4, **options
+) -> RunSpec:
+    """A run on the small world."""
+    trains, attributes = method in ("vp", "ar", "attrvr"), method in ("attr_zs", "attrvr")
+    training = {
+        "epochs": epochs,
+        "batch_size": 5,
+        "optimizer": {"name": "sgd", "lr": lr, "momentum": 0.9},
+        "schedule": {"name": "cosine_step"},
+    }
+    padded = {"inner": INNER} if method in ("ar", "attrvr") else {}
+    sampled = {"k": 2, "lam": 0.5, "m": 3} if attributes else {}
+    return RunSpec(
+        method=method,
+        options=({"pad": 6} if method == "vp" else {}) | padded | sampled | options,
+        backbone=BACKBONE,
+        dataset="small",
+        protocol="few_shot",
+        image_size=INNER if padded else SIDE,
+        shots=shots if trains else None,
+        seed=seed if trains or attributes else None,
+        attributes="small" if attributes else None,
+        training=training if trains else None,
+        fidelity={},
+    )

@@ -1,0 +1,171 @@
+"""A job from its inputs to its metrics, on the small world."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from papertables import training
+from papertables.errors import UserError
+from papertables.metrics import Metrics
+from papertables.store import Store
+
+from .small_world import INNER, PER_CLASS, World, spec
+
+TIMES = ("cost", "versions", "git_commit")  # what may differ between two runs of the same
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("world"))
+
+
+def results(lines: list[dict]) -> list[dict]:
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+
+
+def learners(folder, specs) -> list[dict]:
+    return [load_file(Store(folder / "runs").learner(each.id)) for each in specs]
+
+
+def same(some: list[dict], others: list[dict]) -> bool:
+    return all(
+        one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+        for one, other in zip(some, others, strict=True)
+    )
+
+
+ALL = [spec("zero_shot"), spec("attr_zs"), spec("vp"), spec("ar"), spec("attrvr"), spec("attrvr", 2)]
+PACKED = [spec("ar"), spec("ar", 2), spec("attrvr"), spec("attrvr", 2)]
+
+
+def test_every_method_and_the_form_of_its_metrics(world, tmp_path):
+    lines = world.train(ALL, tmp_path)
+    assert [line["run"] for line in lines] == [each.id for each in ALL]
+    store = Store(tmp_path / "runs")
+    assert (tmp_path / "job.jsonl").read_text() == "".join(store.line(each.id) for each in ALL)
+    for each, line in zip(ALL, lines, strict=True):
+        metrics = Metrics.model_validate(line)
+        assert metrics.outcome == "finished"
+        assert metrics.evaluations[0].images == PER_CLASS["test"] * 3
+        assert len(metrics.curve) == (each.training.epochs if each.training else 0)
+        assert store.learner(each.id).exists() == bool(each.training)
+        assert metrics.parameters == (0 if not each.training else 3 * (48**2 - INNER**2))
+        if each.training:
+            best = max(epoch.test_accuracy for epoch in metrics.curve)
+            assert metrics.evaluations[0].best.accuracy == best
+            assert metrics.evaluations[0].last.accuracy == metrics.curve[-1].test_accuracy
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_two_runs_are_identical(world, tmp_path):
+    once = world.train(PACKED, tmp_path / "a")
+    again = world.train(PACKED, tmp_path / "b")
+    assert results(once) == results(again)
+    assert same(learners(tmp_path / "a", PACKED), learners(tmp_path / "b", PACKED))
+
+
+def test_packed_equals_alone(world, tmp_path):
+    """Within 1e-4 of the trained values, which lie around 1e-1 here; the sums of a matrix product may be
+    ordered otherwise in a larger batch."""
+    world.train(PACKED, tmp_path / "packed")
+    for each in PACKED:
+        world.train([each], tmp_path / "alone")
+    together, alone = learners(tmp_path / "packed", PACKED), learners(tmp_path / "alone", PACKED)
+    for one, other in zip(together, alone, strict=True):
+        for name in one:
+            torch.testing.assert_close(one[name], other[name], rtol=1e-4, atol=1e-4)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["after the first epoch", "while metrics are written"])
+def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
+    whole = world.train(PACKED, tmp_path / "whole", checkpoint_seconds=0)
+
+    def kill_first(checkpoint, runs, epoch, seconds, force, save=training.Checkpoint.save):
+        save(checkpoint, runs, epoch, seconds, force)
+        if epoch == 1:
+            raise Killed
+
+    def kill_writing(store, metrics, learner=None, write=Store.write):
+        if metrics.run == PACKED[2].id:
+            raise Killed
+        write(store, metrics, learner)
+
+    with monkeypatch.context() as patched:
+        if moment == "after the first epoch":
+            patched.setattr(training.Checkpoint, "save", kill_first)
+        else:
+            patched.setattr(Store, "write", kill_writing)
+        with pytest.raises(Killed):
+            world.train(PACKED, tmp_path / "cut", checkpoint_seconds=0)
+    assert list((tmp_path / "cut" / "checkpoints").iterdir())
+    resumed = world.train(PACKED, tmp_path / "cut", checkpoint_seconds=0)
+    assert results(resumed) == results(whole)
+    assert same(learners(tmp_path / "cut", PACKED), learners(tmp_path / "whole", PACKED))
+
+
+def test_a_damaged_checkpoint_is_not_used(world, tmp_path):
+    whole = world.train(PACKED[:1], tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Store, "write", lambda *_: (_ for _ in ()).throw(Killed))
+        world.train(PACKED[:1], tmp_path / "cut")
+    (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert results(world.train(PACKED[:1], tmp_path / "cut")) == results(whole)
+
+
+def test_a_diverged_run_ends_alone(world, tmp_path):
+    sound = spec("ar", lr=0.5)
+    bad = spec("ar", 2, lr=float("inf"))
+    lines = world.train([sound, bad], tmp_path / "both")
+    assert [line["outcome"] for line in lines] == ["finished", "diverged"]
+    assert lines[1]["diverged"] == {"epoch": 1, "step": 2}
+    assert lines[1]["curve"] == []
+    (alone,) = world.train([sound], tmp_path / "alone")
+    pairs = zip(lines[0]["curve"], alone["curve"], strict=True)
+    assert all(a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4) for a, b in pairs)
+
+
+def test_only_what_is_missing_is_made(world, tmp_path, monkeypatch):
+    made = []
+    write = Store.write
+    monkeypatch.setattr(
+        Store, "write", lambda self, m, learner=None: (made.append(m.run), write(self, m, learner))
+    )
+    some = ALL[:3]
+    first = world.train(some, tmp_path)
+    assert made == [each.id for each in some]
+    made.clear()
+    assert world.train(some, tmp_path) == first
+    assert made == []
+    world.train(some, tmp_path, retrain="small/mini-vit/vp-*")
+    assert made == [some[2].id]
+    made.clear()
+    (Store(tmp_path / "runs").root / some[0].id / "metrics.json").write_text("{")
+    world.train(some, tmp_path)
+    assert made == [some[0].id]
+    made.clear()
+    world.train(some, tmp_path, template="a {}.")
+    assert made == [some[0].id, some[2].id]
+
+
+def test_changed_sentences_make_only_their_runs_again(world, tmp_path):
+    some = [spec("zero_shot"), spec("attr_zs")]
+    before = world.train(some, tmp_path)
+    path = tmp_path / "other.json"
+    sentences = json.loads(world.sentences[0].read_text())
+    path.write_text(json.dumps({name: texts[::-1] for name, texts in sentences.items()}))
+    after = world.train(some, tmp_path, attributes={"small": (path, world.sentences[1])})
+    assert after[0] == before[0]
+    assert after[1]["fingerprint"]["attributes"] != before[1]["fingerprint"]["attributes"]
+
+
+def test_a_gpu_that_is_not_there(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="no GPU"):
+        world.train([spec("vp")], tmp_path, device="cuda")

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from papertables import methods
+from papertables.errors import UserError
+from papertables.methods import METHODS, build, method_code
+from papertables.methods.context import Context
+from papertables.training import trained_values
+
+from .small_world import spec
+
+
+def test_planning_and_asking_the_store_need_no_torch():
+    code = "import papertables.methods, papertables.store, papertables.jobs, papertables.data.cache, sys\n"
+    code += "papertables.methods.method_code('attrvr')\n"
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of the methods' files that may be changed."""
+    for path in methods.FOLDER.glob("*.py"):
+        (tmp_path / path.name).write_text(path.read_text())
+    monkeypatch.setattr(methods, "FOLDER", tmp_path)
+    method_code.cache_clear()
+    yield tmp_path
+    method_code.cache_clear()
+
+
+def codes() -> dict[str, str]:
+    method_code.cache_clear()
+    return {name: method_code(name) for name in METHODS}
+
+
+def test_comments_docstrings_and_formatting_change_no_code(sources):
+    before = codes()
+    path = sources / "pixels.py"
+    text = path.read_text().replace('"""Normalised images."""', '"""Other words."""')
+    path.write_text("# a comment\n" + text.replace("padded = F.pad(", "padded = F.pad(\n            "))
+    assert codes() == before
+
+
+def test_a_changed_file_changes_the_methods_that_import_it(sources):
+    def changed(file: str, old: str, new: str) -> set[str]:
+        before = codes()
+        text = (sources / file).read_text()
+        assert old in text
+        (sources / file).write_text(text.replace(old, new))
+        after = codes()
+        return {name for name in METHODS if before[name] != after[name]}
+
+    assert changed("vp.py", "Watermark(context, pad)", "Watermark(context, pad + 0)") == {"vp"}
+    assert changed("heads.py", "(1 - self.lam)", "(1.0 - self.lam)") == set(METHODS)
+    assert changed("context.py", "mean: tuple", "average: tuple") == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("vp", {"pad": 25}, "two frames do not fit"),
+        ("vp", {"pad": 0}, "at least 1"),
+        ("ar", {"inner": 49}, "larger than the input of 48"),
+        ("attrvr", {"k": 1.5}, "whole number"),
+        ("attrvr", {"lam": 1.5}, "between 0 and 1"),
+        ("attr_zs", {"m": 0}, "at least 1"),
+    ],
+)
+def test_options_that_cannot_work_are_known_when_planning(method, options, message):
+    METHODS[method].check(spec(method))
+    with pytest.raises(UserError, match=message):
+        METHODS[method].check(spec(method, **options))
+
+
+def test_k_above_m_means_all():
+    METHODS["attrvr"].check(spec("attrvr", k=9, m=3))
+
+
+def context(size: int = 224) -> Context:
+    features = {name: torch.randn(4, 3, 8) for name in ("descriptive", "distinctive")}
+    return Context(size, (0, 0, 0), (1, 1, 1), torch.tensor(4.0), classes=torch.randn(4, 8), **features)
+
+
+@pytest.mark.parametrize(
+    ("method", "values"), [("vp", 69840), ("ar", 39936), ("attrvr", 39936), ("attr_zs", 0)]
+)
+def test_trained_values_are_those_of_the_paper(method, values):
+    assert trained_values(build(method, METHODS[method].options, context())) == values
+
+
+def test_one_kind_of_sentences_alone():
+    """The ablations: λ = 1 uses the descriptive sentences alone, k = m every sentence."""
+    given, features = context(), torch.randn(5, 8)
+    only = build("attr_zs", {"k": 3, "lam": 1.0, "m": 3}, given).logits(features)
+    unit = features / features.norm(dim=1, keepdim=True)
+    mean = given.logit_scale.exp() * unit @ given.descriptive.mean(1).T  # (5, C)
+    torch.testing.assert_close(only, mean)

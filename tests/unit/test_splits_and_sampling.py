@@ -1,0 +1,137 @@
+import json
+from collections import Counter
+from random import Random
+
+import pytest
+
+from papertables.attributes.sampling import read_sentences, sample
+from papertables.data.splits import (
+    Split,
+    attribute_stream,
+    check_shots,
+    few_shot,
+    read_and_split,
+    read_split,
+    training_indices,
+)
+from papertables.errors import UserError
+
+from .small_world import spec
+
+ENTRIES = [
+    [f"{name}{number}.png", label, name] for label, name in enumerate("ab") for number in range(9 - 3 * label)
+]
+
+
+def write(path, **parts):
+    path.write_text(json.dumps({"train": ENTRIES, "val": [], "test": ENTRIES} | parts))
+    return path
+
+
+@pytest.fixture
+def split(tmp_path) -> Split:
+    return read_split(write(tmp_path / "split.json"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"train": [["a.png", "0", "a"]]}, "an entry is"),
+        ({"train": []}, "the train part is empty"),
+        ({"test": None}, "holds the lists"),
+        ({"test": [["a.png", 0, "b"]]}, "label 0 is both 'a' and 'b'"),
+        ({"test": [["a.png", 3, "d"]]}, "2 is missing"),
+    ],
+)
+def test_a_wrong_split_file(tmp_path, parts, message):
+    with pytest.raises(UserError, match=message):
+        read_split(write(tmp_path / "split.json", **parts))
+
+
+def test_a_split_file_that_is_not_there_or_not_json(tmp_path):
+    with pytest.raises(UserError, match="no such"):
+        read_split(tmp_path / "split.json")
+    (tmp_path / "split.json").write_text("{")
+    with pytest.raises(UserError, match="not a JSON"):
+        read_split(tmp_path / "split.json")
+
+
+def test_shots_larger_than_a_class(split):
+    check_shots(split, 6)
+    with pytest.raises(UserError, match="7 shots asked for, but class 'b' has 6"):
+        check_shots(split, 7)
+    counts = Counter(split.train[index].name for index in training_indices(split, 7, 0))
+    assert counts == {"a": 7, "b": 6}
+
+
+def fidelity(run, **switches):
+    return run.model_copy(update={"fidelity": run.fidelity.model_copy(update=switches)})
+
+
+def test_streams_of_sentences(split):
+    """As released: the seed that draws the images samples after the draw, the others from a fresh stream."""
+    drawing, other = spec("attrvr", 1), spec("attrvr", 2)
+    after = Random(1)
+    few_shot(split, drawing.shots, after)
+    assert attribute_stream(drawing, split).random() == after.random()
+    assert attribute_stream(other, split).random() == Random(2).random()
+    each = fidelity(other, few_shot_draw="per_seed")
+    after = Random(2)
+    few_shot(split, other.shots, after)
+    assert attribute_stream(each, split).random() == after.random()
+    assert attribute_stream(spec("attr_zs", 1), split).random() == Random(1).random()
+
+
+def test_a_private_stream_depends_on_the_seed_alone(split):
+    first, other = (fidelity(spec("attrvr", seed), attribute_stream="private") for seed in (1, 2))
+    per_seed = fidelity(first, few_shot_draw="per_seed")
+    draws = [attribute_stream(run, split).random() for run in (first, per_seed, other)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_folder_per_class_in_any_order_of_listing(tmp_path):
+    for name in ("late", "early"):
+        (tmp_path / name).mkdir()
+        for number in range(10):
+            (tmp_path / name / f"{number}.png").touch()
+    parts = read_and_split(tmp_path, 1)
+    assert {part: len(items) for part, items in parts.items()} == {"train": 10, "val": 4, "test": 6}
+    assert {item.name: item.label for item in parts["train"]} == {"early": 0, "late": 1}
+    assert parts == read_and_split(tmp_path, 1) != read_and_split(tmp_path, 2)
+
+
+SENTENCES = {
+    "a": [f"This is sentence number {number}." for number in range(4)],
+    "b": ["too short", "long enough to keep it"],
+}
+
+
+@pytest.mark.parametrize("m", [3, 4, 6])
+def test_distinct_sentences_first(m):
+    (chosen,) = sample(SENTENCES, ["a"], m, Random(0), "distinct")
+    assert len(set(chosen[:4])) == min(m, 4)
+    assert max(Counter(chosen).values()) == (1 if m <= 4 else 2)
+
+
+def test_released_rule_repeats_as_soon_as_no_more_than_m_are_there():
+    draws = [sample(SENTENCES, ["a"], 4, Random(seed), "replacement")[0] for seed in range(5)]
+    assert any(len(set(chosen)) < 4 for chosen in draws)
+    assert all(
+        len(set(sample(SENTENCES, ["a"], 3, Random(seed), "replacement")[0])) == 3 for seed in range(5)
+    )
+
+
+def test_short_sentences_are_dropped_and_must_not_be_all():
+    assert sample(SENTENCES, ["b"], 2, Random(0), "distinct") == [["long enough to keep it"] * 2]
+    with pytest.raises(UserError, match="class 'c' has no entry"):
+        sample(SENTENCES, ["c"], 2, Random(0), "distinct")
+    with pytest.raises(UserError, match="no sentence of 20"):
+        sample({"c": ["short"]}, ["c"], 2, Random(0), "replacement")
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '{"a": "text"}', '{"a": [1]}'])
+def test_a_wrong_file_of_sentences(tmp_path, content):
+    path = tmp_path / "x_des.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"x_des\.json"):
+        read_sentences(path)

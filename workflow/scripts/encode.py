@@ -1,0 +1,20 @@
+from pathlib import Path
+
+from papertables.data.catalog import dataset
+from papertables.encode import encode
+from papertables.plan import make_plan
+from papertables.scripting import root, script
+
+with script(snakemake.log[0]):
+    plan = make_plan(root(snakemake), snakemake.config)
+    encode(
+        Path(snakemake.input.split).parent,
+        Path(snakemake.input.images),
+        snakemake.wildcards.backbone,
+        Path(snakemake.input.weights),
+        [Path(file) for file in snakemake.input.sentences],
+        dataset(snakemake.wildcards.dataset).template,
+        Path(snakemake.output[0]),
+        device=plan.device,
+        threads=snakemake.threads,
+    )

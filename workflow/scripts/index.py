@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from papertables.artefacts.index import write_index
+from papertables.plan import make_plan
+from papertables.scripting import root, script
+
+with script(snakemake.log[0]):
+    plan = make_plan(root(snakemake), snakemake.config)
+    tables = [Path(file) for file in snakemake.input.tables]
+    write_index(Path(snakemake.output[0]), tables, Path(snakemake.input.runs), plan.scale, plan.config)
