@@ -83,7 +83,7 @@ def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tup
         listed = {"dataset": _datasets(project, paper), "method": tuple(paper.methods)}
         if axis.vary not in listed:
             raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
-        values = listed[axis.vary]
+        values = [value for value in listed[axis.vary] if value not in axis.without]
     found = [_value(project, paper, artefact, axis.vary, value) for value in values]
     return tuple(value for value in found if value is not None)
 

@@ -12,7 +12,10 @@ def code_digest(files: Iterable[Path]) -> str:
     for file in files:
         tree = ast.parse(file.read_text())
         for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+            if (
+                isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                and ast.get_docstring(node) is not None
+            ):
                 node.body = node.body[1:]
         total.update(ast.dump(tree).encode())
     return total.hexdigest()

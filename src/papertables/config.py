@@ -43,12 +43,11 @@ class Entry(Model):
 
 
 class Axis(Model):
-    """Rows or columns: a setting and its values (``all``: every one that the paper lists)."""
+    """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
-    vary: str = Field(
-        pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|(options|training)\.[a-z_]+)$"
-    )
+    vary: str = Field(pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|(options|training)\.[a-z_]+)$")
     values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
+    without: tuple[str, ...] = ()
 
 
 class Published(Model):

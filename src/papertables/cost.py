@@ -17,8 +17,22 @@ from papertables.spec import RunSpec
 JOB_START = 15.0  # seconds to start a process and load a backbone
 BACKWARD = 2.0  # forward, and backward to the input: no gradient of a frozen weight is needed
 UTILISATION = 0.35  # of the peak, as image towers usually reach
-FP32_PEAK = {"V100": 15.7, "T4": 8.1, "A100": 19.5, "H100": 66.9, "RTX 3090": 35.6, "RTX 4090": 82.6}  # TFLOP/s
-FP16_PEAK = {"V100": 125, "T4": 65, "A100": 312, "H100": 989, "RTX 3090": 71, "RTX 4090": 165}  # TFLOP/s, dense
+FP32_PEAK = {
+    "V100": 15.7,
+    "T4": 8.1,
+    "A100": 19.5,
+    "H100": 66.9,
+    "RTX 3090": 35.6,
+    "RTX 4090": 82.6,
+}  # TFLOP/s
+FP16_PEAK = {
+    "V100": 125,
+    "T4": 65,
+    "A100": 312,
+    "H100": 989,
+    "RTX 3090": 71,
+    "RTX 4090": 165,
+}  # TFLOP/s, dense
 
 
 @dataclass
@@ -87,7 +101,10 @@ def table(plan: Plan) -> str:
     rows.append(("total", *_row(_sum(costs.values()))))
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [
-        "  ".join(text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in [header, *rows]
     ]
     rule = "-" * len(lines[0])
@@ -96,7 +113,10 @@ def table(plan: Plan) -> str:
     basis = f"counted FLOPs on one {plan.config.gpu} at {UTILISATION:.0%} of its peak"
     if rates:
         basis = f"images per second measured here for {', '.join(sorted(rates))}; else {basis}"
-    notes = [f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.", "Shared: runs that an artefact above already has."]
+    notes = [
+        f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
+        "Shared: runs that an artefact above already has.",
+    ]
     if unknown:
         notes.append(f"No source gives the size of: {', '.join(unknown)}.")
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", *notes])

@@ -13,9 +13,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "device 'cuda' is asked for, but torch finds no GPU: set device to cpu or auto in config.yaml"
-        )
+        raise UserError("device 'cuda' is asked for, but torch finds no GPU: set device to cpu or auto in config.yaml")
     return torch.device(name)
 
 

@@ -82,9 +82,7 @@ def encode(
     tower = clip.load(backbone(backbone_name), weights, pick_device(device))
     templates = [templates] if isinstance(templates, str) else list(templates)
     names = read_split(dataset / "split.json").class_names
-    unique = sorted(
-        {text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)}
-    )
+    unique = sorted({text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)})
     test = cache.read(images)
     features = {
         "images": image_features(tower, test),

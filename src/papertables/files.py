@@ -33,7 +33,5 @@ def full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        text = (
-            f"the disk is full while writing {path}: free some space and start again, finished work is kept"
-        )
+        text = f"the disk is full while writing {path}: free some space and start again, finished work is kept"
         raise UserError(text) from None

@@ -64,9 +64,7 @@ def train_job(
     missing = store.missing(specs, fingerprints, retrain)
     print(f"{len(specs)} runs, {len(missing)} to make", file=sys.stderr)
     if missing:
-        job = _Job(
-            specs, store, split, texts, fingerprints, caches, encoded, backbone, weights, device, threads
-        )
+        job = _Job(specs, store, split, texts, fingerprints, caches, encoded, backbone, weights, device, threads)
         job.score_untrained([spec for spec in missing if not spec.training])
         job.train([spec for spec in missing if spec.training], checkpoints, checkpoint_seconds)
     write_atomic(output, "".join(store.line(spec.id) for spec in specs).encode())
@@ -204,7 +202,11 @@ class _Job:
         from papertables.training import trained_values
 
         states = {"best": run.best_state, "last": run.last_state}
-        tensors = {f"{when}.{name}": value for when, state in states.items() for name, value in state.items()}
+        tensors = {
+            f"{when}.{name}": value.clone()  # the best state may be the last
+            for when, state in states.items()
+            for name, value in state.items()
+        }
         evaluation = Evaluation(dataset=spec.dataset, images=images, best=run.best, last=run.last)
         outcome = "diverged" if run.diverged else "finished"
         more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}

@@ -20,12 +20,14 @@ from papertables.cells import PlannedArtefact, plan_artefact
 from papertables.code import code_digest
 from papertables.config import Artefact
 from papertables.data.catalog import dataset
+from papertables.data.splits import draw_seed
 from papertables.errors import UserError
 from papertables.methods import method_code
 from papertables.project import Project, load_project
 from papertables.spec import RunSpec, digest
 
 TABLE_FORMATS = ("md", "csv", "tex", "html")
+ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
 
@@ -173,7 +175,8 @@ class Plan:
 
     def table_signature(self, planned: PlannedArtefact) -> str:
         """Changes with what a table says (its declaration, its runs, what config.yaml selects) and how it is drawn."""
-        drawn_by = sorted((Path(__file__).parent / "artefacts").rglob("*.py"))
+        drawn_by = sorted(ARTEFACTS.rglob("*.py"))
+        templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
         return digest(
             {
                 "artefact": planned.artefact.model_dump(mode="json"),
@@ -182,7 +185,7 @@ class Plan:
                 "selection": planned.selection,
                 "runs": [run.digest for run in planned.runs],
                 "partial": self.config.partial and time(),  # what is there changes unseen
-                "code": code_digest(drawn_by),
+                "code": [code_digest(drawn_by), *templates],
             }
         )
 
@@ -229,19 +232,14 @@ class Plan:
                 if run.id not in owned:
                     groups[run.dataset, run.backbone, run.protocol].append(run)
                     owned.add(run.id)
-            for (dataset, tower, _), runs in groups.items():
+            for (data, tower, _), runs in groups.items():
                 trained = sorted((run for run in runs if run.training), key=lambda run: run.seed)
                 untrained = [run for run in runs if not run.training]
                 chunks = [trained[i : i + size] for i in range(0, len(trained), size)] or [[]]
                 for number, chunk in enumerate(chunks):
                     members = (untrained if number == 0 else []) + chunk
                     part = Path(chunk[0].id).name if size == 1 and chunk else str(number)
-                    yield Job(f"{id}.{dataset}.{tower}.{part}", tuple(members))
-
-
-def draw_seed(run: RunSpec) -> int:
-    """The seed whose few-shot images the run trains on."""
-    return run.fidelity.shared_seed if run.fidelity.few_shot_draw == "shared" else run.seed
+                    yield Job(f"{id}.{data}.{tower}.{part}", tuple(members))
 
 
 def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:

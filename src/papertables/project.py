@@ -48,7 +48,9 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     """Validates the whole declaration; raises UserError with the first problem."""
     settings = parse(Config, config, "config")
     papers = _papers(root / "workflow" / "papers")
-    return Project(root, settings, _scale(root / "workflow" / "scales", settings.scale), papers, _artefacts(root, papers))
+    return Project(
+        root, settings, _scale(root / "workflow" / "scales", settings.scale), papers, _artefacts(root, papers)
+    )
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

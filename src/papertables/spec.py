@@ -36,7 +36,9 @@ class Schedule(Model):
     @model_validator(mode="after")
     def _warmup_counts_epochs(self):
         if self.warmup_epochs and self.name != "cosine_epoch":
-            raise ValueError("warmup_epochs needs schedule cosine_epoch: only that one is defined per epoch with a warm-up")
+            raise ValueError(
+                "warmup_epochs needs schedule cosine_epoch: only that one is defined per epoch with a warm-up"
+            )
         return self
 
 

@@ -40,9 +40,7 @@ def learning_rate(training: Training, epoch: int, step: int, steps: int) -> floa
             return lr * (1 + math.cos(math.pi * (epoch * steps + step) / (epochs * steps))) / 2
         case "cosine_epoch" if epoch < schedule.warmup_epochs:
             return schedule.warmup_lr
-        case (
-            "cosine_epoch"
-        ):  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
+        case "cosine_epoch":  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
             return lr * (1 + math.cos(math.pi * (epoch - schedule.warmup_epochs) / epochs)) / 2
         case "multistep":
             return lr * schedule.gamma ** sum(epoch >= int(share * epochs) for share in schedule.milestones)
@@ -175,9 +173,7 @@ class Trainer:
                 run.optimizer.zero_grad()
             with self._autocast():
                 outputs = self.forward(runs[part], images[part])
-                own = [
-                    F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)
-                ]
+                own = [F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)]
             torch.stack(own).sum().backward()
             losses += [loss.detach() for loss in own]
             logits += [output.detach() for output in outputs]

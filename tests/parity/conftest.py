@@ -56,9 +56,7 @@ def tower(golden):
 
 @pytest.fixture(scope="session")
 def resnet_tower(golden):
-    state = {
-        name: value for name, value in openai_state(golden("tiny_clip")).items() if "visual." not in name
-    }
+    state = {name: value for name, value in openai_state(golden("tiny_clip")).items() if "visual." not in name}
     return clip.from_state_dict(state | openai_state(golden("tiny_clip_rn")))
 
 

@@ -59,17 +59,13 @@ class World:
         torch.manual_seed(0)
         save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
         self.caches = {
-            (part, size): folder / f"{part}-{size}.safetensors"
-            for part in ("train", "test")
-            for size in (SIDE, INNER)
+            (part, size): folder / f"{part}-{size}.safetensors" for part in ("train", "test") for size in (SIDE, INNER)
         }
         for (part, size), path in self.caches.items():
             cache.build(self.dataset, part, size, None, path)
         self.encoded = folder / "encoded.safetensors"
         images = self.caches["test", SIDE]
-        encode.encode(
-            self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded, "cpu", 1
-        )
+        encode.encode(self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded, "cpu", 1)
 
     def train(self, specs: list[RunSpec], results: Path, **settings) -> list[dict]:
         """Runs a job; returns what it wrote, a dictionary per run."""
@@ -89,9 +85,7 @@ class World:
         return [json.loads(line) for line in output.read_text().splitlines()]
 
 
-def spec(
-    method: str, seed: int | None = 1, *, lr: float = 1.0, epochs: int = 3, shots: int = 4, **options
-) -> RunSpec:
+def spec(method: str, seed: int | None = 1, *, lr: float = 1.0, epochs: int = 3, shots: int = 4, **options) -> RunSpec:
     """A run on the small world."""
     trains, attributes = method in ("vp", "ar", "attrvr"), method in ("attr_zs", "attrvr")
     training = {

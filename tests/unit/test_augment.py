@@ -80,8 +80,6 @@ def test_an_image_too_long_for_any_box_gets_the_central_one():
 
 def test_the_generator_decides():
     batch, sizes = padded(images(SIZES)), torch.tensor(SIZES)
-    first, again, other = (
-        augment(batch, sizes, SIDE, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)
-    )
+    first, again, other = (augment(batch, sizes, SIDE, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -81,9 +81,7 @@ def test_a_drawn_set_is_prepared_without_raw_files(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(
-        UserError, match=r"unknown dataset 'oxfordpets': did you mean 'oxford_pets'\?.*caltech101"
-    ):
+    with pytest.raises(UserError, match=r"unknown dataset 'oxfordpets': did you mean 'oxford_pets'\?.*caltech101"):
         dataset("oxfordpets")
 
 
@@ -177,9 +175,7 @@ def test_the_digest_sees_one_changed_byte(raw, tmp_path, tiny):
 def test_a_wrong_count_names_both_numbers(raw, tmp_path, tiny, name, expected):
     entry = tiny(entry_for(SPLIT_FILE, **{name: expected}))
     found = getattr(entry_for(SPLIT_FILE), name)
-    with pytest.raises(
-        UserError, match=rf"tiny: .*lists {found} .*{name}.* the catalog expects {expected}\b"
-    ) as error:
+    with pytest.raises(UserError, match=rf"tiny: .*lists {found} .*{name}.* the catalog expects {expected}\b") as error:
         prepare(entry.id, tmp_path / "ready", raw, seed=1)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "ready/manifest.json").exists()
@@ -253,9 +249,7 @@ def test_without_a_published_split_the_seed_draws_one(raw, tmp_path, tiny):
     assert prepare("tiny", tmp_path / "again", raw, seed=1)["digest"] == first["digest"]
     assert prepare("tiny", tmp_path / "other", raw, seed=2)["digest"] != first["digest"]
     splits = json.loads((tmp_path / "first/split.json").read_text())
-    theirs = {
-        part: [[path.removeprefix("images/"), *rest] for path, *rest in splits[part]] for part in splits
-    }
+    theirs = {part: [[path.removeprefix("images/"), *rest] for path, *rest in splits[part]] for part in splits}
     (raw / "theirs.json").write_text(json.dumps(theirs))
     manifest = prepare("tiny", tmp_path / "theirs", raw, seed=2)
     assert (manifest["made_by"], manifest["digest"]) == ("theirs.json", first["digest"])

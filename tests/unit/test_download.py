@@ -264,9 +264,7 @@ def test_too_small_a_disk_is_said_before_the_download(server, tmp_path, monkeypa
 
 @pytest.mark.parametrize("id", ["imagenet", "stanford_cars", "ucf101"])
 def test_a_manual_set_says_its_step(tmp_path, id):
-    with pytest.raises(
-        UserError, match=f"{id} needs a step of yours: .*http.*put it into .*missing: "
-    ) as error:
+    with pytest.raises(UserError, match=f"{id} needs a step of yours: .*http.*put it into .*missing: ") as error:
         fetch(dataset(id), tmp_path)
     one_line(error)
 
@@ -330,9 +328,7 @@ def test_torchvision_is_asked_once_and_its_errors_are_one_line(tmp_path, monkeyp
     classes = SimpleNamespace(FGVCAircraft=give)
     monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(datasets=classes))
     entry = dataset("fgvc_aircraft").model_copy(update={"bytes": 0})
-    with pytest.raises(
-        UserError, match=r"torchvision cannot download FGVCAircraft .*delete .* and run again"
-    ) as error:
+    with pytest.raises(UserError, match=r"torchvision cannot download FGVCAircraft .*delete .* and run again") as error:
         fetch(entry, tmp_path)
     one_line(error)
     fetch(entry, tmp_path)

@@ -36,7 +36,7 @@ def same(some: list[dict], others: list[dict]) -> bool:
     )
 
 
-ALL = [spec("zero_shot"), spec("attr_zs"), spec("vp"), spec("ar"), spec("attrvr"), spec("attrvr", 2)]
+ALL = [spec("zero_shot"), spec("attr_zs"), spec("vp"), spec("ar"), spec("attrvr"), spec("vp", 2, epochs=1)]
 PACKED = [spec("ar"), spec("ar", 2), spec("attrvr"), spec("attrvr", 2)]
 
 
@@ -111,9 +111,14 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
 
 def test_a_damaged_checkpoint_is_not_used(world, tmp_path):
     whole = world.train(PACKED[:1], tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Store, "write", lambda *_: (_ for _ in ()).throw(Killed))
-        world.train(PACKED[:1], tmp_path / "cut")
+
+    def killed(*_):
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Store, "write", killed)
+        with pytest.raises(Killed):
+            world.train(PACKED[:1], tmp_path / "cut")
     (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert results(world.train(PACKED[:1], tmp_path / "cut")) == results(whole)
@@ -134,9 +139,7 @@ def test_a_diverged_run_ends_alone(world, tmp_path):
 def test_only_what_is_missing_is_made(world, tmp_path, monkeypatch):
     made = []
     write = Store.write
-    monkeypatch.setattr(
-        Store, "write", lambda self, m, learner=None: (made.append(m.run), write(self, m, learner))
-    )
+    monkeypatch.setattr(Store, "write", lambda self, m, learner=None: (made.append(m.run), write(self, m, learner)))
     some = ALL[:3]
     first = world.train(some, tmp_path)
     assert made == [each.id for each in some]

@@ -84,9 +84,7 @@ def context(size: int = 224) -> Context:
     return Context(size, (0, 0, 0), (1, 1, 1), torch.tensor(4.0), classes=torch.randn(4, 8), **features)
 
 
-@pytest.mark.parametrize(
-    ("method", "values"), [("vp", 69840), ("ar", 39936), ("attrvr", 39936), ("attr_zs", 0)]
-)
+@pytest.mark.parametrize(("method", "values"), [("vp", 69840), ("ar", 39936), ("attrvr", 39936), ("attr_zs", 0)])
 def test_trained_values_are_those_of_the_paper(method, values):
     assert trained_values(build(method, METHODS[method].options, context())) == values
 

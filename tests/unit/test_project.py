@@ -32,7 +32,10 @@ def edit(path: Path, **values):
     [
         ({"scael": "mini"}, "config: unknown key 'scael'; known keys: scale"),
         ({"scale": "minni"}, "unknown scale 'minni' (did you mean 'mini'?)"),
-        ({"artefacts": ["attrvr_tabel1"]}, "unknown artefact 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
+        (
+            {"artefacts": ["attrvr_tabel1"]},
+            "unknown artefact 'attrvr_tabel1' (did you mean 'attrvr_table1'?)",
+        ),
         ({"device": "tpu"}, "config: device: Input should be 'cpu', 'cuda' or 'auto'"),
         ({"selection": "worst"}, "config: selection: Input should be 'best' or 'last'"),
         ({"seeds": "one"}, "config: seeds"),
@@ -49,10 +52,16 @@ def test_config(config, says):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"rows": {"vary": "method", "values": ["attrvrr"]}}, "unknown method 'attrvrr' (did you mean 'attrvr'?)"),
+        (
+            {"rows": {"vary": "method", "values": ["attrvrr"]}},
+            "unknown method 'attrvrr' (did you mean 'attrvr'?)",
+        ),
         ({"columns": {"vary": "dataset", "values": ["eurosatt"]}}, "unknown dataset 'eurosatt'"),
         ({"fixed": {"backbone": "clip_vit_b17"}}, "unknown backbone 'clip_vit_b17'"),
-        ({"fixed": {"backbone": "clip_vit_b16", "shot": 2}}, "unknown setting 'shot' (did you mean 'shots'?)"),
+        (
+            {"fixed": {"backbone": "clip_vit_b16", "shot": 2}},
+            "unknown setting 'shot' (did you mean 'shots'?)",
+        ),
         ({"fixed": {"backbone": "clip_vit_b16", "options.q": 2}}, "unknown option 'q'"),
         ({"fixed": {"backbone": "clip_vit_b16", "training.epoch": 2}}, "unknown key 'epoch'"),
         ({"fixed": {}}, "attrvr_table1: no backbone given"),

@@ -18,9 +18,7 @@ from papertables.errors import UserError
 
 from .small_world import spec
 
-ENTRIES = [
-    [f"{name}{number}.png", label, name] for label, name in enumerate("ab") for number in range(9 - 3 * label)
-]
+ENTRIES = [[f"{name}{number}.png", label, name] for label, name in enumerate("ab") for number in range(9 - 3 * label)]
 
 
 def write(path, **parts):
@@ -116,9 +114,7 @@ def test_distinct_sentences_first(m):
 def test_released_rule_repeats_as_soon_as_no_more_than_m_are_there():
     draws = [sample(SENTENCES, ["a"], 4, Random(seed), "replacement")[0] for seed in range(5)]
     assert any(len(set(chosen)) < 4 for chosen in draws)
-    assert all(
-        len(set(sample(SENTENCES, ["a"], 3, Random(seed), "replacement")[0])) == 3 for seed in range(5)
-    )
+    assert all(len(set(sample(SENTENCES, ["a"], 3, Random(seed), "replacement")[0])) == 3 for seed in range(5))
 
 
 def test_short_sentences_are_dropped_and_must_not_be_all():

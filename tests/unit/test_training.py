@@ -50,16 +50,12 @@ def trainer(training: Training, count: int, seeds=(1,)) -> Trainer:
     return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size)
 
 
-@pytest.mark.parametrize(
-    ("drop", "count", "steps"), [(False, 9, 3), (True, 9, 2), (True, 3, 1), (True, 8, 2)]
-)
+@pytest.mark.parametrize(("drop", "count", "steps"), [(False, 9, 3), (True, 9, 2), (True, 3, 1), (True, 8, 2)])
 def test_an_incomplete_last_batch(drop, count, steps):
     assert trainer(settings(drop_last=drop), count).steps(count) == steps
 
 
-@pytest.mark.parametrize(
-    "optimizer", [{"name": "sgd", "lr": 0.5, "momentum": 0.9}, {"name": "adam", "lr": 0.05}]
-)
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "lr": 0.5, "momentum": 0.9}, {"name": "adam", "lr": 0.05}])
 def test_both_optimisers_learn(optimizer):
     one = trainer(settings(epochs=15, optimizer=optimizer), 12)
     one.train(cached(12), cached(6))

@@ -97,5 +97,8 @@ def test_repeated_from_nothing_gives_the_same_numbers(made, project):
 @pytest.fixture(autouse=True)
 def _as_configured(made, request):
     """Every test finds the project as first made, whatever the one before configured."""
-    if request.node.name in ("test_repeated_from_nothing_gives_the_same_numbers", "test_second_run_does_nothing"):
+    if request.node.name in (
+        "test_repeated_from_nothing_gives_the_same_numbers",
+        "test_second_run_does_nothing",
+    ):
         made.run()

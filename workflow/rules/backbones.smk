@@ -23,9 +23,6 @@ rule pretrain_mini_clip:
         "../../envs/train.yaml"
     threads: 2
     params:
-        steps={"steps": PLAN.config.pretrain_steps} if PLAN.config.pretrain_steps else {},
-    threads: 2
-    params:
         seed=lambda w: backbone(w.backbone).pretraining.seed,
         steps=lambda w: backbone(w.backbone).pretraining.steps,
     script:

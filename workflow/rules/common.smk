@@ -32,9 +32,7 @@ def encode_input(w):
         "manifest": PATHS.manifest(w.dataset),
         "images": PATHS.cache(w.dataset, "test", size),
         "weights": PATHS.weights(w.backbone),
-        "sentences": [
-            file for files in PLAN.attribute_files(w.dataset, w.backbone).values() for file in files
-        ],
+        "sentences": [file for files in PLAN.attribute_files(w.dataset, w.backbone).values() for file in files],
     }
 
 
@@ -46,7 +44,5 @@ def train_input(w):
         "encoded": PATHS.encoded(job.dataset, job.backbone),
         "weights": PATHS.weights(job.backbone),
         "caches": list(PLAN.caches(job).values()),
-        "sentences": [
-            file for files in PLAN.attribute_files(job.dataset, job.backbone).values() for file in files
-        ],
+        "sentences": [file for files in PLAN.attribute_files(job.dataset, job.backbone).values() for file in files],
     }

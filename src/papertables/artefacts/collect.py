@@ -36,9 +36,7 @@ def _parse(text: str, where: str) -> Metrics:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])
         reason = f"{key}: {problem['msg']}" if key else problem["msg"]
-        raise UserError(
-            f"{where}: no valid record of a run ({reason}): delete the file and run again"
-        ) from None
+        raise UserError(f"{where}: no valid record of a run ({reason}): delete the file and run again") from None
 
 
 @dataclass(frozen=True)

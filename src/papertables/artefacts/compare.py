@@ -43,9 +43,7 @@ class Numbers:
 
     file: str
     average: str | None
-    quotes: dict[tuple[str, str, str], list[Quote]] = field(
-        default_factory=dict
-    )  # by backbone, dataset, method
+    quotes: dict[tuple[str, str, str], list[Quote]] = field(default_factory=dict)  # by backbone, dataset, method
 
     def find(self, backbone: str, dataset: str | None, method: str, shots: int | None) -> Quote | None:
         """``dataset`` None asks for the average. A number for other shots is none."""
@@ -71,9 +69,7 @@ def read(folder: Path, published: Iterable[Published]) -> list[Numbers]:
 
 def _read(path: Path, average: str | None) -> Numbers:
     if not path.exists():
-        raise UserError(
-            f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file"
-        )
+        raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
     numbers = Numbers(path.name, average)
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
@@ -90,9 +86,7 @@ def _add(numbers: Numbers, row: dict[str, str], where: str) -> None:
     try:
         value, std = float(row["value"]), float(row["std"]) if row["std"] else None
     except (TypeError, ValueError):
-        raise UserError(
-            f"{where}: value '{row['value']}' and std '{row['std']}' must be numbers or empty"
-        ) from None
+        raise UserError(f"{where}: value '{row['value']}' and std '{row['std']}' must be numbers or empty") from None
     shots = re.match(r"(\d+)-shot", row["protocol"])
     quote = Quote(
         value=value,
@@ -107,9 +101,7 @@ def _add(numbers: Numbers, row: dict[str, str], where: str) -> None:
     )
     same = numbers.quotes.setdefault((quote.backbone, quote.dataset, quote.method), [])
     if any(each.shots == quote.shots and each.value != value for each in same):
-        raise UserError(
-            f"{where}: a second value for {quote.method}, {quote.dataset}, {quote.backbone}: keep one"
-        )
+        raise UserError(f"{where}: a second value for {quote.method}, {quote.dataset}, {quote.backbone}: keep one")
     same.append(quote)
 
 
@@ -135,10 +127,7 @@ def average_value(label: str = "Average") -> Value:
 def declared(paper: Paper, axis: Axis) -> list[Value]:
     """An axis as the paper has it, whatever stands in at the scale."""
     listed = {"dataset": paper.datasets, "method": tuple(paper.methods)}
-    return [
-        _declared(paper, axis.vary, each)
-        for each in (listed[axis.vary] if axis.values == "all" else axis.values)
-    ]
+    return [_declared(paper, axis.vary, each) for each in (listed[axis.vary] if axis.values == "all" else axis.values)]
 
 
 def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Value:
@@ -167,9 +156,7 @@ def quotes(
     return tuple(tuple(_quote(artefact, paper, numbers, row, column) for column in columns) for row in rows)
 
 
-def _quote(
-    artefact: Artefact, paper: Paper, numbers: Sequence[Numbers], row: Value, column: Value
-) -> Quote | None:
+def _quote(artefact: Artefact, paper: Paper, numbers: Sequence[Numbers], row: Value, column: Value) -> Quote | None:
     if artefact.pool and artefact.pool.vary != "dataset":
         return None
     settings = artefact.fixed | row.settings | column.settings | ({"dataset": None} if artefact.pool else {})

@@ -94,11 +94,7 @@ def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:
             continue
         is_what = ""
         if switch.published != switch.repaired:
-            is_what = (
-                " (as published)"
-                if values == {switch.published}
-                else f" (the released code: {switch.published})"
-            )
+            is_what = " (as published)" if values == {switch.published} else f" (the released code: {switch.published})"
         evidence = switch.evidence.rstrip(".")
         notes.append(f"Fidelity: {name} = {_and(sorted(values, key=str))}{is_what}. {evidence}.")
     return notes

@@ -15,7 +15,18 @@ NOTHING = "–"
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"±": r"$\pm$", "–": "--", "−": "$-$", "×": r"$\times$", "λ": r"$\lambda$", "<": "$<$", ">": "$>$"}
+    | {
+        "±": r"$\pm$",
+        "–": "--",
+        "−": "$-$",
+        "×": r"$\times$",
+        "λ": r"$\lambda$",
+        "→": r"$\to$",
+        "≤": r"$\le$",
+        "Δ": r"$\Delta$",
+        "<": "$<$",
+        ">": "$>$",
+    }
     | {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "…": r"\ldots{}", "“": "``", "”": "''", "’": "'"}
 )
 
@@ -78,14 +89,12 @@ def printed(quote: Quote | None) -> str:
     """A published number with the digits that were printed."""
     if quote is None:
         return NOTHING
-    return f"{quote.value:.{quote.digits}f}" + (
-        f" ± {quote.std:.{quote.digits}f}" if quote.std is not None else ""
-    )
+    return f"{quote.value:.{quote.digits}f}" + (f" ± {quote.std:.{quote.digits}f}" if quote.std is not None else "")
 
 
 def signed(difference: float | None) -> str:
     """``+0.1``; empty where there is none."""
-    return "" if difference is None else f"{difference:+.1f}".replace("-", "−")
+    return "" if difference is None else f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def beside(cell: TableCell) -> str:
@@ -109,9 +118,7 @@ def markdown(table: Table) -> str:
         f"{_markdown(table.paper)} ({table.venue}). Accuracy in percent.",
     ]
     parts += [_markdown(table.caption)] if table.caption else []
-    parts += [
-        _grid(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells])
-    ]
+    parts += [_grid(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells])]
     parts += ["\n".join(_markdown(line) + "  " for line in table.failures)] if table.failures else []
     parts += ["\n".join(f"- {_markdown(note)}" for note in table.notes)]
     if table.published:
@@ -145,7 +152,10 @@ def latex(table: Table) -> str:
 
     def text(cell: TableCell) -> str:
         mean = rf"\textbf{{{_latex(ours(cell))}}}" if cell.best else _latex(ours(cell))
-        return rf"\shortstack{{{mean}\\{{\scriptsize {_latex(beside(cell))}}}}}" if cell.quote else mean
+        if not cell.quote:
+            return mean
+        below = rf"{{\scriptsize {_latex(beside(cell))}}}"
+        return rf"\begin{{tabular}}[t]{{@{{}}c@{{}}}}{mean}\\{below}\end{{tabular}}"
 
     parts = [
         "% needs \\usepackage{booktabs,graphicx}",
@@ -153,9 +163,7 @@ def latex(table: Table) -> str:
         r"\centering",
         rf"\caption{{{_latex(_caption(table))}}}",
         rf"\label{{tab:{table.id}}}",
-        _tabular(
-            table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells]
-        ),
+        _tabular(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells]),
         _footnotes([*table.failures, *table.notes]),
     ]
     if table.published:

@@ -113,10 +113,7 @@ def build(
         venue=paper.venue,
         scale=scale.name,
         selection=planned.selection,
-        corner=artefact.rows.vary.rpartition(".")[2]
-        .replace("_", " ")
-        .replace("dataset", "data set")
-        .capitalize(),
+        corner=artefact.rows.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize(),
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
         cells=_with_best(cells, across_row=artefact.columns.vary == "method"),
@@ -154,9 +151,7 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
 
 def _accuracy(metrics: Metrics, selection: Selection) -> float:
     """On the whole test set of the data set that the run was trained on."""
-    own = next(
-        each for each in metrics.evaluations if each.dataset == metrics.spec.dataset and each.classes == "all"
-    )
+    own = next(each for each in metrics.evaluations if each.dataset == metrics.spec.dataset and each.classes == "all")
     return own.score(selection).accuracy
 
 
@@ -210,9 +205,7 @@ def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[Ta
         means = [round(cell.mean, 1) for cell in line if cell.mean is not None]
         best = max(means) if len(means) > 1 else None
         is_best = [cell.mean is not None and round(cell.mean, 1) == best for cell in line]
-        marked.append(
-            [cell.model_copy(update={"best": flag}) for cell, flag in zip(line, is_best, strict=True)]
-        )
+        marked.append([cell.model_copy(update={"best": flag}) for cell, flag in zip(line, is_best, strict=True)])
     return tuple(tuple(row) for row in turn(marked))
 
 
@@ -241,9 +234,7 @@ def _comparison_notes(planned: PlannedArtefact, used: list[Quote], cells: list[l
         ]
     notes = ["Below a mean: the published value and, in brackets, the difference (ours minus published)."]
     if any(OTHER_AVERAGE in cell.mark for row in cells for cell in row):
-        covers = ", ".join(
-            sorted({str(each.covers) for each in used if each.covers not in (None, _covered(planned))})
-        )
+        covers = ", ".join(sorted({str(each.covers) for each in used if each.covers not in (None, _covered(planned))}))
         notes.append(
             f"{OTHER_AVERAGE} The published average covers {covers} data sets, ours {_covered(planned)}: "
             "no difference is taken."

@@ -71,9 +71,7 @@ def sample(
             raise UserError(f"attributes: class '{name}' has no entry in the file of sentences")
         kept = usable(sentences[name])
         if not kept:
-            raise UserError(
-                f"attributes: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more"
-            )
+            raise UserError(f"attributes: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more")
         draw = _with_replacement if rule == "replacement" else _distinct
         chosen.append(draw(kept, m, stream))
     return chosen

@@ -51,9 +51,7 @@ class FrozenClip:
         ends = tokens.argmax(1)  # the end token has the highest number
         order = ends.argsort(stable=True)
         with torch.inference_mode():
-            parts = [
-                self._encode_tokens(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.split(batch)
-            ]
+            parts = [self._encode_tokens(tokens[rows, : int(ends[rows].max()) + 1]) for rows in order.split(batch)]
             return torch.cat(parts)[order.argsort()]
 
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
@@ -71,9 +69,7 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
         return FrozenClip(mini.load(backbone.architecture, weights), device)
     clip = from_state_dict(read_state_dict(weights), device)
     if clip.image_size != backbone.image_size:
-        raise UserError(
-            f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}"
-        )
+        raise UserError(f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}")
     return clip
 
 

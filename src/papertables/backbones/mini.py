@@ -199,6 +199,8 @@ def accuracies(model: CLIP, count: int, seed: int) -> dict[str, float]:
         text = encode_text(model, tokenizer()([TEMPLATE.format(name) for name in names]))
         guesses = (features @ text.T).argmax(dim=1).tolist()
         forms = draw.DIGITS if space == "digits" else draw.ATTRIBUTES["form"] if space == "colours" else draw.SHAPES
-        asked = [(scene, classes[guess]) for scene, guess in zip(scenes, guesses, strict=True) if scene["form"] in forms]
+        asked = [
+            (scene, classes[guess]) for scene, guess in zip(scenes, guesses, strict=True) if scene["form"] in forms
+        ]
         result[space] = round(100 * sum(guess.items() <= scene.items() for scene, guess in asked) / len(asked), 1)
     return result

@@ -44,9 +44,7 @@ def draw_boxes(sizes: Tensor, generator: torch.Generator) -> Boxes:
     count = len(sizes)
     height, width = sizes.double().unbind(1)
     u = torch.rand(count, 2 * ATTEMPTS + 3, generator=generator, dtype=torch.float64)
-    area = (height * width).unsqueeze(1) * (
-        SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, :ATTEMPTS]
-    )  # (B, attempts)
+    area = (height * width).unsqueeze(1) * (SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, :ATTEMPTS])  # (B, attempts)
     low, high = (math.log(ratio) for ratio in RATIO)
     ratio = (low + (high - low) * u[:, ATTEMPTS : 2 * ATTEMPTS]).exp()
     w, h = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
@@ -66,11 +64,12 @@ def draw_boxes(sizes: Tensor, generator: torch.Generator) -> Boxes:
 def crop_resize(images: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Cuts, resizes and mirrors: (B, 3, H, W) uint8 to (B, 3, size, size) floats in [0, 1]."""
     device = images.device
-    columns = resampling(boxes.left, boxes.width, images.shape[3], size)  # (B, size, W)
-    columns = torch.where(boxes.flip.view(-1, 1, 1), columns.flip(1), columns).mT.unsqueeze(1).to(device)
-    rows = (
-        resampling(boxes.top, boxes.height, images.shape[2], size).unsqueeze(1).to(device)
-    )  # (B, 1, size, H)
+    top, left, height, width, flip = (
+        value.to(device) for value in (boxes.top, boxes.left, boxes.height, boxes.width, boxes.flip)
+    )
+    columns = resampling(left, width, images.shape[3], size)  # (B, size, W)
+    columns = torch.where(flip.view(-1, 1, 1), columns.flip(1), columns).mT.unsqueeze(1)  # (B, 1, W, size)
+    rows = resampling(top, height, images.shape[2], size).unsqueeze(1)  # (B, 1, size, H)
     # Pillow 13 resizes the height first where that shrinks much more than the width
     high = (boxes.height > size) & (boxes.height - size > 2 * (boxes.width - size))
     out = torch.empty(len(images), 3, size, size, device=device)
@@ -92,13 +91,13 @@ def grey(values: Tensor) -> Tensor:
 def resampling(start: Tensor, length: Tensor, total: int, size: int) -> Tensor:
     """Weights (B, size, total) that resample ``length`` pixels from ``start`` on to ``size`` pixels, as in
     Pillow: a bicubic kernel as wide as the larger of the two steps, cut at the box, of sum 1."""
-    length = length.double().view(-1, 1, 1)
+    length, real = length.double().view(-1, 1, 1), {"dtype": torch.float64, "device": length.device}
     step = length / size
     stretch = step.clamp(min=1)
-    centre = (torch.arange(size, dtype=torch.float64).view(1, -1, 1) + 0.5) * step  # (B, size, 1)
+    centre = (torch.arange(size, **real).view(1, -1, 1) + 0.5) * step  # (B, size, 1)
     first = (centre - SUPPORT * stretch + 0.5).floor().clamp(min=0)
     last = torch.minimum((centre + SUPPORT * stretch + 0.5).floor(), length)
-    position = torch.arange(total, dtype=torch.float64).view(1, 1, -1) - start.view(-1, 1, 1)  # (B, 1, total)
+    position = torch.arange(total, **real).view(1, 1, -1) - start.view(-1, 1, 1)  # (B, 1, total)
     weights = cubic((position - centre + 0.5) / stretch) * ((position >= first) & (position < last))
     return (weights / weights.sum(2, keepdim=True)).float()
 

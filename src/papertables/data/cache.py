@@ -57,9 +57,7 @@ class ImageCache:
         rows = {int(item): row for row, item in enumerate(self.items)}
         missing = [item for item in items if item not in rows]
         if missing:
-            raise UserError(
-                f"the image cache lacks image {missing[0]} of its part: delete the cache and run again"
-            )
+            raise UserError(f"the image cache lacks image {missing[0]} of its part: delete the cache and run again")
         return np.array([rows[item] for item in items])
 
 
@@ -87,9 +85,7 @@ def build(
     write(folder, [items[index] for index in chosen], list(chosen), size, crop=part == "test", out=out)
 
 
-def write(
-    folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, crop: bool, out: Path
-) -> None:
+def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, crop: bool, out: Path) -> None:
     paths = [folder / item.path for item in items]
     shapes = [(size, size) if crop else _resized(path, size) for path in paths]
     arrays = {

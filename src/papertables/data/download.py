@@ -210,8 +210,7 @@ def _from_user(dataset: Dataset, source: Manual, folder: Path) -> None:
             _once(dataset, archive, folder, partial(_check, archive, folder / archive.name))
     if missing():
         raise UserError(
-            f"{dataset.id} needs a step of yours: {source.step}; put it into {folder} "
-            f"(missing: {', '.join(missing())})"
+            f"{dataset.id} needs a step of yours: {source.step}; put it into {folder} (missing: {', '.join(missing())})"
         )
 
 
@@ -225,8 +224,7 @@ def _intact(archive: Archive, path: Path) -> bool:
 def _check(archive: Archive, path: Path) -> None:
     if not _intact(archive, path):
         raise UserError(
-            f"{path} is altered or truncated, its checksum is not {archive.known_hash}: "
-            "delete it and run again"
+            f"{path} is altered or truncated, its checksum is not {archive.known_hash}: delete it and run again"
         )
 
 

@@ -59,9 +59,7 @@ def verify(folder: Path, entry: Dataset, made_by: str) -> dict:
         expected = getattr(entry, name)
         if found != expected:
             unit = "classes" if name == "classes" else f"{name} images"
-            raise UserError(
-                f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}"
-            )
+            raise UserError(f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}")
     names = sorted({item.path for part in PARTS for item in getattr(split, part)})
     digest = hashlib.sha256(path.read_bytes())
     with ThreadPoolExecutor(os.cpu_count()) as pool:

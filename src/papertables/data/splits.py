@@ -1,7 +1,7 @@
 """Splits in CoOp's JSON format, and its rules for drawing from them. Draws take a private random stream."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,12 +74,11 @@ def _check(path: Path, split: Split) -> None:
 
 def check_shots(split: Split, shots: int) -> None:
     """Raises UserError naming the smallest class with fewer than ``shots`` training images."""
-    counts = dict.fromkeys(split.class_names, 0)
-    for item in split.train:
-        counts[item.name] += 1
-    name = min(counts, key=counts.get)
-    if counts[name] < shots:
-        raise UserError(f"{shots} shots asked for, but class '{name}' has {counts[name]} training images")
+    counts = Counter(item.label for item in split.train)
+    label = min(range(len(split.class_names)), key=lambda label: counts[label])
+    if counts[label] < shots:
+        name = split.class_names[label]
+        raise UserError(f"{shots} shots asked for, but class '{name}' has {counts[label]} training images")
 
 
 def few_shot(split: Split, shots: int, stream: Random) -> tuple[list[int], list[int]]:
@@ -136,9 +135,7 @@ def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", 
     return [item._replace(label=relabel[item.label]) for item in items if item.label in relabel]
 
 
-def split_trainval(
-    items: Sequence[Item], stream: Random, share: float = 0.2
-) -> tuple[list[Item], list[Item]]:
+def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) -> tuple[list[Item], list[Item]]:
     """CoOp's cut of a train list into train and validation: per class, in order of first appearance, the
     first round(share · n) of its shuffled images are for validation (half to even). UserError where that
     is none."""
@@ -149,9 +146,7 @@ def split_trainval(
     for members in by_class.values():
         count = round(len(members) * share)
         if not count:
-            raise UserError(
-                f"class '{members[0].name}' has {len(members)} images, too few for a validation part"
-            )
+            raise UserError(f"class '{members[0].name}' has {len(members)} images, too few for a validation part")
         order = list(range(len(members)))
         stream.shuffle(order)
         val += [members[index] for index in order[:count]]

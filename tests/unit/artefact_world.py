@@ -1,0 +1,182 @@
+"""A small artefact with made-up accuracies: VP (seeds 1 and 2) and zero-shot (no seed) on two data sets."""
+
+import csv
+from pathlib import Path
+
+from papertables.artefacts.compare import COLUMNS
+from papertables.backbones.catalog import backbone
+from papertables.cells import Cell, Member, PlannedArtefact, Value
+from papertables.config import Artefact, Config, Paper, Scale
+from papertables.data.catalog import dataset
+from papertables.metrics import Metrics
+from papertables.spec import Fidelity, RunSpec
+
+TRAINING = {
+    "epochs": 4,
+    "batch_size": 64,
+    "optimizer": {"name": "sgd", "lr": 40},
+    "schedule": {"name": "cosine_step"},
+}
+PAPER = Paper(
+    id="attrvr",
+    title="A paper on 100 % _prompts_ & images",
+    venue="ICLR 2025",
+    code="none",
+    order=1,
+    selection="best",
+    selection_source="its scripts",
+    datasets=("dtd", "eurosat"),
+    protocol="few_shot",
+    shots=16,
+    seeds=(1, 2),
+    training=TRAINING,
+    training_source="its parsers",
+    methods={
+        "zero_shot": {"label": "Zero-shot", "method": "zero_shot", "source": "none"},
+        "vp": {"label": "VP", "method": "vp", "source": "none"},
+    },
+    fidelity={
+        "few_shot_draw": {"published": "shared", "repaired": "per_seed", "evidence": "read in the source"},
+        "attribute_stream": {"published": "global", "repaired": "private", "evidence": "verified"},
+    },
+)
+PAPER_SCALE = Scale(
+    name="paper", title="The published protocol", runs_per_job=1, threads=1, device="cpu", compares=True
+)
+MINI_SCALE = Scale(
+    name="mini",
+    title="Small",
+    runs_per_job=1,
+    threads=1,
+    device="cpu",
+    compares=False,
+    datasets={"attrvr": ("dtd", "eurosat")},
+    backbones={"clip_vit_b16": "mini-vit"},
+)
+# by method and data set: one accuracy per seed, best epoch first, then the last epoch
+ACCURACY = {
+    ("zero_shot", "dtd"): [(40.0, 40.0)],
+    ("zero_shot", "eurosat"): [(50.0, 50.0)],
+    ("vp", "dtd"): [(60.0, 58.0), (62.0, 61.0)],
+    ("vp", "eurosat"): [(90.0, 89.0), (94.0, 80.0)],
+}
+
+
+def artefact(**changes) -> Artefact:
+    declared = {
+        "id": "attrvr_table1",
+        "paper": "attrvr",
+        "title": "Main results",
+        "rows": {"vary": "method", "values": ["zero_shot", "vp"]},
+        "columns": {"vary": "dataset", "values": "all"},
+        "average": True,
+        "fixed": {"backbone": "clip_vit_b16"},
+        "published": [{"file": "table1.csv", "average": "Average(2)"}],
+    }
+    return Artefact(**declared | changes)
+
+
+def run(method: str, data: str, seed: int | None) -> RunSpec:
+    return RunSpec(
+        method=method,
+        options={"pad": 30} if seed else {},
+        backbone="clip_vit_b16",
+        dataset=data,
+        protocol="few_shot",
+        image_size=224,
+        shots=16 if seed else None,
+        seed=seed,
+        training=TRAINING if seed else None,
+        fidelity=Fidelity(),
+    )
+
+
+def member(method: str, data: str) -> Member:
+    seeds = (None,) if method == "zero_shot" else (1, 2)
+    label = PAPER.methods[method].label
+    runs = tuple(run(method, data, seed) for seed in seeds)
+    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs)
+
+
+def methods() -> tuple[Value, ...]:
+    return tuple(Value(id, each.label, each.label, {"method": id}) for id, each in PAPER.methods.items())
+
+
+def planned(comparable: bool = True, selection: str = "best", **changes) -> PlannedArtefact:
+    """Methods × data sets."""
+    columns = tuple(Value(id, dataset(id).label, dataset(id).label, {"dataset": id}) for id in PAPER.datasets)
+    cells = tuple(Cell(row, column, (member(row.key, column.key),)) for row in methods() for column in columns)
+    return PlannedArtefact(artefact(**changes), PAPER, methods(), columns, cells, selection, comparable)
+
+
+def pooled() -> PlannedArtefact:
+    """Methods × one backbone, every cell the average over both data sets."""
+    column = Value("clip_vit_b16", "CLIP ViT-B/16", "CLIP ViT-B/16", {"backbone": "clip_vit_b16"})
+    cells = tuple(Cell(row, column, tuple(member(row.key, id) for id in PAPER.datasets)) for row in methods())
+    changes = {
+        "columns": {"vary": "backbone", "values": ["clip_vit_b16"]},
+        "pool": {"vary": "dataset", "values": "all"},
+        "average": False,
+        "fixed": {},
+    }
+    return PlannedArtefact(artefact(**changes), PAPER, methods(), (column,), cells, "best", True)
+
+
+def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = None) -> Metrics:
+    """Without accuracies: diverged in epoch 3, step 17."""
+    ended = spec.training.epochs if spec.training else 0
+    scores = best is not None
+    return Metrics(
+        run=spec.id,
+        spec=spec,
+        fingerprint={"data": "d", "backbone": "b", "attributes": None, "method": "m", "numerics": 1},
+        outcome="finished" if scores else "diverged",
+        diverged=None if scores else {"epoch": 3, "step": 17},
+        curve=[],
+        evaluations=[
+            {
+                "dataset": spec.dataset,
+                "images": 100,
+                "best": {"epoch": ended // 2, "accuracy": best} if scores else None,
+                "last": {"epoch": ended, "accuracy": last} if scores else None,
+            }
+        ],
+        parameters=10,
+        cost={
+            "seconds": 2.5,
+            "images": 1000,
+            "images_per_second": 400.0,
+            "peak_memory_mb": 512.0,
+            "group_size": 2,
+            "device": "cpu",
+        },
+        versions={"torch": "2.12.0", "open_clip": "3.3.0"},
+        git_commit="0123456789abcdef",
+    )
+
+
+def metrics() -> dict[str, Metrics]:
+    """Every run of ``planned``, finished."""
+    found = [
+        metrics_of(each, *scores)
+        for (method, data), accuracies in ACCURACY.items()
+        for each, scores in zip(member(method, data).runs, accuracies, strict=True)
+    ]
+    return {each.run: each for each in found}
+
+
+def published(folder: Path, **values: str) -> Path:
+    """``table1.csv`` with VP's row; ``values`` override or, empty, leave out: DTD, EuroSAT, Average."""
+    row = {"DTD": "61.4", "EuroSAT": "91.2", "Average": "76.3"} | values
+    with (folder / "table1.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for name, value in row.items():
+            name = "Average(2)" if name == "Average" else name
+            about = ["AttrVR", "T1", "16-shot, mean of 3 seeds", "CLIP ViT-B/16", name, "VP", "acc"]
+            writer.writerow([*about, value, "", "quoted somewhere"])
+    return folder
+
+
+def config(**changes) -> Config:
+    return Config(**changes)
