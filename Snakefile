@@ -42,7 +42,7 @@ include: "workflow/rules/artefacts.smk"
 rule configured:
     default_target: True
     input:
-        PLAN.tables(PLAN.selected),
+        PLAN.files(PLAN.selected),
         PATHS.runs_csv,
         PATHS.index,
 
@@ -53,7 +53,7 @@ for artefact_id in PLAN.artefacts:
         name:
             artefact_id
         input:
-            PLAN.tables([artefact_id]),
+            PLAN.files([artefact_id]),
 
 
 for paper_id in PLAN.project.papers:
@@ -62,4 +62,4 @@ for paper_id in PLAN.project.papers:
         name:
             paper_id
         input:
-            PLAN.tables(id for id, planned in PLAN.artefacts.items() if planned.paper.id == paper_id),
+            PLAN.files(id for id, planned in PLAN.artefacts.items() if planned.paper.id == paper_id),

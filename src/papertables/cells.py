@@ -7,7 +7,7 @@ from itertools import product
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Paper, Selection, parse
+from papertables.config import Artefact, Axis, Entry, Measure, Paper, Selection, parse
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
@@ -44,6 +44,7 @@ class Cell:
     row: Value
     column: Value
     members: tuple[Member, ...]
+    measure: Measure = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class PlannedArtefact:
         yield from {run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values()
 
 
+def is_available(project: Project, artefact: Artefact) -> bool:
+    """Whether the scale has something for the backbone that the artefact fixes."""
+    fixed = artefact.fixed.get("backbone")
+    return fixed is None or _stand_in(project, artefact, fixed) is not None
+
+
 def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped."""
     paper = project.paper_of(artefact)
@@ -72,7 +79,8 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     for row, column in product(rows, columns):
         settings = artefact.fixed | row.settings | column.settings
         pooled = [settings | (value.settings if artefact.pool else {}) for value in pool]
-        cells.append(Cell(row, column, tuple(_member(project, paper, artefact, each) for each in pooled)))
+        members = tuple(_member(project, paper, artefact, each) for each in pooled)
+        cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     selection = project.config.selection or artefact.selection or paper.selection
     return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares)
 
@@ -94,7 +102,11 @@ def _value(project, paper, artefact, vary: str, value) -> Value | None:
         return Value(label, label, label, value.set)
     label = published = str(value)
     if vary == "dataset":
-        label = published = dataset(value).label
+        published = dataset(value).label
+        value = project.scale.dataset_stand_ins.get(value, value)
+        if value is None:
+            return None
+        label = dataset(value).label
     elif vary == "method":
         label = published = _method(paper, artefact, value).label
     elif vary == "backbone":
@@ -134,7 +146,7 @@ def _method(paper: Paper, artefact: Artefact, name: str):
 
 
 def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> Member:
-    known = {"method", "backbone", "dataset", "shots", "attributes", "fidelity"}
+    known = {"method", "backbone", "dataset", "shots", "attributes", "fidelity", "measure"}
     unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training."))]
     if unknown:
         raise UserError(f"{artefact.id}: unknown setting '{unknown[0]}'{did_you_mean(unknown[0], sorted(known))}")

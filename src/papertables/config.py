@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from papertables.errors import UserError
 from papertables.spec import Fidelity, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
+Measure = Literal["accuracy", "parameters", "seconds", "peak_memory_mb"]
+Drawing = Literal["lines", "selection", "curves", "patterns", "embeddings", "neighbours"]
 FidelityName = Literal["published", "repaired"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -45,7 +47,9 @@ class Entry(Model):
 class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
-    vary: str = Field(pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|(options|training)\.[a-z_]+)$")
+    vary: str = Field(
+        pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|measure|(options|training)\.[a-z_]+)$"
+    )
     values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
     without: tuple[str, ...] = ()
 
@@ -55,6 +59,8 @@ class Published(Model):
 
     file: str
     average: str | None = None
+    metric: str = Field("acc", description="the rows of the file that are read, by their column 'metric'")
+    measure: Measure = "accuracy"
 
 
 class Artefact(Model):
@@ -62,7 +68,8 @@ class Artefact(Model):
 
     id: Id
     paper: Id = ""
-    kind: Literal["table"] = "table"
+    kind: Literal["table", "figure"] = "table"
+    drawing: Drawing | None = Field(None, description="of a figure: what is drawn of its rows and columns")
     title: str
     caption: str = ""
     headline: bool = False
@@ -73,6 +80,12 @@ class Artefact(Model):
     fixed: dict[str, JsonValue] = {}
     selection: Selection | None = None
     published: tuple[Published, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_figures_are_drawn(self):
+        if (self.kind == "figure") != (self.drawing is not None):
+            raise ValueError("a figure names its drawing, a table has none")
+        return self
 
 
 class PaperMethod(Model):
@@ -121,8 +134,8 @@ class Paper(Model):
 class Scale(Model):
     """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.
 
-    datasets: per paper. backbones: the published one to what stands in, None leaves it out. A map that is None
-    leaves everything as published.
+    datasets: per paper, where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in,
+    None leaves it out. A map that is None leaves everything as published.
     """
 
     name: Id
@@ -133,6 +146,7 @@ class Scale(Model):
     world_seed: int = Field(0, description="draws the mini world's target sets, and splits that were never published")
     device: Literal["cpu", "cuda", "auto"]
     datasets: dict[Id, tuple[str, ...]] | None = None
+    dataset_stand_ins: dict[str, str | None] = {}
     backbones: dict[str, str | None] | None = None
     attributes: dict[str, str] | None = None
     shots: int | None = None

@@ -125,8 +125,7 @@ def image_features(tower, images: cache.ImageCache) -> Tensor:
 
 
 def class_features(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Unit features (C, D) of the class names, underscores as spaces: mean over templates of unit
-    features."""
+    """Unit features (C, D) of the class names, underscores as spaces: the mean over templates."""
     prompts = [template.format(name.replace("_", " ")) for template in templates for name in names]
     features = F.normalize(tower.encode_text(prompts), dim=-1).unflatten(0, (len(templates), len(names)))
     return F.normalize(features.mean(0), dim=-1)

@@ -10,8 +10,7 @@ from papertables.errors import UserError
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:
-    """Writes beside the file, syncs, renames. A full disk ends in a UserError and leaves the old file in
-    place."""
+    """Writes beside the file, syncs, renames. A full disk is a UserError and leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     with full_disk(path):

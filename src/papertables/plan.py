@@ -16,9 +16,9 @@ from pydantic import JsonValue
 from papertables import NUMERICS
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone
-from papertables.cells import PlannedArtefact, plan_artefact
+from papertables.cells import PlannedArtefact, is_available, plan_artefact
 from papertables.code import code_digest
-from papertables.config import Artefact
+from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.errors import UserError
@@ -26,7 +26,8 @@ from papertables.methods import method_code
 from papertables.project import Project, load_project
 from papertables.spec import RunSpec, digest
 
-TABLE_FORMATS = ("md", "csv", "tex", "html")
+FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
+EMBEDDED_DRAWINGS = ("embeddings", "neighbours")
 ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
@@ -123,9 +124,14 @@ class Paths:
         """The folder of the paper's published numbers."""
         return str(self.root / "workflow" / "papers" / paper / "published")
 
-    def table(self, artefact: Artefact) -> str:
+    def artefact(self, artefact: Artefact) -> str:
         """Without its suffix."""
-        return f"{self.results}/tables/{artefact.paper}/{artefact.id.removeprefix(artefact.paper + '_')}"
+        name = artefact.id.removeprefix(f"{artefact.paper}_")
+        return f"{self.results}/{artefact.kind}s/{artefact.paper}/{name}"
+
+    def embedded(self, run: str, selection: Selection) -> str:
+        """Embeddings of the test images before and after a run."""
+        return f"{self.results}/embedded/{selection}/{run}.safetensors"
 
 
 class Plan:
@@ -136,9 +142,11 @@ class Plan:
         self.config, self.scale = project.config, project.scale
         self.paths = Paths(project.root, project.scale.name, project.config.data_root)
         self.artefacts: dict[str, PlannedArtefact] = {
-            id: plan_artefact(project, artefact) for id, artefact in project.artefacts.items()
+            id: plan_artefact(project, artefact)
+            for id, artefact in project.artefacts.items()
+            if is_available(project, artefact)
         }
-        self.selected = list(project.selected())
+        self.selected = [id for id in project.selected() if id in self.artefacts]
         self.jobs = {job.id: job for job in self._jobs()}
         glob = self.config.retrain
         if glob and not any(fnmatchcase(run, glob) for run in self.job_of):
@@ -153,6 +161,10 @@ class Plan:
     def job_of(self) -> dict[str, str]:
         """Run id to job id."""
         return {run.id: job.id for job in self.jobs.values() for run in job.runs}
+
+    def run(self, id: str) -> RunSpec:
+        """The spec of a run of some artefact."""
+        return next(run for run in self.jobs[self.job_of[id]].runs if run.id == id)
 
     def jobs_for(self, artefact: str) -> list[Job]:
         """The jobs that own the runs of an artefact, in canonical order."""
@@ -173,8 +185,8 @@ class Plan:
         folder = self.paths.published(planned.paper.id)
         return [f"{folder}/{published.file}" for published in planned.artefact.published]
 
-    def table_signature(self, planned: PlannedArtefact) -> str:
-        """Changes with what a table says (its declaration, its runs, what config.yaml selects) and how it is drawn."""
+    def artefact_signature(self, planned: PlannedArtefact) -> str:
+        """Changes with what an artefact says (declaration, runs, selection) and with how it is drawn."""
         drawn_by = sorted(ARTEFACTS.rglob("*.py"))
         templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
         return digest(
@@ -217,9 +229,20 @@ class Plan:
         keys = [(part, size) for part in ("train", "test") for size in job.image_sizes]
         return {key: self.paths.cache(job.dataset, *key) for key in keys}
 
-    def tables(self, artefacts: Iterable[str], formats: Iterable[str] = TABLE_FORMATS) -> list[str]:
-        stems = [self.paths.table(self.artefacts[id].artefact) for id in artefacts]
-        return [f"{stem}.{suffix}" for stem in stems for suffix in formats]
+    def files(self, artefacts: Iterable[str], formats: Iterable[str] | None = None) -> list[str]:
+        """What is made of the artefacts, in all formats of their kind unless some are named."""
+        chosen = [self.artefacts[id].artefact for id in artefacts]
+        return [
+            f"{self.paths.artefact(artefact)}.{suffix}"
+            for artefact in chosen
+            for suffix in formats or FORMATS[artefact.kind]
+        ]
+
+    def embedded_runs(self, planned: PlannedArtefact) -> list[RunSpec]:
+        """The runs, of the first seed, whose embeddings a figure shows."""
+        if planned.artefact.drawing not in EMBEDDED_DRAWINGS:
+            return []
+        return [member.runs[0] for cell in planned.cells for member in cell.members]
 
     def _jobs(self) -> Iterable[Job]:
         """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that

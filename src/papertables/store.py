@@ -45,8 +45,7 @@ class Store:
     def missing(
         self, specs: Sequence[RunSpec], fingerprints: Mapping[str, Fingerprint], retrain: str | None = None
     ) -> list[RunSpec]:
-        """The runs without valid metrics or with another fingerprint, and those whose id ``retrain``
-        matches."""
+        """The runs without valid metrics or with another fingerprint, and those that ``retrain`` matches."""
         return [spec for spec in specs if not self._valid(spec, fingerprints[spec.id], retrain)]
 
     def _valid(self, spec: RunSpec, fingerprint: Fingerprint, retrain: str | None) -> bool:

@@ -63,8 +63,7 @@ def random_stream(name: str, seed: int) -> torch.Generator:
 
 
 def trained_values(learner: nn.Module) -> int:
-    """Values that training can change: a module's ``trained_values`` where it has them, else its
-    parameters."""
+    """Values that training can change: a module's ``trained_values`` if it says so, else its parameters."""
     own = (sum(p.numel() for p in module.parameters(recurse=False)) for module in learner.modules())
     return sum(getattr(module, "trained_values", n) for module, n in zip(learner.modules(), own, strict=True))
 
@@ -163,8 +162,7 @@ class Trainer:
     def step(
         self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[float]
     ) -> Step:
-        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and learning
-        rate."""
+        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and rate."""
         losses, logits = [], []
         per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs
         for start in range(0, len(runs), per_call):
@@ -192,8 +190,7 @@ class Trainer:
         return [run.learner.logits(own) for run, own in zip(runs, features, strict=True)]
 
     def epoch(self, number: int, train: ImageCache) -> list[Run]:
-        """Trains epoch ``number`` (from 1) and returns the runs that got through it; the others have
-        diverged."""
+        """Trains epoch ``number`` (from 1) and returns the runs that have not diverged."""
         runs = [run for run in self.runs if not run.diverged]
         orders = [run.rows[torch.randperm(len(run.rows), generator=run.order).numpy()] for run in runs]
         steps = self.steps(len(orders[0])) if runs else 0

@@ -85,7 +85,7 @@ class World:
         return [json.loads(line) for line in output.read_text().splitlines()]
 
 
-def spec(method: str, seed: int | None = 1, *, lr: float = 1.0, epochs: int = 3, shots: int = 4, **options) -> RunSpec:
+def spec(method: str, seed: int | None = 1, *, lr: float = 40.0, epochs: int = 3, shots: int = 4, **options) -> RunSpec:
     """A run on the small world."""
     trains, attributes = method in ("vp", "ar", "attrvr"), method in ("attr_zs", "attrvr")
     training = {

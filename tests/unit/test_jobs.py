@@ -67,15 +67,16 @@ def test_two_runs_are_identical(world, tmp_path):
 
 
 def test_packed_equals_alone(world, tmp_path):
-    """Within 1e-4 of the trained values, which lie around 1e-1 here; the sums of a matrix product may be
-    ordered otherwise in a larger batch."""
+    """Within 1e-5 of programs that reach 0.1 to 1: the sums of a matrix product may be ordered otherwise in a larger
+    batch (measured: 4e-7)."""
     world.train(PACKED, tmp_path / "packed")
     for each in PACKED:
         world.train([each], tmp_path / "alone")
     together, alone = learners(tmp_path / "packed", PACKED), learners(tmp_path / "alone", PACKED)
     for one, other in zip(together, alone, strict=True):
+        assert one["last.pixels.program"].abs().max() > 0.1
         for name in one:
-            torch.testing.assert_close(one[name], other[name], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(one[name], other[name], rtol=0, atol=1e-5)
 
 
 class Killed(Exception):
@@ -125,15 +126,16 @@ def test_a_damaged_checkpoint_is_not_used(world, tmp_path):
 
 
 def test_a_diverged_run_ends_alone(world, tmp_path):
-    sound = spec("ar", lr=0.5)
-    bad = spec("ar", 2, lr=float("inf"))
+    sound, bad = spec("vp"), spec("vp", 2, lr=1e38)
     lines = world.train([sound, bad], tmp_path / "both")
     assert [line["outcome"] for line in lines] == ["finished", "diverged"]
     assert lines[1]["diverged"] == {"epoch": 1, "step": 2}
     assert lines[1]["curve"] == []
-    (alone,) = world.train([sound], tmp_path / "alone")
-    pairs = zip(lines[0]["curve"], alone["curve"], strict=True)
-    assert all(a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4) for a, b in pairs)
+    assert lines[1]["evaluations"][0]["best"] is None
+    world.train([sound], tmp_path / "alone")
+    (one,), (other,) = (learners(tmp_path / folder, [sound]) for folder in ("both", "alone"))
+    torch.testing.assert_close(one["last.pixels.program"], other["last.pixels.program"], rtol=0, atol=1e-5)
+    assert world.train([sound, bad], tmp_path / "both") == lines
 
 
 def test_only_what_is_missing_is_made(world, tmp_path, monkeypatch):

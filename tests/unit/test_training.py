@@ -45,9 +45,9 @@ def cached(count: int) -> ImageCache:
     return ImageCache(np.arange(count), np.arange(count) % 3, sizes, offsets, pixels)
 
 
-def trainer(training: Training, count: int, seeds=(1,)) -> Trainer:
+def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None) -> Trainer:
     runs = [Run(f"run{seed}", Learner(), training, seed, np.arange(count)) for seed in seeds]
-    return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size)
+    return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, per_call)
 
 
 @pytest.mark.parametrize(("drop", "count", "steps"), [(False, 9, 3), (True, 9, 2), (True, 3, 1), (True, 8, 2)])
@@ -92,6 +92,15 @@ def test_each_run_has_its_own_order_and_gradient():
     one.epoch(1, cached(12))
     weights = [run.learner.logits.weight for run in one.runs]
     assert not torch.equal(*weights)
+
+
+def test_calls_of_few_images_change_nothing():
+    whole, parts = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
+    for each in (whole, parts):
+        each.train(cached(12), cached(6))
+    for one, other in zip(whole.runs, parts.runs, strict=True):
+        torch.testing.assert_close(one.learner.logits.weight, other.learner.logits.weight)
+        assert one.curve[-1].test_accuracy == other.curve[-1].test_accuracy
 
 
 def test_milestones_are_floored_and_may_coincide():

@@ -35,9 +35,36 @@ rule table:
     conda:
         "../../envs/artefacts.yaml"
     params:
-        declaration=lambda w: PLAN.table_signature(PLAN.artefact_at(w.paper, w.name)),
+        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
     script:
         "../scripts/table.py"
+
+
+rule figure:
+    input:
+        jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
+        published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
+        embedded=lambda w: list(embedded_files(w).values()),
+    output:
+        pdf=f"{RESULTS}/figures/{{paper}}/{{name}}.pdf",
+        csv=f"{RESULTS}/figures/{{paper}}/{{name}}.csv",
+        json=f"{RESULTS}/figures/{{paper}}/{{name}}.json",
+        png=report(
+            f"{RESULTS}/figures/{{paper}}/{{name}}.png",
+            caption="../report/figure.rst",
+            category="{paper}",
+            labels={"figure": "{name}"},
+        ),
+    params:
+        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
+    log:
+        f"{LOGS}/figure/{{paper}}/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure/{{paper}}/{{name}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    script:
+        "../scripts/figure.py"
 
 
 rule runs_csv:
@@ -57,7 +84,7 @@ rule runs_csv:
 
 rule index:
     input:
-        tables=PLAN.tables(PLAN.selected, ["json"]),
+        artefacts=PLAN.files(PLAN.selected, ["json"]),
         runs=PATHS.runs_csv,
     output:
         report(PATHS.index, caption="../report/index.rst", category="index"),

@@ -11,6 +11,8 @@ wildcard_constraints:
     size=r"\d+",
     paper="|".join(PLAN.project.papers),
     job=r"[A-Za-z0-9_.+-]+",
+    run=r"[A-Za-z0-9_.+-]+",
+    selection="best|last",
 
 
 def gpus():
@@ -45,4 +47,24 @@ def train_input(w):
         "weights": PATHS.weights(job.backbone),
         "caches": list(PLAN.caches(job).values()),
         "sentences": [file for files in PLAN.attribute_files(job.dataset, job.backbone).values() for file in files],
+    }
+
+
+def embedded_files(w):
+    """Of the runs whose embeddings a figure shows, by run id."""
+    planned = PLAN.artefact_at(w.paper, w.name)
+    return {run.id: PATHS.embedded(run.id, planned.selection) for run in PLAN.embedded_runs(planned)}
+
+
+def embed_input(w):
+    run = PLAN.run(f"{w.dataset}/{w.backbone}/{w.run}")
+    files = PLAN.attribute_files(w.dataset, w.backbone)
+    return {
+        "split": PATHS.split(w.dataset),
+        "plain": PATHS.cache(w.dataset, "test", backbone(w.backbone).image_size),
+        "own": PATHS.cache(w.dataset, "test", run.image_size),
+        "encoded": PATHS.encoded(w.dataset, w.backbone),
+        "weights": PATHS.weights(w.backbone),
+        "sentences": list(files[run.attributes]) if run.attributes else [],
+        "job": PATHS.job(PLAN.job_of[run.id]),
     }

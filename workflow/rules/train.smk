@@ -37,3 +37,23 @@ rule train:
         retrain=lambda w: PLAN.retrain(w.job),
     script:
         "../scripts/train.py"
+
+
+rule embed:
+    input:
+        unpack(embed_input),
+    output:
+        PATHS.embedded("{dataset}/{backbone}/{run}", "{selection}"),
+    params:
+        numerics=NUMERICS,
+    threads: PLAN.scale.threads
+    resources:
+        gpu=gpus(),
+    log:
+        f"{LOGS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    script:
+        "../scripts/embed.py"

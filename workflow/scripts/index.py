@@ -6,5 +6,5 @@ from papertables.scripting import root, script
 
 with script(snakemake.log[0]):
     plan = make_plan(root(snakemake), snakemake.config)
-    tables = [Path(file) for file in snakemake.input.tables]
-    write_index(Path(snakemake.output[0]), tables, Path(snakemake.input.runs), plan.scale, plan.config)
+    artefacts = [Path(file) for file in snakemake.input.artefacts]
+    write_index(Path(snakemake.output[0]), artefacts, Path(snakemake.input.runs), plan.scale, plan.config)

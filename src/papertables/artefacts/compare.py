@@ -11,13 +11,13 @@ from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
 from papertables.cells import Value
-from papertables.config import Artefact, Axis, Entry, Paper, Published
+from papertables.config import Artefact, Axis, Entry, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
 from papertables.spec import Model
 
 COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
-KNOWN = {"method", "backbone", "dataset", "shots"}  # settings that the published files have columns for
+KNOWN = {"method", "backbone", "dataset", "shots", "measure"}  # settings that the published files have columns for
 PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((\d+)(?:, no (\w+))?\))?")
 
 Quotes = tuple[tuple["Quote | None", ...], ...]
@@ -39,10 +39,11 @@ class Quote(Model):
 
 @dataclass(frozen=True)
 class Numbers:
-    """The accuracies of one published file. ``average`` names the data-set entry of the printed average."""
+    """What one published file says of a measure. ``average`` names the data-set entry of the printed average."""
 
     file: str
     average: str | None
+    measure: Measure = "accuracy"
     quotes: dict[tuple[str, str, str], list[Quote]] = field(default_factory=dict)  # by backbone, dataset, method
 
     def find(self, backbone: str, dataset: str | None, method: str, shots: int | None) -> Quote | None:
@@ -64,20 +65,20 @@ class Numbers:
 
 def read(folder: Path, published: Iterable[Published]) -> list[Numbers]:
     """The files in the order in which they are to be asked; a malformed line is a UserError."""
-    return [_read(folder / each.file, each.average) for each in published]
+    return [_read(folder / each.file, each) for each in published]
 
 
-def _read(path: Path, average: str | None) -> Numbers:
+def _read(path: Path, published: Published) -> Numbers:
     if not path.exists():
         raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
-    numbers = Numbers(path.name, average)
+    numbers = Numbers(path.name, published.average, published.measure)
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
         for row in reader:
-            if row["metric"] == "acc" and row["value"]:
+            if row["metric"] == published.metric and row["value"]:
                 _add(numbers, row, f"{path}:{reader.line_num}")
     return numbers
 
@@ -167,7 +168,9 @@ def _quote(artefact: Artefact, paper: Paper, numbers: Sequence[Numbers], row: Va
         _method(paper, settings, (row, column)),
         settings.get("shots") or paper.shots,
     )
-    return next((found for each in numbers if (found := each.find(*wanted))), None)
+    measure = settings.get("measure", "accuracy")
+    asked = [each for each in numbers if each.measure == measure]
+    return next((found for each in asked if (found := each.find(*wanted))), None)
 
 
 def _method(paper: Paper, settings: dict[str, JsonValue], values: Iterable[Value]) -> str:

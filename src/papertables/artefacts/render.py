@@ -82,7 +82,8 @@ def ours(cell: TableCell) -> str:
     """``69.5 ± 0.2`` with the cell's marks; – where there is no number."""
     if cell.mean is None:
         return NOTHING + cell.mark
-    return f"{cell.mean:.1f}" + (f" ± {cell.std:.1f}" if cell.std is not None else "") + cell.mark
+    std = f" ± {cell.std:,.{cell.digits}f}" if cell.std is not None else ""
+    return f"{cell.mean:,.{cell.digits}f}{std}{cell.mark}"
 
 
 def printed(quote: Quote | None) -> str:
@@ -115,7 +116,7 @@ def markdown(table: Table) -> str:
 
     parts = [
         f"## {_markdown(table.title)}",
-        f"{_markdown(table.paper)} ({table.venue}). Accuracy in percent.",
+        f"{_markdown(table.paper)} ({table.venue}). {table.unit}.",
     ]
     parts += [_markdown(table.caption)] if table.caption else []
     parts += [_grid(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells])]
@@ -181,7 +182,7 @@ def _latex(text: str) -> str:
 
 
 def _caption(table: Table) -> str:
-    parts = [table.title, table.caption, "Accuracy in percent"]
+    parts = [table.title, table.caption, table.unit]
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)
 
 

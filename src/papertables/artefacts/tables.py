@@ -8,23 +8,25 @@ from statistics import fmean, stdev
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
-from papertables.cells import Cell, PlannedArtefact
-from papertables.config import Config, Scale, Selection
+from papertables.cells import Cell, PlannedArtefact, Value
+from papertables.config import Config, Measure, Scale, Selection
 from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
+DIGITS = {"accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
 
 
 class TableCell(Model):
-    """Accuracies in percent. ``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them.
+    """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
     mark: † a run diverged, * a run is not finished, ‡ the published average is over other data sets.
     """
 
     mean: float | None = None
     std: float | None = None
+    digits: int = 1
     n: int = 0
     quote: Quote | None = None
     difference: float | None = None
@@ -51,6 +53,7 @@ class Table(Model):
     scale: str
     selection: Selection
     corner: str
+    unit: str = "Accuracy in percent"
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     cells: tuple[tuple[TableCell, ...], ...]
@@ -67,7 +70,7 @@ class Table(Model):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Accuracy by seed (None: a run without seed, the same for every seed). Nothing where a run diverged."""
+    """The measure by seed (None: a run without seed, the same for every seed). Nothing where a run diverged."""
 
     values: dict[int | None, float]
     mark: str = ""
@@ -100,8 +103,10 @@ def build(
     counterpart = None if planned.comparable else _published_table(planned, numbers)
     shown = quotes or (counterpart.quotes if counterpart else ())
     used = [quote for row in shown for quote in row if quote]
+    measures = {cell.measure for cell in planned.cells}
+    digits = [[DIGITS[_measured(row, column)] for column in columns] for row in rows]
     cells = [
-        [_cell(outcome, _at(quotes, i, j), _covered(planned)) for j, outcome in enumerate(row)]
+        [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
     notes = run_notes(planned, runs, scale, averaged=artefact.average)
@@ -116,7 +121,8 @@ def build(
         corner=artefact.rows.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize(),
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
-        cells=_with_best(cells, across_row=artefact.columns.vary == "method"),
+        unit="Accuracy in percent" if measures == {"accuracy"} else "Cost of one run",
+        cells=_with_best(cells, across_row=artefact.columns.vary == "method") if measures == {"accuracy"} else cells,
         notes=(
             *notes,
             *_comparison_notes(planned, used, cells),
@@ -143,10 +149,26 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
     if any(each.outcome == "diverged" for each in there.values()):
         return Outcome({}, DIVERGED)
     members = [
-        {run.seed: _accuracy(there[run.id], selection) for run in member.runs if run.id in there}
+        {run.seed: _measure(there[run.id], cell.measure, selection) for run in member.runs if run.id in there}
         for member in cell.members
     ]
     return Outcome(_mean_by_seed(members), UNFINISHED if len(there) < len({run.id for run in runs}) else "")
+
+
+def _measured(row: Value, column: Value) -> Measure:
+    return (row.settings | column.settings).get("measure", "accuracy")
+
+
+def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
+    match measure:
+        case "accuracy":
+            return _accuracy(metrics, selection)
+        case "parameters":
+            return metrics.parameters
+        case "seconds":
+            return metrics.cost.seconds / metrics.cost.group_size
+        case "peak_memory_mb":
+            return metrics.cost.peak_memory_mb
 
 
 def _accuracy(metrics: Metrics, selection: Selection) -> float:
@@ -187,14 +209,16 @@ def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
     return quotes[i][j] if quotes else None
 
 
-def _cell(outcome: Outcome, quote: Quote | None, covered: int) -> TableCell:
+def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int) -> TableCell:
     values = list(outcome.values.values())
     mean = fmean(values) if values else None
     std = stdev(values) if len(values) > 1 else None
     other = quote is not None and quote.covers is not None and quote.covers != covered
     difference = mean - quote.value if quote and mean is not None and not other else None
     mark = outcome.mark + (OTHER_AVERAGE if other else "")
-    return TableCell(mean=mean, std=std, n=len(values), quote=quote, difference=difference, mark=mark)
+    return TableCell(
+        mean=mean, std=std, digits=digits, n=len(values), quote=quote, difference=difference, mark=mark
+    )
 
 
 def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:

@@ -31,8 +31,7 @@ def read_attributes(descriptive: Path, distinctive: Path) -> Attributes:
 
 
 def read_sentences(path: Path) -> Sentences:
-    """A JSON object of class names to lists of sentences; raises UserError with the first thing that is
-    wrong."""
+    """A JSON object of class names to lists of sentences; raises UserError at the first fault."""
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:

@@ -92,8 +92,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu") -> FrozenClip:
-    """From tensors with OpenAI's names; ViT or ModifiedResNet. All are cast to fp32, none is rounded to
-    fp16."""
+    """From tensors with OpenAI's names; ViT or ModifiedResNet. All become fp32, none is rounded."""
     state = {key: value.float() for key, value in state.items() if key not in NOT_WEIGHTS}
     try:
         model = build_model_from_openai_state_dict(dict(state)).float()
@@ -105,6 +104,5 @@ def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu"
 
 
 def from_open_clip(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> FrozenClip:
-    """A model by open_clip's name, with weights from a file in open_clip's or OpenAI's format (None:
-    random)."""
+    """A model by open_clip's name, with weights from a file (None: random)."""
     return FrozenClip(open_clip.create_model(name, pretrained=str(weights) if weights else None), device)

@@ -29,6 +29,7 @@ VISION = {
 }
 LEARNING_RATE = {"mini-vit": 1.5e-3, "mini-rn": 1.5e-3}
 TEXT = {"width": 64, "heads": 4, "layers": 2}
+TEXT_TOWER = ("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection")
 WEIGHTS = Path(__file__).parent / "weights"
 TEMPLATE = "This is a photo of {}."
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -82,6 +83,17 @@ def sample_images(count: int, rng: np.random.Generator) -> tuple[list[draw.Scene
     return scenes, np.stack([np.asarray(x.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for x in images])
 
 
+def crop(x: Tensor, smallest: float, rng: np.random.Generator) -> Tensor:
+    """A random part of each image (N, C, H, W), of at least that share of its area, enlarged; every other mirrored."""
+    side = np.sqrt(rng.uniform(smallest, 1, (len(x), 1)) * rng.uniform(0.85, 1.18, (len(x), 1)) ** (1, -1)).clip(max=1)
+    shift = rng.uniform(-1, 1, (len(x), 2)) * (1 - side)
+    side[:, 0] *= rng.choice((-1, 1), len(x))
+    theta = np.stack([side[:, :1] * (1, 0), side[:, 1:] * (0, 1)], axis=1)  # (N, 2, 2)
+    theta = np.concatenate([theta, shift[:, :, None]], axis=2)
+    grid = F.affine_grid(torch.from_numpy(theta).float(), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
 def contrastive_loss(logits: Tensor, true: Tensor) -> Tensor:
     """CLIP's symmetric loss for logits (B, B), the target shared among all pairs that are true, (B, B) bool.
 
@@ -100,11 +112,15 @@ def pretrain(
     batch: int = 128,
     pool: int = 20000,
     evaluate: int = 2000,
+    text_from: Path | None = None,
     log=print,
 ) -> dict:
     """Trains a tiny CLIP on the mini world; writes ``out`` (.safetensors) and its record beside it (.json).
 
-    pool: images drawn beforehand; captions are drawn anew at every step. Returns the record, with the loss of every
+    text_from: weights whose text tower is taken over and locked, so that only the image tower learns (the ViT needs it:
+    alone it takes several times as many steps to learn shapes).
+    pool: images drawn beforehand; captions are drawn anew at every step. Every other batch shares one colour, so that
+    shapes must be told apart; crops grow bolder over the first half. Returns the record, with the loss of every
     step under ``losses`` (which the file leaves out).
     """
     began = time.perf_counter()
@@ -113,11 +129,19 @@ def pretrain(
     rng = np.random.default_rng([seed, 0])
     scenes, images = sample_images(pool, rng)
     values = np.stack([grammar.one_hot(scene) for scene in scenes])  # (pool, V)
+    everything, colours = np.arange(pool), np.array([scene["colour"] for scene in scenes])
+    by_colour = [np.flatnonzero(colours == colour) for colour in draw.ATTRIBUTES["colour"]]
     log(f"{name}: drew {pool} images in {time.perf_counter() - began:.0f} s")
 
     model = build(name, len(known_tokens()) + 1).train()
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
+    if text_from:
+        state = {key: value.float() for key, value in load_file(text_from).items() if key.startswith(TEXT_TOWER)}
+        model.load_state_dict(state, strict=False)
+        for key, parameter in model.named_parameters():
+            parameter.requires_grad_(not key.startswith(TEXT_TOWER))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    plain = [p for p in trained if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE[name], betas=(0.9, 0.98))
     warm_up = max(1, steps // 20)
@@ -126,10 +150,12 @@ def pretrain(
     )
     losses = []
     for step in range(steps):
-        chosen = rng.choice(pool, batch, replace=False)
+        kin = everything if step % 2 or name != "mini-vit" else by_colour[rng.integers(len(by_colour))]
+        chosen = rng.choice(kin, batch, replace=len(kin) < batch)
         captions, claims = zip(*(grammar.caption(scenes[i], rng) for i in chosen), strict=True)
         true = torch.from_numpy(grammar.agreement(values[chosen], np.stack(claims)))
-        image = F.normalize(model.encode_image(to_input(images[chosen])), dim=-1)
+        views = crop(to_input(images[chosen]), 1 - 0.75 * min(1, 2 * step / steps), rng)
+        image = F.normalize(model.encode_image(views), dim=-1)
         text = encode_text(model, compact(tokenizer()(list(captions))))
         loss = contrastive_loss(model.logit_scale.exp() * image @ text.T, true)
         optimizer.zero_grad()

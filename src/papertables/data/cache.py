@@ -43,8 +43,7 @@ class ImageCache:
         return self.pixels[self.offsets[row] : self.offsets[row + 1]].reshape(3, *self.sizes[row])
 
     def batch(self, rows: Sequence[int]) -> np.ndarray:
-        """(B, 3, height, width) of the largest image among the rows; smaller ones lie in the upper left
-        corner."""
+        """(B, 3, height, width) of the largest image among the rows; smaller ones lie top left."""
         height, width = self.sizes[rows].max(axis=0)
         out = np.zeros((len(rows), 3, height, width), np.uint8)
         for image, row in zip(out, rows, strict=True):
@@ -130,8 +129,7 @@ def read(path: Path) -> ImageCache:
 
 
 def load(path: Path, size: int, crop: bool) -> np.ndarray:
-    """(3, height, width): converted to RGB, then the short side resized to ``size`` (bicubic), cropped if
-    asked."""
+    """(3, height, width): converted to RGB, then the short side resized to ``size`` (bicubic)."""
     try:
         with Image.open(path) as image:
             image = image.convert("RGB")

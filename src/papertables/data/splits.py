@@ -126,8 +126,7 @@ def attribute_stream(run: RunSpec, split: Split) -> Random:
 
 
 def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", "new"]) -> list[Item]:
-    """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labelled from 0
-    again."""
+    """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labels from 0."""
     labels = sorted({item.label for item in train})
     middle = (len(labels) + 1) // 2
     chosen = labels[:middle] if classes == "base" else labels[middle:]

@@ -76,8 +76,7 @@ def method_code(name: str) -> str:
 
 
 def _files(module: str, found: set[Path]) -> set[Path]:
-    """``found`` and the files of ``module`` and, through its imports, of all that it needs from this
-    package."""
+    """``found`` and the files of ``module`` and, through imports, of all that it needs from here."""
     path = FOLDER / f"{module.removeprefix(PACKAGE + '.')}.py"
     if path in found or not path.is_file():
         return found

@@ -1,5 +1,4 @@
-"""AttrVR: AR's trained frame, and per image the nearest of the classes' descriptive and distinctive
-sentences."""
+"""AttrVR: AR's trained frame, and per image the nearest of each class's generated sentences."""
 
 from torch import nn
 

@@ -59,8 +59,7 @@ class Padding(nn.Module):
 
 
 def frame(size: int, before: int, after: int) -> Tensor:
-    """(3, size, size): 1 on a frame of ``before`` pixels left and above, ``after`` right and below; 0
-    inside."""
+    """(3, size, size): 1 on a frame of ``before`` pixels left and above, ``after`` right and below."""
     mask = torch.ones(3, size, size)
     mask[:, before : size - after, before : size - after] = 0
     return mask

@@ -1,0 +1,58 @@
+"""Figures: each drawing is one module, from a planned artefact to plain data, and from the data to a figure.
+
+A module has ``collect(sources)``, whose result holds ``frame`` (tidy: what is drawn), ``notes`` and ``alt``, and
+``draw(data)``. Nothing here imports matplotlib before something is drawn.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+from papertables.artefacts import tables
+from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
+from papertables.cells import PlannedArtefact
+from papertables.config import Config, Scale
+from papertables.files import write_atomic
+from papertables.metrics import Metrics
+
+FORMATS = ("pdf", "png", "csv", "json")
+
+
+def write(
+    planned: PlannedArtefact,
+    metrics: Mapping[str, Metrics],
+    stem: Path,
+    *,
+    runs: Path,
+    embedded: Mapping[str, Path],
+    published_folder: Path,
+    scale: Scale,
+    config: Config,
+) -> None:
+    """``stem`` + .pdf, .png, .csv (what is drawn) and .json (what the index says of it). The same results give the
+    same bytes.
+
+    runs: the store. embedded: by run id what ``embed`` wrote. A run that is not there is a UserError, unless
+    ``config.partial``.
+    """
+    from papertables.artefacts.figures import style
+
+    check(planned)
+    table = tables.build(planned, dict(metrics), published_folder, scale, config)
+    sources = Sources(planned, metrics, table, runs, embedded, scale)
+    module = import_module(f"{__name__}.{planned.artefact.drawing}")
+    data = module.collect(sources)
+    with style.style():
+        made = style.render(module.draw(data))
+    record = FigureRecord(
+        drawing=planned.artefact.drawing,
+        alt=data.alt,
+        notes=(*made_how(sources), *data.notes),
+        **{name: getattr(table, name) for name in FigureRecord.FROM_TABLE},
+    )
+    made |= {
+        ".csv": data.frame.to_csv(index=False, float_format="%.6g").encode(),
+        ".json": (record.model_dump_json(indent=1) + "\n").encode(),
+    }
+    for suffix, content in made.items():
+        write_atomic(stem.with_name(stem.name + suffix), content)

@@ -1,0 +1,113 @@
+"""Accuracy against a number, such as shots: a line per row."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from papertables.artefacts.figures import style
+from papertables.artefacts.figures.sources import Sources, footer, over_seeds
+from papertables.cells import PlannedArtefact
+from papertables.errors import UserError
+
+LABELS = {
+    "shots": "Training images per class (shots)",
+    "options.k": "k: nearest sentences per class",
+    "options.lam": "λ: weight of the descriptive sentences",
+    "options.m": "m: sampled sentences per class",
+    "training.epochs": "Epochs",
+}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """frame: series, x, mean, std, n, published, published_std; accuracies in percent, NaN where there is none.
+
+    series: name by key, in order; a key that names a known method takes that method's look.
+    """
+
+    frame: pd.DataFrame
+    series: dict[str, str]
+    x_label: str
+    logarithmic: bool
+    footer: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def alt(self) -> str:
+        x = sorted(self.frame["x"].unique())
+        names = ", ".join(self.series.values())
+        return f"Lines: accuracy in percent against {self.x_label} ({x[0]:g} to {x[-1]:g}) for {names}."
+
+
+def collect(sources: Sources) -> Lines:
+    planned, table = sources.planned, sources.table
+    x = _numbers(planned)
+    rows = []
+    for name, cells in zip(table.rows, table.cells, strict=True):
+        for number, cell in zip(x, cells, strict=False):  # an average over x is none
+            quote = cell.quote
+            rows.append(
+                {
+                    "series": name,
+                    "x": number,
+                    "mean": cell.mean,
+                    "std": cell.std,
+                    "n": cell.n,
+                    "published": quote.value if quote else None,
+                    "published_std": quote.std if quote else None,
+                }
+            )
+    frame = pd.DataFrame(rows)
+    numbers = [column for column in frame if column not in ("series", "n")]
+    keys = [value.key for value in planned.rows] + ["average"] * (len(table.rows) > len(planned.rows))
+    vary = planned.artefact.columns.vary
+    published = frame["published"].notna().any()
+    return Lines(
+        frame.astype(dict.fromkeys(numbers, float)),
+        dict(zip(keys, table.rows, strict=True)),
+        LABELS.get(vary, vary.rpartition(".")[2].replace("_", " ")),
+        vary == "shots",
+        footer(sources, over_seeds(sources)),
+        ("Hollow markers are published values.",) if published else (),
+    )
+
+
+def _numbers(planned: PlannedArtefact) -> list[float]:
+    vary = planned.artefact.columns.vary
+    try:
+        return [float(value.settings.get(vary, value.label)) for value in planned.columns]
+    except (TypeError, ValueError):
+        raise UserError(f"{planned.artefact.id}: drawing 'lines' needs columns that are numbers, not {vary}") from None
+
+
+def draw(data: Lines) -> Figure:
+    columns = min(3, len(data.series))
+    legend_lines = -(-(len(data.series) + 1) // columns)
+    figure = style.blank(style.COLUMN, 2.15 + 0.15 * legend_lines, data.footer)
+    axes = figure.subplots()
+    for (key, name), look in zip(data.series.items(), style.looks(list(data.series)), strict=True):
+        own = data.frame[data.frame["series"] == name].sort_values("x")
+        axes.plot(own["x"], own["mean"], color=look.colour, marker=look.marker, linestyle=look.dashes, label=name)
+        spread = own.dropna(subset=["mean", "std"])
+        low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
+        axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {key}")
+        printed = own.dropna(subset=["published"])
+        hollow = {"mfc": "white", "mec": look.colour, "linestyle": "none", "markersize": 6, "zorder": 3}
+        if len(printed):
+            axes.plot(printed["x"], printed["published"], marker=look.marker, label=f"_published {name}", **hollow)
+    x = sorted(data.frame["x"].unique())
+    if data.logarithmic:
+        axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(x))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(data.x_label)
+    axes.set_ylabel("Accuracy (%)")
+    handles, names = axes.get_legend_handles_labels()
+    if data.frame["published"].notna().any():
+        (mark,) = axes.plot([], [], marker="o", mfc="white", mec=style.FAINT, linestyle="none", markersize=6)
+        handles, names = [*handles, mark], [*names, "published"]
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, columnspacing=1.2)
+    return figure

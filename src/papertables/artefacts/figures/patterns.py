@@ -1,0 +1,137 @@
+"""What was learned in pixels: the first seed's frame or watermark, per method and data set."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from safetensors import safe_open
+
+from papertables.artefacts.figures import style
+from papertables.artefacts.figures.sources import Sources, footer
+from papertables.errors import UserError
+from papertables.spec import RunSpec
+from papertables.store import Store
+
+NEUTRAL = 0.92  # grey of pixels that belong to the image
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """values (3, P, P): in [0, 1] what the frame's pixels are, or what is added to normalised pixels where
+    ``added``; mask (P, P): what is trained."""
+
+    values: np.ndarray
+    mask: np.ndarray
+    added: bool
+
+    @property
+    def reach(self) -> float:
+        """The largest absolute value that is added."""
+        return float(np.abs(self.values[:, self.mask]).max())
+
+    def image(self) -> np.ndarray:
+        """(P, P, 3) in [0, 1]; what is added lies symmetrically around grey."""
+        if self.added:
+            shown = 0.5 + 0.5 * self.values / (self.reach or 1.0)
+            return np.where(self.mask, shown, 0.5).transpose(1, 2, 0)
+        return np.where(self.mask, self.values, NEUTRAL).transpose(1, 2, 0)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """By row and column. ``frame``: row, column, y, x, red, green, blue of every trained pixel."""
+
+    patterns: dict[tuple[str, str], Pattern]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    footer: str
+    notes: tuple[str, ...] = ()
+    frame: pd.DataFrame = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "frame", _tidy(self.patterns))
+
+    @property
+    def alt(self) -> str:
+        return f"Learned patterns as images, {', '.join(self.rows)} on {', '.join(self.columns)}."
+
+
+def collect(sources: Sources) -> Patterns:
+    planned, store = sources.planned, Store(sources.runs)
+    found = {}
+    for cell, runs in sources.cells():
+        first = [run for run in runs if run.seed == cell.members[0].runs[0].seed and run.training]
+        if first and {"inner", "pad"} & set(first[0].options):
+            found[cell.row.label, cell.column.label] = read_pattern(store, first[0], planned.selection)
+    shown = {row for row, _ in found}
+    rows = [value.label for value in planned.rows]
+    without = [row for row in rows if row not in shown]
+    notes = [
+        "A padded method shows the pixels of its frame, the image lies in the grey; a watermark shows what is added "
+        "to normalised pixels, from its largest absolute value (under each) below grey to the same above it."
+    ]
+    notes += [f"Without a pattern in pixels: {', '.join(without)}."] if without else []
+    seeds = [run.seed for run in planned.runs if run.training]
+    return Patterns(
+        found,
+        tuple(row for row in rows if row in shown),
+        tuple(value.label for value in planned.columns),
+        footer(sources, f"seed {seeds[0]}" if seeds else "no seeds", "± : range added to normalised pixels"),
+        tuple(notes),
+    )
+
+
+def read_pattern(store: Store, run: RunSpec, selection: str) -> Pattern:
+    """From the stored learner of a run whose options say where its frame is."""
+    path, name = store.learner(run.id), f"{selection}.pixels.program"
+    try:
+        with safe_open(path, "np") as file:
+            program = file.get_tensor(name)  # (3, P, P)
+    except Exception as error:
+        raise UserError(f"{path}: no {name} can be read ({error}): delete the run's folder and run again") from None
+    size = program.shape[-1]
+    added = "pad" in run.options
+    inner = size - 2 * run.options["pad"] if added else run.options["inner"]
+    before = (size - inner + 1) // 2
+    mask = np.ones((size, size), bool)
+    mask[before : before + inner, before : before + inner] = False
+    return Pattern(program if added else 1 / (1 + np.exp(-program.astype(np.float64))), mask, added)
+
+
+def _tidy(patterns: dict[tuple[str, str], Pattern]) -> pd.DataFrame:
+    parts = []
+    for (row, column), pattern in patterns.items():
+        y, x = np.nonzero(pattern.mask)
+        red, green, blue = pattern.values[:, y, x]
+        pixels = {"row": row, "column": column, "y": y, "x": x, "red": red, "green": green, "blue": blue}
+        parts.append(pd.DataFrame(pixels))
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["row", "column", "y", "x", "red", "green", "blue"])
+
+
+def draw(data: Patterns) -> Figure:
+    across, down = max(1, len(data.columns)), max(1, len(data.rows))
+    width = style.PAGE if across > 4 else style.COLUMN
+    side = (width - 0.35) / across
+    figure = style.blank(width, 0.25 + down * (side + 0.14), data.footer)
+    grid = figure.subplots(down, across, squeeze=False)
+    for i, row in enumerate(data.rows):
+        for j, column in enumerate(data.columns):
+            _panel(grid[i, j], data.patterns.get((row, column)))
+            if i == 0:
+                grid[i, j].set_title(style.shorten(column, int(side / 0.066)), fontsize=style.SMALL)
+            if j == 0:
+                grid[i, j].set_ylabel(row)
+    return figure
+
+
+def _panel(axes, pattern: Pattern | None) -> None:
+    axes.grid(False)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if pattern is None:
+        axes.text(0.5, 0.5, "–", ha="center", va="center", transform=axes.transAxes)
+        return
+    axes.imshow(pattern.image(), interpolation="nearest", vmin=0, vmax=1)
+    if pattern.added:
+        axes.set_xlabel(f"±{pattern.reach:.2g}", fontsize=style.SMALL, labelpad=2)

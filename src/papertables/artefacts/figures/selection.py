@@ -1,0 +1,93 @@
+"""What it is worth to report the epoch that is best on the test set instead of the last one."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from papertables.artefacts import tables
+from papertables.artefacts.figures import style
+from papertables.artefacts.figures.sources import Sources, footer, over_seeds
+
+ACROSS = 5  # panels
+
+
+@dataclass(frozen=True)
+class Selections:
+    """frame: row, column, best, best_std, last, last_std, gain (best − last), n; in percent and points, a line per
+    row and column in their order."""
+
+    frame: pd.DataFrame
+    rows: dict[str, str]
+    columns: tuple[str, ...]
+    footer: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def alt(self) -> str:
+        return (
+            f"Dots: accuracy in percent of the best test epoch and of the last epoch for "
+            f"{', '.join(self.rows.values())}, in panels for {', '.join(self.columns)}."
+        )
+
+
+def collect(sources: Sources) -> Selections:
+    planned, metrics = sources.planned, sources.metrics
+    both = {when: tables.cells(replace(planned, selection=when), metrics) for when in ("best", "last")}
+    names, columns = sources.table.rows, sources.table.columns
+    lines = []
+    for i, name in enumerate(names):
+        for j, column in enumerate(columns):
+            best, last = both["best"][i][j], both["last"][i][j]
+            gain = None if best.mean is None or last.mean is None else best.mean - last.mean
+            lines.append((name, column, best.mean, best.std, last.mean, last.std, gain, best.n))
+    numbers = ["best", "best_std", "last", "last_std", "gain"]
+    frame = pd.DataFrame(lines, columns=["row", "column", *numbers, "n"]).astype(dict.fromkeys(numbers, float))
+    keys = [value.key for value in planned.rows] + ["average"] * (len(names) > len(planned.rows))
+    notes = (
+        "The number at each pair is what choosing the epoch on the test set adds to the last epoch, in points.",
+        f"The paper reports '{planned.paper.selection}' ({planned.paper.selection_source}).",
+    )
+    below = footer(sources, over_seeds(sources), "numbers: best minus last, in points")
+    return Selections(frame, dict(zip(keys, names, strict=True)), tuple(columns), below, notes)
+
+
+def draw(data: Selections) -> Figure:
+    across = min(ACROSS, len(data.columns))
+    down = ceil(len(data.columns) / across)
+    width = style.PAGE if across > 2 else style.COLUMN
+    figure = style.blank(width, 0.35 + down * (0.6 + 0.22 * len(data.rows)), data.footer)
+    grid = figure.subplots(down, across, sharey=True, squeeze=False)
+    seen = style.looks(list(data.rows))
+    for axes, column in zip(grid.flat, data.columns, strict=False):
+        own = data.frame[data.frame["column"] == column]
+        for place, (name, look) in enumerate(zip(data.rows.values(), seen, strict=True)):
+            _pair(axes, own[own["row"] == name].iloc[0], place, look)
+        axes.set_title(column)
+        axes.margins(x=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.grid(axis="y", visible=False)
+    for axes in grid.flat[len(data.columns) :]:
+        axes.set_axis_off()
+    grid[0, 0].set_yticks(range(len(data.rows)), data.rows.values())
+    grid[0, 0].set_ylim(len(data.rows) - 0.4, -0.7)
+    figure.supxlabel("Accuracy (%)", fontsize=8)
+    mark = {"linestyle": "none", "color": style.FAINT, "label": "best test epoch", "marker": "o"}
+    (best,) = grid[0, 0].plot([], [], **mark)
+    (last,) = grid[0, 0].plot([], [], **mark | {"marker": "s", "mfc": "white", "label": "last epoch", "markersize": 5})
+    figure.legend(handles=[best, last], loc="outside upper center", ncols=2)
+    return figure
+
+
+def _pair(axes, line: pd.Series, place: int, look: style.Look) -> None:
+    if pd.isna(line["gain"]):
+        axes.annotate("–", (0.5, place), xycoords=("axes fraction", "data"), ha="center", va="center")
+        return
+    colour = {"color": look.colour, "clip_on": False}
+    axes.plot([line["last"], line["best"]], [place, place], linewidth=1, label="_pair", **colour)
+    axes.plot(line["last"], place, "s", mfc="white", markersize=5, label=f"_last {line['row']}", **colour)
+    axes.plot(line["best"], place, "o", markersize=3.5, label=f"_best {line['row']}", **colour)
+    text = f"{line['gain']:+.1f}".replace("-", "−") if abs(line["gain"]) >= 0.05 else "0"
+    axes.annotate(text, (line["best"], place), (5, 0), textcoords="offset points", va="center", fontsize=style.SMALL)

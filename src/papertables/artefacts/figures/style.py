@@ -1,0 +1,112 @@
+"""How every figure looks, and how it becomes bytes that depend on nothing but what is drawn."""
+
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLUMN, PAGE = 3.4, 7.0  # inches: one column and the whole text of a two-column paper
+DPI = 300
+SMALL = 7  # points: nothing is smaller
+LINE = 0.125  # inches: a line of small text
+CHARACTER = 0.057  # inches: of small text, on average
+FAINT = "#6b6b6b"
+
+# Okabe and Ito; yellow comes last, for it is faint on white
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 3)))
+OWN = {"attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6}  # methods that look the same in every figure
+
+SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e2e2e2",
+    "grid.linewidth": 0.6,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    colour: str
+    marker: str
+    dashes: str | tuple
+
+
+def looks(keys: Sequence[str]) -> list[Look]:
+    """One for every key; colour, marker and dashes differ. Known methods have their own, the others what is left."""
+    taken = {OWN[key] for key in keys if key in OWN}
+    free = iter(number for number in range(8 * len(keys) + 8) if number not in taken)
+    return [_look(OWN[key] if key in OWN else next(free)) for key in keys]
+
+
+def _look(number: int) -> Look:
+    turn, place = divmod(number, len(COLOURS))
+    other = (place + 3 * turn) % len(MARKERS)
+    return Look(COLOURS[place], MARKERS[other], DASHES[other])
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our settings over matplotlib's own defaults, whatever the user's are; before is after."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def blank(width: float, height: float, footer: str) -> Figure:
+    """A figure of that size in inches, with ``footer`` below and the rest for constrained panels."""
+    lines = wrap(footer, width - 0.1)
+    below = (LINE * len(lines) + 0.06) / (height + LINE * len(lines))
+    figure = Figure((width, height + LINE * len(lines)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(rect=(0, below, 1, 1 - below), w_pad=0.03, h_pad=0.03)
+    figure.text(0.05 / width, 0.03 / height, "\n".join(lines), fontsize=SMALL, color=FAINT, va="bottom")
+    return figure
+
+
+def wrap(text: str, width: float, lines: int | None = None) -> list[str]:
+    """Small text that fits into ``width`` inches; what needs more than ``lines`` ends in an ellipsis."""
+    return textwrap.wrap(text, max(8, int(width / CHARACTER)), max_lines=lines, placeholder=" …") or [""]
+
+
+def shorten(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
+
+
+def render(figure: Figure) -> dict[str, bytes]:
+    """As .pdf and .png, without dates and versions."""
+    unnamed = {
+        ".pdf": ("pdf", {"Creator": None, "Producer": None, "CreationDate": None}),
+        ".png": ("png", {"Software": None}),
+    }
+    made = {}
+    for suffix, (format, metadata) in unnamed.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=format, dpi=DPI, metadata=metadata)
+        made[suffix] = buffer.getvalue()
+    return made

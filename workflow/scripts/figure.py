@@ -1,0 +1,24 @@
+from pathlib import Path
+
+from papertables.artefacts import collect, figures
+from papertables.plan import make_plan
+from papertables.scripting import root, script
+
+with script(snakemake.log[0]):
+    plan = make_plan(root(snakemake), snakemake.config)
+    planned = plan.artefact_at(snakemake.wildcards.paper, snakemake.wildcards.name)
+    if plan.config.partial:
+        metrics = collect.read_store(Path(plan.paths.runs), planned.runs)
+    else:
+        metrics = collect.read_jobs(snakemake.input.jobs)
+    embedded = {run.id: plan.paths.embedded(run.id, planned.selection) for run in plan.embedded_runs(planned)}
+    figures.write(
+        planned,
+        metrics,
+        Path(snakemake.output.png).with_suffix(""),
+        runs=Path(plan.paths.runs),
+        embedded={run: Path(path) for run, path in embedded.items()},
+        published_folder=Path(plan.paths.published(planned.paper.id)),
+        scale=plan.scale,
+        config=plan.config,
+    )
