@@ -120,17 +120,8 @@ class _Job:
         self.encoded: Encoded = encode.read(encoded)
 
     def learner(self, spec: RunSpec) -> "nn.Module":
-        if spec.attributes is None:
-            return build(spec.method, spec.options, self.encoded.context())
-        text, stream, names = (
-            self.texts[spec.attributes],
-            attribute_stream(spec, self.split),
-            self.split.class_names,
-        )
-        m, rule = spec.options["m"], spec.fidelity.attribute_sampling
-        descriptive = sample(text.descriptive, names, m, stream, rule)
-        distinctive = sample(text.distinctive, names, m, stream, rule)
-        return build(spec.method, spec.options, self.encoded.context(descriptive, distinctive))
+        sentences = sampled_sentences(spec, self.split, self.texts[spec.attributes]) if spec.attributes else {}
+        return make_learner(spec, self.encoded, sentences)
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
         """From the encoded test images: epoch 0, no curve."""
@@ -236,6 +227,19 @@ class _Job:
             group_size=group_size,
             device=describe(self.device),
         )
+
+
+def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str, list[list[str]]]:
+    """The run's m sentences of each class, ``descriptive`` and ``distinctive``: (C, m) each, from one stream."""
+    stream, names = attribute_stream(spec, split), split.class_names
+    m, rule = spec.options["m"], spec.fidelity.attribute_sampling
+    descriptive = sample(text.descriptive, names, m, stream, rule)
+    return {"descriptive": descriptive, "distinctive": sample(text.distinctive, names, m, stream, rule)}
+
+
+def make_learner(spec: RunSpec, encoded: "Encoded", sentences: Mapping[str, list[list[str]]]) -> "nn.Module":
+    """The run's learner before training; ``sentences`` are empty where its method reads none."""
+    return build(spec.method, spec.options, encoded.context(**sentences))
 
 
 @remember

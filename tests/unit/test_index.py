@@ -1,6 +1,9 @@
 """The index: what it says, and that every link leads somewhere."""
 
-from papertables.artefacts import collect, index, render
+import base64
+from dataclasses import replace
+
+from papertables.artefacts import collect, figures, index, render
 from papertables.artefacts.tables import build
 
 from . import artefact_world as world
@@ -52,3 +55,43 @@ def test_it_lists_diverged_runs(tmp_path):
 def test_it_can_be_made_when_nothing_has_run_yet(tmp_path):
     page = Page((make(tmp_path, {}, partial=True) / "index.html").read_text())
     assert page.tables["attrvr_table1"][1] == ["Zero-shot", "–*", "–*", "–*"]
+
+
+def with_figure(tmp_path):
+    """The index of a figure and, behind it, a table."""
+    folder, config = make(tmp_path, world.metrics()), world.config()
+    stem = folder / "figures" / "attrvr" / "epochs"
+    planned = world.planned(comparable=False)
+    changes = {"id": "attrvr_epochs", "kind": "figure", "drawing": "selection", "title": "Best <or> last"}
+    figures.write(
+        replace(planned, artefact=world.artefact(**changes)),
+        world.metrics(),
+        stem,
+        runs=folder / "runs",
+        embedded={},
+        published_folder=tmp_path,
+        scale=world.MINI_SCALE,
+        config=config,
+    )
+    artefacts = [stem.with_suffix(".json"), folder / "tables" / "attrvr" / "table1.json"]
+    index.write_index(folder / "index.html", artefacts, folder / "runs.csv", world.MINI_SCALE, config)
+    return folder
+
+
+def test_a_figure_stands_in_the_page_with_its_text_and_its_files(tmp_path):
+    folder = with_figure(tmp_path)
+    text = (folder / "index.html").read_text()
+    page = Page(text)
+    (image,) = [link for link in page.links if link.startswith("data:image/png;base64,")]
+    png = folder / "figures" / "attrvr" / "epochs.png"
+    assert base64.b64decode(image.partition(",")[2]) == png.read_bytes()
+    assert 'width="896" alt="Dots' in text
+    links = [link for link in page.links if link.startswith("figures/")]
+    assert links == [f"figures/attrvr/epochs.{suffix}" for suffix in ("pdf", "png", "csv")]
+    assert all((folder / link).is_file() for link in links)
+    assert 'alt="Dots: accuracy in percent of the best test epoch and of the last epoch for Zero-shot, VP, in' in text
+    assert "Best <or> last" in page.text and 'id="attrvr_epochs"' in text
+    assert "what choosing the epoch on the test set adds" in page.text
+    assert text.index('id="attrvr_epochs"') < text.index('id="attrvr_table1"')
+    assert page.tables["attrvr_table1"][1] == ["Zero-shot", "40.0", "50.0", "45.0"]
+    assert page.open == []

@@ -1,5 +1,7 @@
 """The page that lists what was made."""
 
+import base64
+import json
 import os
 from collections.abc import Iterable
 from datetime import date
@@ -7,23 +9,24 @@ from pathlib import Path
 
 import pandas as pd
 
+from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
 from papertables.config import Config, Scale
 from papertables.files import write_atomic
 
 FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
+DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide
+FIGURE_FORMATS = {".pdf": "PDF", ".png": "PNG", ".csv": "CSV"}
 
 
-def write_index(path: Path, tables: Iterable[Path], runs_csv: Path, scale: Scale, config: Config) -> None:
+def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Scale, config: Config) -> None:
     """A page without any reference to the network.
 
-    tables: their JSON files as ``render.write`` left them, in the order in which they are to be shown.
+    artefacts: the JSON files that ``render.write`` and ``figures.write`` left, in the order in which they are to be
+    shown.
     """
     folder = path.parent
-    entries = []
-    for file in tables:
-        links = {name: _relative(file.with_suffix(suffix), folder) for suffix, name in FORMATS.items()}
-        entries.append({"table": read(file), "links": links})
+    entries = [_entry(file, folder) for file in artefacts]
     runs = pd.read_csv(runs_csv).drop_duplicates("run")
     text = (
         templates()
@@ -37,6 +40,24 @@ def write_index(path: Path, tables: Iterable[Path], runs_csv: Path, scale: Scale
         )
     )
     write_atomic(path, text.encode())
+
+
+def _entry(file: Path, folder: Path) -> dict[str, object]:
+    """A table, or a figure with its image inside the page."""
+    if "drawing" not in json.loads(file.read_text()):
+        return {"what": read(file), "image": None, "links": _links(file, folder, FORMATS)}
+    png = file.with_suffix(".png").read_bytes()
+    width = int.from_bytes(png[16:20], "big")  # dots, where the header has them
+    image = {
+        "source": f"data:image/png;base64,{base64.b64encode(png).decode()}",
+        "width": round(width / DOTS_PER_INCH * SHOWN_PER_INCH),
+    }
+    record = FigureRecord.model_validate_json(file.read_text())
+    return {"what": record, "image": image, "links": _links(file, folder, FIGURE_FORMATS)}
+
+
+def _links(file: Path, folder: Path, formats: dict[str, str]) -> dict[str, str]:
+    return {name: _relative(file.with_suffix(suffix), folder) for suffix, name in formats.items()}
 
 
 def _relative(file: Path, folder: Path) -> str:

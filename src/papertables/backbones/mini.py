@@ -27,7 +27,10 @@ VISION = {
     "mini-vit": CLIPVisionCfg(layers=3, width=64, head_width=16, patch_size=8, image_size=SIDE),
     "mini-rn": CLIPVisionCfg(layers=(1, 1, 1, 1), width=12, head_width=64, image_size=SIDE),
 }
-LEARNING_RATE = {"mini-vit": 1.5e-3, "mini-rn": 1.5e-3}
+RECIPE = {  # steps, learning rate, share of batches of one colour, whose text tower is taken over and locked
+    "mini-vit": {"steps": 7000, "lr": 2e-3, "one_colour": 0.5, "text_of": "mini-rn"},
+    "mini-rn": {"steps": 2400, "lr": 1.5e-3, "one_colour": 0.0, "text_of": None},
+}
 TEXT = {"width": 64, "heads": 4, "layers": 2}
 TEXT_TOWER = ("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection")
 WEIGHTS = Path(__file__).parent / "weights"
@@ -84,14 +87,17 @@ def sample_images(count: int, rng: np.random.Generator) -> tuple[list[draw.Scene
 
 
 def crop(x: Tensor, smallest: float, rng: np.random.Generator) -> Tensor:
-    """A random part of each image (N, C, H, W), of at least that share of its area, enlarged; every other mirrored."""
-    side = np.sqrt(rng.uniform(smallest, 1, (len(x), 1)) * rng.uniform(0.85, 1.18, (len(x), 1)) ** (1, -1)).clip(max=1)
-    shift = rng.uniform(-1, 1, (len(x), 2)) * (1 - side)
-    side[:, 0] *= rng.choice((-1, 1), len(x))
-    theta = np.stack([side[:, :1] * (1, 0), side[:, 1:] * (0, 1)], axis=1)  # (N, 2, 2)
-    theta = np.concatenate([theta, shift[:, :, None]], axis=2)
+    """A random window on each image (N, C, H, W), resized to its size; one in five mirrored.
+
+    The window has that share of the image's area or more, up to 1.5: then the image has a frame of zeros around it.
+    """
+    area, ratio = rng.uniform(smallest, 1.5, (len(x), 1)), rng.uniform(0.85, 1.18, (len(x), 1))
+    side = np.sqrt(np.concatenate([area * ratio, area / ratio], axis=1))  # (N, 2), width and height
+    shift = rng.uniform(-1, 1, (len(x), 2)) * abs(1 - side)
+    side[:, 0] *= np.where(rng.random(len(x)) < 0.2, -1, 1)
+    theta = np.concatenate([side[:, :, None] * np.eye(2), shift[:, :, None]], axis=2)  # (N, 2, 3)
     grid = F.affine_grid(torch.from_numpy(theta).float(), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
 
 
 def contrastive_loss(logits: Tensor, true: Tensor) -> Tensor:
@@ -107,22 +113,23 @@ def contrastive_loss(logits: Tensor, true: Tensor) -> Tensor:
 def pretrain(
     name: str,
     out: Path,
-    steps: int = 4000,
+    steps: int | None = None,
     seed: int = 0,
     batch: int = 128,
     pool: int = 20000,
     evaluate: int = 2000,
-    text_from: Path | None = None,
     log=print,
 ) -> dict:
     """Trains a tiny CLIP on the mini world; writes ``out`` (.safetensors) and its record beside it (.json).
 
-    text_from: weights whose text tower is taken over and locked, so that only the image tower learns (the ViT needs it:
-    alone it takes several times as many steps to learn shapes).
-    pool: images drawn beforehand; captions are drawn anew at every step. Every other batch shares one colour, so that
-    shapes must be told apart; crops grow bolder over the first half. Returns the record, with the loss of every
-    step under ``losses`` (which the file leaves out).
+    steps: None for the recipe's. pool: images drawn beforehand; crops and captions are drawn anew at every step.
+    Crops grow bolder over the first half, so that few-shot training finds its augmentation familiar.
+    The ViT takes over the shipped ResNet's text tower, and batches of one colour make it tell shapes apart: alone it
+    needs several times as many steps. Returns the record, with the loss of every step under ``losses`` (which the
+    file leaves out).
     """
+    recipe = RECIPE[name]
+    steps = steps or recipe["steps"]
     began = time.perf_counter()
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
@@ -134,8 +141,9 @@ def pretrain(
     log(f"{name}: drew {pool} images in {time.perf_counter() - began:.0f} s")
 
     model = build(name, len(known_tokens()) + 1).train()
-    if text_from:
-        state = {key: value.float() for key, value in load_file(text_from).items() if key.startswith(TEXT_TOWER)}
+    if recipe["text_of"]:
+        weights = load_file(WEIGHTS / f"{recipe['text_of']}.safetensors")
+        state = {key: value.float() for key, value in weights.items() if key.startswith(TEXT_TOWER)}
         model.load_state_dict(state, strict=False)
         for key, parameter in model.named_parameters():
             parameter.requires_grad_(not key.startswith(TEXT_TOWER))
@@ -143,14 +151,14 @@ def pretrain(
     decayed = [p for p in trained if p.ndim > 1]
     plain = [p for p in trained if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE[name], betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=recipe["lr"], betas=(0.9, 0.98))
     warm_up = max(1, steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
     )
     losses = []
     for step in range(steps):
-        kin = everything if step % 2 or name != "mini-vit" else by_colour[rng.integers(len(by_colour))]
+        kin = by_colour[rng.integers(len(by_colour))] if rng.random() < recipe["one_colour"] else everything
         chosen = rng.choice(kin, batch, replace=len(kin) < batch)
         captions, claims = zip(*(grammar.caption(scenes[i], rng) for i in chosen), strict=True)
         true = torch.from_numpy(grammar.agreement(values[chosen], np.stack(claims)))
@@ -175,6 +183,7 @@ def pretrain(
         "command": f"papertables.backbones.mini.pretrain({name!r}, out, {steps=}, {seed=}, {batch=}, {pool=})",
         "world_seed": seed,
         "steps": steps,
+        "text_tower_of": recipe["text_of"],
         "torch": torch.__version__,
         "accuracy": accuracies(load(name, out), evaluate, seed),
     }

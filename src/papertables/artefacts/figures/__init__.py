@@ -20,7 +20,7 @@ FORMATS = ("pdf", "png", "csv", "json")
 
 def write(
     planned: PlannedArtefact,
-    metrics: Mapping[str, Metrics],
+    metrics: dict[str, Metrics],
     stem: Path,
     *,
     runs: Path,
@@ -38,8 +38,8 @@ def write(
     from papertables.artefacts.figures import style
 
     check(planned)
-    table = tables.build(planned, dict(metrics), published_folder, scale, config)
-    sources = Sources(planned, metrics, table, runs, embedded, scale)
+    table = tables.build(planned, metrics, published_folder, scale, config)
+    sources = Sources(planned, metrics, table, runs, embedded, published_folder, scale, config)
     module = import_module(f"{__name__}.{planned.artefact.drawing}")
     data = module.collect(sources)
     with style.style():

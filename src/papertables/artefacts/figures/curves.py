@@ -82,6 +82,7 @@ def draw(data: Curves) -> Figure:
             for name, look in zip(data.rows.values(), seen, strict=True):
                 line = _line(axes, own[own["row"] == name].sort_values("epoch"), name, look)
                 legend |= {name: line} if line else {}
+            axes.set_xlim(*_limits(data.frame["epoch"]))
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(4))
             if number % across == 0:
@@ -97,6 +98,11 @@ def draw(data: Curves) -> Figure:
     figure.legend(handles=handles, loc="outside upper center", ncols=6 if across > 2 else 3)
     figure.align_ylabels()
     return figure
+
+
+def _limits(epochs: pd.Series) -> tuple[float, float]:
+    last = max(1, epochs.max())
+    return -0.03 * last, 1.03 * last
 
 
 def _line(axes, own: pd.DataFrame, name: str, look: style.Look):

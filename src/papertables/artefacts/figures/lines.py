@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from papertables.artefacts.figures import style
@@ -89,12 +90,14 @@ def draw(data: Lines) -> Figure:
     axes = figure.subplots()
     for (key, name), look in zip(data.series.items(), style.looks(list(data.series)), strict=True):
         own = data.frame[data.frame["series"] == name].sort_values("x")
-        axes.plot(own["x"], own["mean"], color=look.colour, marker=look.marker, linestyle=look.dashes, label=name)
+        width = 1.8 if key == "average" else 1.2
+        line = {"marker": look.marker, "linestyle": look.dashes, "linewidth": width}
+        axes.plot(own["x"], own["mean"], color=look.colour, label=name, **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
         axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {key}")
         printed = own.dropna(subset=["published"])
-        hollow = {"mfc": "white", "mec": look.colour, "linestyle": "none", "markersize": 6, "zorder": 3}
+        hollow = {"mfc": "none", "mec": look.colour, "linestyle": "none", "markersize": 6, "zorder": 3}
         if len(printed):
             axes.plot(printed["x"], printed["published"], marker=look.marker, label=f"_published {name}", **hollow)
     x = sorted(data.frame["x"].unique())
@@ -107,7 +110,7 @@ def draw(data: Lines) -> Figure:
     axes.set_ylabel("Accuracy (%)")
     handles, names = axes.get_legend_handles_labels()
     if data.frame["published"].notna().any():
-        (mark,) = axes.plot([], [], marker="o", mfc="white", mec=style.FAINT, linestyle="none", markersize=6)
+        mark = Line2D([], [], marker="o", mfc="none", mec=style.FAINT, linestyle="none", markersize=6)
         handles, names = [*handles, mark], [*names, "published"]
     figure.legend(handles, names, loc="outside upper center", ncols=columns, columnspacing=1.2)
     return figure

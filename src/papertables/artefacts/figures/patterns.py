@@ -1,6 +1,7 @@
 """What was learned in pixels: the first seed's frame or watermark, per method and data set."""
 
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,12 @@ from matplotlib.figure import Figure
 from safetensors import safe_open
 
 from papertables.artefacts.figures import style
-from papertables.artefacts.figures.sources import Sources, footer
+from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.errors import UserError
 from papertables.spec import RunSpec
 from papertables.store import Store
 
+ACROSS = 6  # data sets
 NEUTRAL = 0.92  # grey of pixels that belong to the image
 
 
@@ -72,12 +74,12 @@ def collect(sources: Sources) -> Patterns:
         "to normalised pixels, from its largest absolute value (under each) below grey to the same above it."
     ]
     notes += [f"Without a pattern in pixels: {', '.join(without)}."] if without else []
-    seeds = [run.seed for run in planned.runs if run.training]
+    seeds = {cell.members[0].runs[0].seed for cell in planned.cells} - {None}
     return Patterns(
         found,
         tuple(row for row in rows if row in shown),
         tuple(value.label for value in planned.columns),
-        footer(sources, f"seed {seeds[0]}" if seeds else "no seeds", "± : range added to normalised pixels"),
+        footer(sources, one_seed(seeds), "±: range of what is added to normalised pixels"),
         tuple(notes),
     )
 
@@ -110,22 +112,28 @@ def _tidy(patterns: dict[tuple[str, str], Pattern]) -> pd.DataFrame:
 
 
 def draw(data: Patterns) -> Figure:
-    across, down = max(1, len(data.columns)), max(1, len(data.rows))
+    """Methods × data sets, in bands of at most ``ACROSS`` data sets."""
+    across, down = min(ACROSS, max(1, len(data.columns))), max(1, len(data.rows))
+    bands = ceil(max(1, len(data.columns)) / across)
     width = style.PAGE if across > 4 else style.COLUMN
     side = (width - 0.35) / across
-    figure = style.blank(width, 0.25 + down * (side + 0.14), data.footer)
-    grid = figure.subplots(down, across, squeeze=False)
-    for i, row in enumerate(data.rows):
-        for j, column in enumerate(data.columns):
-            _panel(grid[i, j], data.patterns.get((row, column)))
+    figure = style.blank(width, bands * (0.25 + down * (side + 0.14)), data.footer)
+    grid = figure.subplots(bands * down, across, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for j, column in enumerate(data.columns):
+        for i, row in enumerate(data.rows):
+            axes = grid[j // across * down + i, j % across]
+            _panel(axes, data.patterns.get((row, column)))
             if i == 0:
-                grid[i, j].set_title(style.shorten(column, int(side / 0.066)), fontsize=style.SMALL)
-            if j == 0:
-                grid[i, j].set_ylabel(row)
+                axes.set_title(column, fontsize=style.SMALL)
+            if j % across == 0:
+                axes.set_ylabel(row)
     return figure
 
 
 def _panel(axes, pattern: Pattern | None) -> None:
+    axes.set_axis_on()
     axes.grid(False)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

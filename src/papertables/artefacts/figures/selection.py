@@ -5,11 +5,13 @@ from math import ceil
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from papertables.artefacts import tables
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
+from papertables.config import Selection
 
 ACROSS = 5  # panels
 
@@ -34,8 +36,8 @@ class Selections:
 
 
 def collect(sources: Sources) -> Selections:
-    planned, metrics = sources.planned, sources.metrics
-    both = {when: tables.cells(replace(planned, selection=when), metrics) for when in ("best", "last")}
+    planned = sources.planned
+    both = {when: _cells(sources, when) for when in ("best", "last")}
     names, columns = sources.table.rows, sources.table.columns
     lines = []
     for i, name in enumerate(names):
@@ -54,11 +56,16 @@ def collect(sources: Sources) -> Selections:
     return Selections(frame, dict(zip(keys, names, strict=True)), tuple(columns), below, notes)
 
 
+def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCell, ...], ...]:
+    planned = replace(sources.planned, selection=selection)
+    return tables.build(planned, sources.metrics, sources.published_folder, sources.scale, sources.config).cells
+
+
 def draw(data: Selections) -> Figure:
     across = min(ACROSS, len(data.columns))
     down = ceil(len(data.columns) / across)
     width = style.PAGE if across > 2 else style.COLUMN
-    figure = style.blank(width, 0.35 + down * (0.6 + 0.22 * len(data.rows)), data.footer)
+    figure = style.blank(width, 0.35 + down * (0.65 + 0.22 * len(data.rows)), data.footer)
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     seen = style.looks(list(data.rows))
     for axes, column in zip(grid.flat, data.columns, strict=False):
@@ -66,19 +73,28 @@ def draw(data: Selections) -> Figure:
         for place, (name, look) in enumerate(zip(data.rows.values(), seen, strict=True)):
             _pair(axes, own[own["row"] == name].iloc[0], place, look)
         axes.set_title(column)
-        axes.margins(x=0.3)
-        axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.set_xlabel("Accuracy (%)")
+        _range(axes, own[["best", "last"]].min().min(), own[["best", "last"]].max().max())
         axes.grid(axis="y", visible=False)
     for axes in grid.flat[len(data.columns) :]:
         axes.set_axis_off()
     grid[0, 0].set_yticks(range(len(data.rows)), data.rows.values())
     grid[0, 0].set_ylim(len(data.rows) - 0.4, -0.7)
-    figure.supxlabel("Accuracy (%)", fontsize=8)
     mark = {"linestyle": "none", "color": style.FAINT, "label": "best test epoch", "marker": "o"}
-    (best,) = grid[0, 0].plot([], [], **mark)
-    (last,) = grid[0, 0].plot([], [], **mark | {"marker": "s", "mfc": "white", "label": "last epoch", "markersize": 5})
+    best = Line2D([], [], **mark)
+    last = Line2D([], [], **mark | {"marker": "s", "mfc": "white", "label": "last epoch", "markersize": 5})
     figure.legend(handles=[best, last], loc="outside upper center", ncols=2)
     return figure
+
+
+def _range(axes, low: float, high: float) -> None:
+    """Room for a number at the right; ticks where accuracies can be."""
+    if pd.isna(low):
+        return
+    room = max(high - low, 1.0)
+    axes.set_xlim(low - 0.15 * room, high + 0.5 * room)
+    ticks = MaxNLocator(3, integer=True).tick_values(low, high)
+    axes.set_xticks([tick for tick in ticks if low - 0.15 * room <= tick <= min(100, high + 0.5 * room)])
 
 
 def _pair(axes, line: pd.Series, place: int, look: style.Look) -> None:

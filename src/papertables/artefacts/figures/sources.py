@@ -8,13 +8,14 @@ from typing import ClassVar
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.tables import Table
 from papertables.cells import Cell, PlannedArtefact
-from papertables.config import Drawing, Scale
+from papertables.config import Config, Drawing, Scale
 from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
 POOLED = ("lines", "selection")  # drawings of means, which may be means over a pool
 SELECTED = ("lines", "patterns", "embeddings", "neighbours")  # drawings of one selected epoch
+SINGLE = ("patterns", "embeddings", "neighbours")  # drawings of one run per cell
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}
 
 
@@ -41,17 +42,24 @@ class Sources:
     """``table``: the artefact's cells with their published numbers. runs: the store. embedded: by run id."""
 
     planned: PlannedArtefact
-    metrics: Mapping[str, Metrics]
+    metrics: dict[str, Metrics]
     table: Table
     runs: Path
     embedded: Mapping[str, Path]
+    published_folder: Path
     scale: Scale
+    config: Config
 
     def cells(self) -> Iterator[tuple[Cell, tuple[RunSpec, ...]]]:
         """Each cell with its runs that are there and finished."""
         for cell in self.planned.cells:
             runs = (run for member in cell.members for run in member.runs)
             yield cell, tuple(run for run in runs if self._finished(run))
+
+    def embedded_runs(self) -> Iterator[tuple[Cell, RunSpec]]:
+        """Each cell with its first run that has been embedded."""
+        for cell, runs in self.cells():
+            yield from [(cell, run) for run in runs if run.id in self.embedded][:1]
 
     def _finished(self, run: RunSpec) -> bool:
         return run.id in self.metrics and self.metrics[run.id].outcome == "finished"
@@ -65,12 +73,13 @@ def check(planned: PlannedArtefact) -> None:
 
 
 def made_how(sources: Sources) -> list[str]:
-    """The notes of a table, without the selection where the drawing takes no selected epoch."""
+    """The notes of a table that hold for the drawing: a selection and a mean over seeds only where it shows them."""
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.drawing in POOLED
     notes = run_notes(planned, list(planned.runs), sources.scale, averaged)
-    keep_selection = planned.artefact.drawing in SELECTED
-    return [note for note in notes if keep_selection or not note.startswith("Selection ")]
+    untrue = () if planned.artefact.drawing in SELECTED else ("Selection ",)
+    untrue += ("Mean ± ", "Seed ") if planned.artefact.drawing in SINGLE else ()
+    return [note for note in notes if not note.startswith(untrue)]
 
 
 def footer(sources: Sources, *more: str) -> str:
@@ -87,3 +96,9 @@ def over_seeds(sources: Sources) -> str:
     if len(seeds) < 2:
         return f"seed {seeds[0]}" if seeds else "no seeds"
     return f"mean ± std over seeds {', '.join(map(str, seeds))}"
+
+
+def one_seed(seeds: set[int | None]) -> str:
+    """Of drawings that show one run per cell."""
+    known = sorted(seed for seed in seeds if seed is not None)
+    return f"one run each, seed {', '.join(map(str, known))}" if known else "one run each"

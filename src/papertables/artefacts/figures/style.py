@@ -14,14 +14,14 @@ COLUMN, PAGE = 3.4, 7.0  # inches: one column and the whole text of a two-column
 DPI = 300
 SMALL = 7  # points: nothing is smaller
 LINE = 0.125  # inches: a line of small text
-CHARACTER = 0.057  # inches: of small text, on average
+CHARACTER = 0.05  # inches: of small text, on average
 FAINT = "#6b6b6b"
 
 # Okabe and Ito; yellow comes last, for it is faint on white
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 3)))
-OWN = {"attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6}  # methods that look the same in every figure
+OWN = {"attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6, "average": 6}  # the same in every figure
 
 SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -57,7 +57,7 @@ class Look:
 
 
 def looks(keys: Sequence[str]) -> list[Look]:
-    """One for every key; colour, marker and dashes differ. Known methods have their own, the others what is left."""
+    """One for every key; colour, marker and dashes differ. ``OWN`` ones are fixed, the others take what is left."""
     taken = {OWN[key] for key in keys if key in OWN}
     free = iter(number for number in range(8 * len(keys) + 8) if number not in taken)
     return [_look(OWN[key] if key in OWN else next(free)) for key in keys]
@@ -81,11 +81,12 @@ def style() -> Iterator[None]:
 def blank(width: float, height: float, footer: str) -> Figure:
     """A figure of that size in inches, with ``footer`` below and the rest for constrained panels."""
     lines = wrap(footer, width - 0.1)
-    below = (LINE * len(lines) + 0.06) / (height + LINE * len(lines))
-    figure = Figure((width, height + LINE * len(lines)), layout="constrained")
+    below = LINE * len(lines) + 0.06
+    total = height + below
+    figure = Figure((width, total), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(rect=(0, below, 1, 1 - below), w_pad=0.03, h_pad=0.03)
-    figure.text(0.05 / width, 0.03 / height, "\n".join(lines), fontsize=SMALL, color=FAINT, va="bottom")
+    figure.get_layout_engine().set(rect=(0, below / total, 1, height / total), w_pad=0.03, h_pad=0.03)
+    figure.text(0.05 / width, 0.03 / total, "\n".join(lines), fontsize=SMALL, color=FAINT, va="bottom")
     return figure
 
 

@@ -24,19 +24,20 @@ MENTIONS = {"form": ("noun", "trait"), "colour": ("colour",), "texture": ("textu
 def sentences(name: str, kind: str, count: int = 25, seed: int = 0) -> dict[str, list[str]]:
     """``count`` different sentences for each class of a target set, kind ``des`` or ``dist``.
 
-    Each mentions at least two things where the class has them; a distinctive one is true of no other class.
+    None is true of another class of the set; a descriptive one mentions every attribute of its class.
     """
     rng = np.random.default_rng([seed, list(TARGETS).index(name), list(FRAMES).index(kind)])
     classes = TARGETS[name].classes
     answers = {}
     for cls, scene in classes.items():
-        others = [other for key, other in classes.items() if key != cls] if kind == "dist" else []
+        others = [other for key, other in classes.items() if key != cls]
         mentions = [mention for attribute in scene for mention in MENTIONS[attribute]]
         found: dict[str, None] = {}  # an ordered set
         while len(found) < count:
             say = {mention for mention in mentions if rng.random() < 0.6}
             text, claims = phrase(scene, say, rng)
-            if len(say) >= min(2, len(scene)) and not any(_true_of(claims, other) for other in others):
+            whole = kind == "dist" or all(say & set(MENTIONS[attribute]) for attribute in scene)
+            if say and whole and not any(_true_of(claims, other) for other in others):
                 sentence = str(rng.choice(FRAMES[kind])).format(article(text, rng))
                 if len(sentence) > 20:
                     found[sentence] = None

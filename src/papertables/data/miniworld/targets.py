@@ -41,8 +41,8 @@ def _digits(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray
     chosen = rng.choice(np.flatnonzero(digits.target == DIGITS.index(cls["form"])), count, replace=False)
     images = []
     for ink in digits.images[chosen]:
-        inner = Image.fromarray(to_uint8(ink * (255 / 16))).resize((48, 48), Image.Resampling.BICUBIC)
-        mask = np.pad(np.asarray(inner) / 255, (SIDE - 48) // 2)[..., None]
+        inner = Image.fromarray(to_uint8(ink * (255 / 16))).resize((40, 40), Image.Resampling.BICUBIC)
+        mask = np.pad(np.asarray(inner) / 255, (SIDE - 40) // 2)[..., None]
         scene = sample_scene(rng)
         paper, pen = shade(scene["background"], rng), shade(scene["colour"], rng)
         images.append(light(paper + mask * (pen - paper), (1, 1, 1), rng, 4))
@@ -50,8 +50,8 @@ def _digits(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray
 
 
 def _signs(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Signs at dusk: blue light, noise, stray lines behind."""
-    scenes = [sample_scene(rng) | {"texture": "plain"} | cls for _ in range(count)]
+    """Small signs at dusk: blue light, noise, stray lines behind."""
+    scenes = [sample_scene(rng) | {"texture": "plain", "size": "small"} | cls for _ in range(count)]
     return [light(draw(scene, rng, clutter=4), (0.55, 0.65, 1.1), rng, 14) for scene in scenes]
 
 

@@ -1,0 +1,224 @@
+"""What a run makes of the test images: features, predictions and nearest sentences before and after reprogramming.
+
+One safetensors file per run. Tensors, features fp32 and of length 1: ``before.images`` and ``after.images`` (N, D) of
+plain and of reprogrammed images, ``before.predicted`` and ``after.predicted`` (N,), ``labels`` (N,), ``name`` (C, 1, D)
+of the class prompts; for a method with attributes ``descriptive`` and ``distinctive`` (C, m, D), and of each kind the
+sentence with the largest cosine: ``before.descriptive.nearest`` (N,), a row of (C · m), and ``….cosine`` (N,); of the
+``shown`` (E,) images ``before.pictures`` and ``after.pictures`` (E, 3, P, P) in bytes. The metadata is one entry,
+for several would be written in any order: as JSON the run, the selection, the class names and the sentences.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import safe_open
+
+from papertables.attributes.sampling import read_attributes
+from papertables.backbones.catalog import backbone
+from papertables.config import Selection
+from papertables.data import cache
+from papertables.data.splits import read_split
+from papertables.errors import UserError
+from papertables.files import write_atomic
+from papertables.jobs import make_learner, sampled_sentences
+from papertables.spec import RunSpec
+from papertables.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from papertables.backbones.clip import FrozenClip
+
+IMAGES_PER_CALL = 256
+SHOWN = 8  # images whose pictures are kept
+KINDS = ("descriptive", "distinctive")
+RULE = "of each class, in order, the first test image whose prediction changed, then the first of the other classes"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The content of the file; ``state`` is before or after, ``kind`` descriptive or distinctive."""
+
+    run: str
+    selection: str
+    class_names: tuple[str, ...]
+    sentences: dict[str, tuple[str, ...]]  # by kind, (C · m)
+    tensors: dict[str, np.ndarray]
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.tensors["labels"]  # (N,)
+
+    @property
+    def shown(self) -> np.ndarray:
+        return self.tensors["shown"]  # (E,)
+
+    def images(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.images"]  # (N, D)
+
+    def predicted(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.predicted"]  # (N,)
+
+    def pictures(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.pictures"]  # (E, 3, P, P)
+
+    def nearest(self, state: str, kind: str) -> np.ndarray:
+        return self.tensors[f"{state}.{kind}.nearest"]  # (N,)
+
+    def cosines(self, state: str, kind: str) -> np.ndarray:
+        return self.tensors[f"{state}.{kind}.cosine"]  # (N,)
+
+    def texts(self) -> dict[str, np.ndarray]:
+        """Features (C, m, D) of the sampled sentences by kind, or (C, 1, D) of the class prompts where there are
+        none."""
+        return {kind: self.tensors[kind] for kind in (self.sentences or ("name",))}
+
+    def accuracy(self, state: str) -> float:
+        """In percent."""
+        return 100 * float((self.predicted(state) == self.labels).mean())
+
+
+def read(path: Path) -> Embedded:
+    with safe_open(path, "np") as file:
+        metadata = json.loads(file.metadata()["described"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    sentences = {kind: tuple(texts) for kind, texts in metadata["sentences"].items()}
+    return Embedded(metadata["run"], metadata["selection"], tuple(metadata["class_names"]), sentences, tensors)
+
+
+def embed(
+    spec: RunSpec,
+    *,
+    runs: Path,
+    dataset: Path,
+    cache_plain: Path,
+    cache_own: Path,
+    encoded: Path,
+    attributes: tuple[Path, Path] | None,
+    weights: Path,
+    out: Path,
+    selection: Selection,
+    device: str = "cpu",
+    threads: int = 1,
+) -> None:
+    """Writes ``out`` for a finished run.
+
+    runs: the store. dataset: the folder with ``split.json``. cache_plain, cache_own: test images at the backbone's
+    side and at the run's. encoded: what ``encode`` wrote. attributes: the run's descriptive and distinctive files.
+    Raises UserError where the store has no learner of a run that was trained.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from papertables import encode
+    from papertables.backbones import clip
+    from papertables.device import pick_device
+
+    torch.set_num_threads(threads)
+    split, frozen = read_split(dataset / "split.json"), encode.read(encoded)
+    texts = read_attributes(*attributes) if attributes else None
+    sentences = sampled_sentences(spec, split, texts) if spec.attributes else {}
+    learner = make_learner(spec, frozen, sentences)
+    if spec.training:
+        _restore(learner, Store(runs).learner(spec.id), selection)
+    work = _Work(learner, clip.load(backbone(spec.backbone), weights, pick_device(device)))
+    plain, own = cache.read(cache_plain), cache.read(cache_own)
+
+    before = frozen.images
+    after = work.features(own) if spec.training else before
+    predicted = {"before": work.predict(before), "after": work.predict(after)}
+    shown = choose(frozen.labels.numpy(), predicted["before"].numpy(), predicted["after"].numpy())
+    rows = own.rows(plain.items[shown])
+    features = {"before.images": before, "after.images": after, "labels": frozen.labels}
+    features |= {f"{state}.predicted": labels for state, labels in predicted.items()}
+    features |= {"name": frozen.classes[:, None], "shown": torch.from_numpy(shown)}
+    features |= {"before.pictures": torch.from_numpy(plain.batch(shown)), "after.pictures": work.pictures(own, rows)}
+    for kind, chosen in sentences.items():
+        features[kind] = frozen.features(chosen)
+        for state in ("before", "after"):
+            near, cosine = nearest(features[f"{state}.images"], features[kind].flatten(0, 1))
+            features |= {f"{state}.{kind}.nearest": near, f"{state}.{kind}.cosine": cosine}
+    described = {
+        "run": spec.id,
+        "selection": selection,
+        "class_names": split.class_names,
+        "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
+    }
+    tensors = {name: value.contiguous().clone() for name, value in features.items()}  # some are the same
+    write_atomic(out, save(tensors, {"described": json.dumps(described)}))
+
+
+def choose(labels: np.ndarray, before: np.ndarray, after: np.ndarray, most: int = SHOWN) -> np.ndarray:
+    """At most ``most`` rows, by ``RULE``; the rest of the classes fill up where few predictions changed."""
+    changed, others = [], []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        moved = own[before[own] != after[own]]
+        (changed if len(moved) else others).append((moved if len(moved) else own)[0])
+    return np.array((changed + others)[:most])
+
+
+def nearest(unit: "Tensor", sentences: "Tensor") -> tuple["Tensor", "Tensor"]:
+    """Row (N,) and value (N,) of the largest cosine of each image (N, D) with sentences (M, D), all of length 1."""
+    import torch
+
+    parts = [(batch @ sentences.T).max(-1) for batch in unit.split(IMAGES_PER_CALL)]
+    return torch.cat([part.indices for part in parts]), torch.cat([part.values for part in parts])
+
+
+def _restore(learner: "nn.Module", path: Path, selection: Selection) -> None:
+    from safetensors.torch import load_file
+
+    prefix = f"{selection}."
+    try:
+        state = load_file(path)
+        learner.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: no trained learner ({reason}): delete the run's folder and run again") from None
+
+
+class _Work:
+    """A learner and its tower on one device; what comes out lies on the CPU."""
+
+    def __init__(self, learner: "nn.Module", tower: "FrozenClip"):
+        self.learner, self.tower = learner.to(tower.device).requires_grad_(False).eval(), tower
+
+    def inputs(self, images: cache.ImageCache, rows: Sequence[int]) -> "Tensor":
+        """What enters the tower, (B, 3, P, P)."""
+        import torch
+
+        return self.learner.pixels(torch.from_numpy(images.batch(rows)).to(self.tower.device) / 255)
+
+    def features(self, images: cache.ImageCache) -> "Tensor":
+        """(N, D), of length 1."""
+        import torch
+        import torch.nn.functional as F
+
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(images), IMAGES_PER_CALL):
+                rows = range(start, min(start + IMAGES_PER_CALL, len(images)))
+                parts.append(F.normalize(self.tower.encode_image(self.inputs(images, rows)), dim=-1).cpu())
+        return torch.cat(parts)
+
+    def predict(self, features: "Tensor") -> "Tensor":
+        """(N, D) to (N,)."""
+        import torch
+
+        batches = features.split(IMAGES_PER_CALL)
+        with torch.inference_mode():
+            return torch.cat([self.learner.logits(each.to(self.tower.device)).argmax(-1).cpu() for each in batches])
+
+    def pictures(self, images: cache.ImageCache, rows: Sequence[int]) -> "Tensor":
+        """What enters the tower as pixels, cut to the visible range: (B, 3, P, P) in bytes."""
+        import torch
+
+        with torch.inference_mode():
+            pixels = self.inputs(images, rows).cpu()
+        mean, std = (torch.tensor(each).view(3, 1, 1) for each in (self.tower.mean, self.tower.std))
+        return ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
