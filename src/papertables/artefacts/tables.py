@@ -216,9 +216,7 @@ def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int) -> T
     other = quote is not None and quote.covers is not None and quote.covers != covered
     difference = mean - quote.value if quote and mean is not None and not other else None
     mark = outcome.mark + (OTHER_AVERAGE if other else "")
-    return TableCell(
-        mean=mean, std=std, digits=digits, n=len(values), quote=quote, difference=difference, mark=mark
-    )
+    return TableCell(mean=mean, std=std, digits=digits, n=len(values), quote=quote, difference=difference, mark=mark)
 
 
 def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:

@@ -24,13 +24,17 @@ from papertables.data.miniworld import draw, grammar
 SIDE = 48  # pixels
 EMBED = 64
 VISION = {
-    "mini-vit": CLIPVisionCfg(layers=3, width=64, head_width=16, patch_size=8, image_size=SIDE),
+    "mini-vit": CLIPVisionCfg(
+        layers=3, width=64, head_width=16, patch_size=8, image_size=SIDE, pos_embed_type="sin_cos_2d", pool_type="avg"
+    ),
     "mini-rn": CLIPVisionCfg(layers=(1, 1, 1, 1), width=12, head_width=64, image_size=SIDE),
 }
-RECIPE = {  # steps, learning rate, share of batches of one colour, whose text tower is taken over and locked
-    "mini-vit": {"steps": 7000, "lr": 2e-3, "one_colour": 0.5, "text_of": "mini-rn"},
-    "mini-rn": {"steps": 2400, "lr": 1.5e-3, "one_colour": 0.0, "text_of": None},
+RECIPE = {  # steps, learning rates of AdamW and of Muon (for matrices), share of batches of one colour, images of
+    # large plain figures for the first batches, whose text tower is taken over and locked
+    "mini-vit": {"steps": 3000, "lr": 3e-3, "muon": 0.02, "one_colour": 0.5, "plain": 6000, "text_of": "mini-rn"},
+    "mini-rn": {"steps": 2400, "lr": 1.5e-3, "muon": None, "one_colour": 0.0, "plain": 0, "text_of": None},
 }
+EASY_UNTIL = 0.4  # of the steps
 TEXT = {"width": 64, "heads": 4, "layers": 2}
 TEXT_TOWER = ("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection")
 WEIGHTS = Path(__file__).parent / "weights"
@@ -79,9 +83,12 @@ def to_input(images: np.ndarray) -> Tensor:
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def sample_images(count: int, rng: np.random.Generator) -> tuple[list[draw.Scene], np.ndarray]:
-    """Scenes of the world and their images at the backbones' size, (N, SIDE, SIDE, 3) uint8."""
-    scenes = [draw.sample_scene(rng) for _ in range(count)]
+def sample_images(
+    count: int, rng: np.random.Generator, fixed: draw.Scene | None = None
+) -> tuple[list[draw.Scene], np.ndarray]:
+    """Scenes of the world, some attributes ``fixed``, and their images at the backbones' size, (N, SIDE, SIDE, 3)
+    uint8."""
+    scenes = [draw.sample_scene(rng) | (fixed or {}) for _ in range(count)]
     images = (Image.fromarray(draw.draw(scene, rng)) for scene in scenes)
     return scenes, np.stack([np.asarray(x.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for x in images])
 
@@ -124,9 +131,9 @@ def pretrain(
 
     steps: None for the recipe's. pool: images drawn beforehand; crops and captions are drawn anew at every step.
     Crops grow bolder over the first half, so that few-shot training finds its augmentation familiar.
-    The ViT takes over the shipped ResNet's text tower, and batches of one colour make it tell shapes apart: alone it
-    needs several times as many steps. Returns the record, with the loss of every step under ``losses`` (which the
-    file leaves out).
+    The ViT takes over the shipped ResNet's text tower; batches of one colour, large plain figures at first and Muon
+    make it tell shapes apart: alone it needs several times as many steps. Returns the record, with the loss of every
+    step under ``losses`` (which the file leaves out).
     """
     recipe = RECIPE[name]
     steps = steps or recipe["steps"]
@@ -136,7 +143,12 @@ def pretrain(
     rng = np.random.default_rng([seed, 0])
     scenes, images = sample_images(pool, rng)
     values = np.stack([grammar.one_hot(scene) for scene in scenes])  # (pool, V)
-    everything, colours = np.arange(pool), np.array([scene["colour"] for scene in scenes])
+    easy = np.arange(recipe["plain"]) + pool
+    if recipe["plain"]:
+        plain_scenes, plain_images = sample_images(recipe["plain"], rng, {"size": "large", "texture": "plain"})
+        scenes, images = scenes + plain_scenes, np.concatenate([images, plain_images])
+        values = np.stack([grammar.one_hot(scene) for scene in scenes])
+    everything, colours = np.arange(pool), np.array([scene["colour"] for scene in scenes[:pool]])
     by_colour = [np.flatnonzero(colours == colour) for colour in draw.ATTRIBUTES["colour"]]
     log(f"{name}: drew {pool} images in {time.perf_counter() - began:.0f} s")
 
@@ -146,19 +158,21 @@ def pretrain(
         state = {key: value.float() for key, value in weights.items() if key.startswith(TEXT_TOWER)}
         model.load_state_dict(state, strict=False)
         for key, parameter in model.named_parameters():
-            parameter.requires_grad_(not key.startswith(TEXT_TOWER))
-    trained = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim > 1]
-    plain = [p for p in trained if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=recipe["lr"], betas=(0.9, 0.98))
+            if key.startswith(TEXT_TOWER):
+                parameter.requires_grad_(False)
+    optimizers = make_optimizers(model, recipe)
     warm_up = max(1, steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
-    )
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
+        )
+        for optimizer in optimizers
+    ]
     losses = []
     for step in range(steps):
         kin = by_colour[rng.integers(len(by_colour))] if rng.random() < recipe["one_colour"] else everything
+        if len(easy) and rng.random() < 1 - step / (EASY_UNTIL * steps):
+            kin = easy
         chosen = rng.choice(kin, batch, replace=len(kin) < batch)
         captions, claims = zip(*(grammar.caption(scenes[i], rng) for i in chosen), strict=True)
         true = torch.from_numpy(grammar.agreement(values[chosen], np.stack(claims)))
@@ -166,10 +180,11 @@ def pretrain(
         image = F.normalize(model.encode_image(views), dim=-1)
         text = encode_text(model, compact(tokenizer()(list(captions))))
         loss = contrastive_loss(model.logit_scale.exp() * image @ text.T, true)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
-        optimizer.step()
-        schedule.step()
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         losses.append(loss.item())
@@ -185,10 +200,24 @@ def pretrain(
         "steps": steps,
         "text_tower_of": recipe["text_of"],
         "torch": torch.__version__,
+        "loss": {"first": float(np.mean(losses[:20])), "last": float(np.mean(losses[-20:]))},
         "accuracy": accuracies(load(name, out), evaluate, seed),
     }
     out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
     return record | {"losses": losses}
+
+
+def make_optimizers(model: CLIP, recipe: dict) -> list[torch.optim.Optimizer]:
+    """AdamW, without decay for vectors; Muon in its place for the matrices of the image tower if the recipe has it."""
+    trained = {key: p for key, p in model.named_parameters() if p.requires_grad}
+    matrices = [p for key, p in trained.items() if recipe["muon"] and p.ndim == 2 and key.startswith("visual")]
+    others = [p for p in trained.values() if not any(p is matrix for matrix in matrices)]
+    decayed, plain = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+    optimizers = [torch.optim.AdamW(groups, lr=recipe["lr"], betas=(0.9, 0.98))]
+    if matrices:
+        optimizers.append(torch.optim.Muon(matrices, lr=recipe["muon"], weight_decay=0.05))
+    return optimizers
 
 
 def shrink(model: CLIP) -> dict[str, Tensor]:
