@@ -81,8 +81,8 @@ def test_the_loss_shares_the_target_among_all_true_pairs():
 @pytest.mark.parametrize("name", mini.VISION)
 def test_pretraining_lowers_the_loss_and_writes_weights_that_load(name, tmp_path):
     out = tmp_path / f"{name}.safetensors"
-    record = mini.pretrain(name, out, steps=40, batch=64, pool=512, evaluate=50, log=lambda line: None)
-    assert np.mean(record["losses"][-15:]) < 0.95 * np.mean(record["losses"][:15])
+    record = mini.pretrain(name, out, steps=40, batch=64, evaluate=50, log=lambda line: None)
+    assert np.mean(record["losses"][-10:]) < 0.95 * np.mean(record["losses"][:5])
     assert json.loads(out.with_suffix(".json").read_text())["steps"] == 40
     assert mini.load(name, out).vocab_size == 49408
 

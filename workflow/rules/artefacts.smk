@@ -55,14 +55,14 @@ rule figure:
             category="{paper}",
             labels={"figure": "{name}"},
         ),
-    params:
-        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
     log:
         f"{LOGS}/figure/{{paper}}/{{name}}.log",
     benchmark:
         f"{BENCHMARKS}/figure/{{paper}}/{{name}}.tsv"
     conda:
         "../../envs/train.yaml"
+    params:
+        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
     script:
         "../scripts/figure.py"
 

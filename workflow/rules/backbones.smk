@@ -21,10 +21,9 @@ rule pretrain_mini_clip:
         f"{BENCHMARKS}/pretrain/{{backbone}}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 2
+    threads: 1
     params:
-        seed=lambda w: backbone(w.backbone).pretraining.seed,
-        steps=lambda w: backbone(w.backbone).pretraining.steps,
+        steps={"steps": PLAN.config.pretrain_steps} if PLAN.config.pretrain_steps else {},
     script:
         "../scripts/pretrain_mini.py"
 

@@ -44,16 +44,16 @@ rule embed:
         unpack(embed_input),
     output:
         PATHS.embedded("{dataset}/{backbone}/{run}", "{selection}"),
-    params:
-        numerics=NUMERICS,
-    threads: PLAN.scale.threads
-    resources:
-        gpu=gpus(),
     log:
         f"{LOGS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
     benchmark:
         f"{BENCHMARKS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
     conda:
         "../../envs/train.yaml"
+    threads: PLAN.scale.threads
+    resources:
+        gpu=gpus(),
+    params:
+        numerics=NUMERICS,
     script:
         "../scripts/embed.py"

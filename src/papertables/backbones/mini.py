@@ -137,15 +137,17 @@ def pretrain(
     """
     recipe = RECIPE[name]
     steps = steps or recipe["steps"]
+    pool = min(pool, steps * batch)
+    plain = min(recipe["plain"], pool)
     began = time.perf_counter()
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 0])
     scenes, images = sample_images(pool, rng)
     values = np.stack([grammar.one_hot(scene) for scene in scenes])  # (pool, V)
-    easy = np.arange(recipe["plain"]) + pool
-    if recipe["plain"]:
-        plain_scenes, plain_images = sample_images(recipe["plain"], rng, {"size": "large", "texture": "plain"})
+    easy = np.arange(plain) + pool
+    if plain:
+        plain_scenes, plain_images = sample_images(plain, rng, {"size": "large", "texture": "plain"})
         scenes, images = scenes + plain_scenes, np.concatenate([images, plain_images])
         values = np.stack([grammar.one_hot(scene) for scene in scenes])
     everything, colours = np.arange(pool), np.array([scene["colour"] for scene in scenes[:pool]])
@@ -200,7 +202,7 @@ def pretrain(
         "steps": steps,
         "text_tower_of": recipe["text_of"],
         "torch": torch.__version__,
-        "loss": {"first": float(np.mean(losses[:20])), "last": float(np.mean(losses[-20:]))},
+        "loss": {"first": float(np.mean(losses[:5])), "last": float(np.mean(losses[-20:]))},
         "accuracy": accuracies(load(name, out), evaluate, seed),
     }
     out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
