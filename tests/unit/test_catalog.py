@@ -17,7 +17,6 @@ from papertables.data.prepare import prepare, verify
 from papertables.errors import UserError
 
 REAL = [entry for entry in datasets().values() if entry.source.kind != "drawn"]
-MIRRORED = [entry for entry in REAL if entry.split.rule == "file" and entry.split.file.sha256]
 ATTRVR = {
     "caltech101",
     "dtd",
@@ -53,17 +52,6 @@ def test_a_real_set_says_where_its_facts_come_from(entry):
     assert entry.licence
     if entry.split.rule == "file" and entry.split.file.sha256 is None:
         assert "No checksum" in entry.notes
-
-
-@pytest.mark.parametrize("entry", MIRRORED, ids=lambda entry: entry.id)
-def test_counts_are_those_of_coops_split_file(entry):
-    folder = os.environ.get("COOP_SPLITS")
-    if not folder:
-        pytest.skip("COOP_SPLITS names no folder with CoOp's split files")
-    splits = json.loads(Path(folder, entry.split.file.name).read_text())
-    counts = [len(splits[part]) for part in ("train", "val", "test")]
-    assert counts == [entry.train, entry.val, entry.test]
-    assert len({label for part in splits.values() for _, label, _ in part}) == entry.classes
 
 
 def test_the_drawn_sets_are_those_of_the_mini_world():

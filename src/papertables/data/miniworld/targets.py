@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from .draw import DIGITS, SIDE, Scene, draw, pattern, sample_scene, shade, to_uint8
 
-COUNTS = {"train": 28, "val": 8, "test": 22}  # images per class
+COUNTS = {"train": 32, "val": 8, "test": 22}  # images per class
 
 
 @dataclass(frozen=True)
