@@ -74,7 +74,7 @@ def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
         "Seeds": ", ".join(str(seed) for seed in seeds),
         "Selection": config.selection or "as each paper does",
         "Fidelity": config.fidelity,
-        "Runs": f"{len(runs)}, {_duration(runs['seconds'].sum())} of training and scoring",
+        "Runs": f"{len(runs)}, {_duration((runs['seconds'] / runs['group_size']).sum())} of training and scoring",
         "Device": ", ".join(runs["device"].dropna().unique()),
         "Commit": ", ".join(commits),
         "Page made": date.today().isoformat(),

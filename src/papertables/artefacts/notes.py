@@ -6,7 +6,7 @@ from papertables.backbones.catalog import backbone
 from papertables.cells import PlannedArtefact
 from papertables.config import Scale
 from papertables.data.catalog import dataset
-from papertables.spec import RunSpec
+from papertables.spec import RunSpec, Training
 
 SELECTIONS = {
     "best": "accuracy of the epoch that is best on the test set",
@@ -19,7 +19,7 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, a
     notes = [
         _scale(planned, runs, scale),
         _seeds(runs),
-        _training(runs),
+        _training(runs, planned.paper.training),
         _selection(planned),
         _averages(planned, averaged),
         *_fidelity(planned, runs),
@@ -57,15 +57,21 @@ def _seeds(runs: Sequence[RunSpec]) -> str:
     return text + "."
 
 
-def _training(runs: Sequence[RunSpec]) -> str:
+def _training(runs: Sequence[RunSpec], published: Training) -> str:
+    """Shots, epochs and learning rate, with the paper's own where these were replaced."""
     trained = [run for run in runs if run.training]
     if not trained:
         return ""
     shots = {run.shots for run in trained}
-    epochs = {run.training.epochs for run in trained}
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
-    parts.append(f"{_and(sorted(epochs))} epochs")
+    parts.append(_replaced("epochs", {run.training.epochs for run in trained}, published.epochs))
+    parts.append(_replaced("learning rate", {run.training.optimizer.lr for run in trained}, published.optimizer.lr))
     return f"Training: {', '.join(parts)}."
+
+
+def _replaced(name: str, values: set[float], published: float) -> str:
+    text = f"{name} {_and(f'{value:g}' for value in sorted(values))}"
+    return text if values == {published} else f"{text} (published: {published:g})"
 
 
 def _selection(planned: PlannedArtefact) -> str:
