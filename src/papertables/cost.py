@@ -117,9 +117,18 @@ def table(plan: Plan) -> str:
         f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
         "Shared: runs that an artefact above already has.",
     ]
+    manual = _manual_steps(plan)
+    if manual:
+        notes.append(f"Steps of yours before these can be prepared: {'; '.join(manual)}.")
     if unknown:
         notes.append(f"No source gives the size of: {', '.join(unknown)}.")
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", *notes])
+
+
+def _manual_steps(plan: Plan) -> list[str]:
+    names = dict.fromkeys(job.dataset for job in plan.jobs.values())
+    sets = [dataset(name) for name in names]
+    return [f"{each.id}: {each.source.step.rstrip('.')}" for each in sets if each.source.kind == "manual"]
 
 
 def _peaks(plan: Plan) -> tuple[float, float]:

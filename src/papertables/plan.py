@@ -146,7 +146,7 @@ class Plan:
             for id, artefact in project.artefacts.items()
             if is_available(project, artefact)
         }
-        self.selected = [id for id in project.selected() if id in self.artefacts]
+        self.selected = self._selected()
         self.jobs = {job.id: job for job in self._jobs()}
         glob = self.config.retrain
         if glob and not any(fnmatchcase(run, glob) for run in self.job_of):
@@ -243,6 +243,15 @@ class Plan:
         if planned.artefact.drawing not in EMBEDDED_DRAWINGS:
             return []
         return [member.runs[0] for cell in planned.cells for member in cell.members]
+
+    def _selected(self) -> list[str]:
+        """What config.yaml asks for, without what the scale cannot make; asking for that by its id is a UserError."""
+        wanted = list(self.project.selected())
+        for id in wanted:
+            if id not in self.artefacts and id in self.config.artefacts:
+                fixed = self.project.artefacts[id].fixed["backbone"]
+                raise UserError(f"{id}: scale {self.scale.name} has nothing for backbone '{fixed}'")
+        return [id for id in wanted if id in self.artefacts]
 
     def _jobs(self) -> Iterable[Job]:
         """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that

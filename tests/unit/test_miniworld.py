@@ -10,9 +10,10 @@ from PIL import Image
 
 from papertables.data.miniworld import TARGETS, draw_target, grammar, sentences, write_sentences
 from papertables.data.miniworld.draw import ATTRIBUTES, DIGITS, PALETTE, SHAPES, SIDE, draw, sample_scene
+from papertables.data.miniworld.sentences import QUALITIES, degraded
 from papertables.data.miniworld.targets import COUNTS
 
-COMMITTED = Path(__file__).parents[2] / "attributes" / "mini"
+COMMITTED = Path(__file__).parents[2] / "attributes"
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +124,25 @@ def test_the_digits_are_those_of_scikit_learn(folders):
         assert digits.target[np.argmax(likeness)] == label and max(likeness) > 0.9
 
 
-def test_the_committed_sentences_are_those_that_the_grammar_composes(tmp_path):
-    write_sentences(tmp_path)
-    made, committed = ({path.name: path.read_text() for path in at.glob("*.json")} for at in (tmp_path, COMMITTED))
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_the_committed_sentences_are_those_that_the_grammar_composes(tmp_path, quality):
+    write_sentences(tmp_path, quality)
+    folders = (tmp_path, COMMITTED / quality)
+    made, committed = ({path.name: path.read_text() for path in at.glob("*.json")} for at in folders)
     assert made == committed
+
+
+def test_degraded_sentences_are_worse_as_they_say():
+    good, half, wrong, vague = (
+        degraded("mini_moths", "des", f"mini{end}") for end in ("", "_half", "_wrong", "_vague")
+    )
+    for cls, sentences_of in good.items():
+        shared = [a == b for a, b in zip(sentences_of, half[cls], strict=True)]
+        assert shared[::2] == [True] * 13
+        assert not any(shared[1::2])
+        assert not set(wrong[cls]) & set(sentences_of)
+    everything = " ".join(sentence for found in vague.values() for sentence in found)
+    assert not any(f" {colour} " in everything for colour in ("red", "orange", "green", "purple", "pink"))
 
 
 @pytest.mark.parametrize("kind", ["des", "dist"])

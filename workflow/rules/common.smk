@@ -27,6 +27,11 @@ def jobs_of(*artefacts):
     return list(dict.fromkeys(PATHS.job(job.id) for id in artefacts for job in PLAN.jobs_for(id)))
 
 
+def sentence_files(dataset, backbone):
+    """Every file of sentences that some run reads with this backbone on this data set."""
+    return [file for files in PLAN.attribute_files(dataset, backbone).values() for file in files]
+
+
 def encode_input(w):
     size = backbone(w.backbone).image_size
     return {
@@ -34,7 +39,7 @@ def encode_input(w):
         "manifest": PATHS.manifest(w.dataset),
         "images": PATHS.cache(w.dataset, "test", size),
         "weights": PATHS.weights(w.backbone),
-        "sentences": [file for files in PLAN.attribute_files(w.dataset, w.backbone).values() for file in files],
+        "sentences": sentence_files(w.dataset, w.backbone),
     }
 
 
@@ -46,7 +51,7 @@ def train_input(w):
         "encoded": PATHS.encoded(job.dataset, job.backbone),
         "weights": PATHS.weights(job.backbone),
         "caches": list(PLAN.caches(job).values()),
-        "sentences": [file for files in PLAN.attribute_files(job.dataset, job.backbone).values() for file in files],
+        "sentences": sentence_files(job.dataset, job.backbone),
     }
 
 

@@ -7,10 +7,7 @@ from papertables.scripting import root, script
 with script(snakemake.log[0]):
     plan = make_plan(root(snakemake), snakemake.config)
     planned = plan.artefact_at(snakemake.wildcards.paper, snakemake.wildcards.name)
-    if plan.config.partial:
-        metrics = collect.read_store(Path(plan.paths.runs), planned.runs)
-    else:
-        metrics = collect.read_jobs(snakemake.input.jobs)
+    metrics = collect.gather(list(planned.runs), snakemake.input.jobs, Path(plan.paths.runs), plan.config.partial)
     embedded = {run.id: plan.paths.embedded(run.id, planned.selection) for run in plan.embedded_runs(planned)}
     figures.write(
         planned,

@@ -1,6 +1,6 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -27,6 +27,14 @@ def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
     """Run id to metrics, of those of ``runs`` that are there: ``<folder>/<run id>/metrics.json``."""
     paths = {run.id: folder / run.id / "metrics.json" for run in runs}
     return {id: _parse(path.read_text(), str(path)) for id, path in paths.items() if path.exists()}
+
+
+def gather(runs: Sequence[RunSpec], jobs: Iterable[Path], store: Path, partial: bool) -> dict[str, Metrics]:
+    """Run id to metrics, of ``runs`` alone: from their job files, or, if partial, what the store has of them."""
+    if partial:
+        return read_store(store, runs)
+    found = read_jobs(jobs)
+    return {run.id: found[run.id] for run in runs if run.id in found}
 
 
 def _parse(text: str, where: str) -> Metrics:

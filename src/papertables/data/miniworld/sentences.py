@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .draw import Scene
+from .draw import ATTRIBUTES, Scene
 from .grammar import VALUES, article, phrase
 from .targets import TARGETS
 
@@ -18,6 +18,7 @@ FRAMES = {
             "Its appearance is that of {}."),
     "dist": ("Unlike the others it is {}.", "Among the others it stands out as {}.", "There is {}.", "You can see {}."),
 }  # fmt: skip
+QUALITIES = ("mini", "mini_single", "mini_half", "mini_vague", "mini_wrong")  # the sources, best first
 MENTIONS = {"form": ("noun", "trait"), "colour": ("colour",), "texture": ("texture", "surface")}
 
 
@@ -45,16 +46,49 @@ def sentences(name: str, kind: str, count: int = 25, seed: int = 0) -> dict[str,
     return answers
 
 
-def write_sentences(folder: Path, seed: int = 0) -> None:
+def degraded(name: str, kind: str, quality: str, count: int = 25, seed: int = 0) -> dict[str, list[str]]:
+    """Sentences as a worse source would give them.
+
+    ``mini``: as they are. ``mini_single``: true, but of one attribute, so of other classes too. ``mini_half``:
+    every second one is another class's. ``mini_vague``: of things that no class fixes. ``mini_wrong``: all are the next
+    class's.
+    """
+    good = sentences(name, kind, count, seed)
+    names = list(good)
+    after = {cls: good[names[(i + 1) % len(names)]] for i, cls in enumerate(names)}
+    if quality == "mini_half":
+        return {cls: [(after if i % 2 else good)[cls][i] for i in range(count)] for cls in names}
+    if quality == "mini_wrong":
+        return after
+    if quality in ("mini_single", "mini_vague"):
+        rng = np.random.default_rng([seed, list(TARGETS).index(name), list(FRAMES).index(kind), 1])
+        classes = TARGETS[name].classes
+        return {cls: [_plain(classes[cls], kind, quality, rng) for _ in range(count)] for cls in names}
+    return good
+
+
+def _plain(scene: Scene, kind: str, quality: str, rng: np.random.Generator) -> str:
+    """A sentence of one attribute: of those that the class fixes, or (vague) of any other."""
+    if quality == "mini_vague":
+        other = [name for name in ATTRIBUTES if name not in scene and name not in MENTIONS]
+        scene = {name: str(rng.choice(ATTRIBUTES[name])) for name in other}
+    attribute = str(rng.choice(list(scene)))
+    say = {MENTIONS.get(attribute, (attribute,))[0]}
+    text, _ = phrase(scene, say, rng)
+    return str(rng.choice(FRAMES[kind])).format(article(text, rng))
+
+
+def write_sentences(folder: Path, quality: str = "mini", seed: int = 0) -> None:
     """Writes ``<set>_des.json`` and ``<set>_dist.json`` of every target set, and ``provenance.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TARGETS:
         for kind in FRAMES:
-            answers = sentences(name, kind, seed=seed)
+            answers = degraded(name, kind, quality, seed=seed)
             (folder / f"{name}_{kind}.json").write_text(json.dumps(answers, indent=1) + "\n")
     provenance = {
         "origin": "composed by the grammar of the mini world from the classes' attributes; no language model was asked",
         "function": "papertables.data.miniworld.sentences.write_sentences",
+        "quality": quality,
         "seed": seed,
         "sentences_per_class": 25,
     }
