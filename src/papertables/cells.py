@@ -93,6 +93,9 @@ def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tup
             raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
         values = [value for value in listed[axis.vary] if value not in axis.without]
     found = [_value(project, paper, artefact, axis.vary, value) for value in values]
+    if found and not any(found):
+        listed = ", ".join(map(str, values))
+        raise UserError(f"{artefact.id}: scale {project.scale.name} has no stand-in for any {axis.vary} of {listed}")
     return tuple(value for value in found if value is not None)
 
 

@@ -70,7 +70,7 @@ class Table(Model):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The measure by seed (None: a run without seed, the same for every seed). Nothing where a run diverged."""
+    """The measure by seed (None: the same for every seed). Nothing where a run diverged."""
 
     values: dict[int | None, float]
     mark: str = ""
@@ -148,8 +148,13 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
     there = {run.id: metrics[run.id] for run in runs if run.id in metrics}
     if any(each.outcome == "diverged" for each in there.values()):
         return Outcome({}, DIVERGED)
+    counted = cell.measure == "parameters"  # no seed changes them
     members = [
-        {run.seed: _measure(there[run.id], cell.measure, selection) for run in member.runs if run.id in there}
+        {
+            None if counted else run.seed: _measure(there[run.id], cell.measure, selection)
+            for run in member.runs
+            if run.id in there
+        }
         for member in cell.members
     ]
     return Outcome(_mean_by_seed(members), UNFINISHED if len(there) < len({run.id for run in runs}) else "")
