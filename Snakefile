@@ -10,6 +10,7 @@ from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
 from papertables.errors import UserError
 from papertables.plan import make_plan
+from papertables.spec import CacheKey
 
 min_version("9.0")
 

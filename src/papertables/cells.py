@@ -1,13 +1,13 @@
 """From an artefact to its cells, and from a cell to the specs of its runs."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, Selection, parse
+from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection, parse
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
@@ -72,7 +72,7 @@ def is_available(project: Project, artefact: Artefact) -> bool:
 def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped."""
     paper = project.paper_of(artefact)
-    rows = _axis(project, paper, artefact, artefact.rows)
+    rows = _rows(project, paper, artefact)
     columns = _axis(project, paper, artefact, artefact.columns)
     pool = _axis(project, paper, artefact, artefact.pool) if artefact.pool else ({},)
     cells = []
@@ -83,6 +83,24 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     selection = project.config.selection or artefact.selection or paper.selection
     return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares)
+
+
+def _rows(project: Project, paper: Paper, artefact: Artefact) -> tuple[Value, ...]:
+    rows = _axis(project, paper, artefact, artefact.rows)
+    return rows if artefact.blocks is None else in_blocks(_axis(project, paper, artefact, artefact.blocks), rows)
+
+
+def in_blocks(blocks: Iterable[Value], rows: Sequence[Value]) -> tuple[Value, ...]:
+    """The rows once for every block."""
+    return tuple(
+        Value(
+            f"{block.key}.{row.key}",
+            f"{block.label}: {row.label}",
+            f"{block.published}: {row.published}",
+            block.settings | row.settings,
+        )
+        for block, row in product(blocks, rows)
+    )
 
 
 def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
@@ -106,7 +124,8 @@ def _value(project, paper, artefact, vary: str, value) -> Value | None:
     label = published = str(value)
     if vary == "dataset":
         published = dataset(value).label
-        value = project.scale.dataset_stand_ins.get(value, value)
+        replaced = project.scale.replaced(paper)
+        value = replaced.dataset_stand_ins.get(value, value) if replaced else value
         if value is None:
             return None
         label = dataset(value).label
@@ -122,20 +141,19 @@ def _value(project, paper, artefact, vary: str, value) -> Value | None:
 
 
 def _datasets(project: Project, paper: Paper) -> tuple[str, ...]:
-    if project.scale.datasets is None:
-        return paper.datasets
-    if paper.id not in project.scale.datasets:
-        raise UserError(f"workflow/scales/{project.scale.name}.yaml: datasets: no entry for paper '{paper.id}'")
-    return project.scale.datasets[paper.id]
+    replaced = project.scale.replaced(paper)
+    return replaced.datasets if replaced else paper.datasets
 
 
 def _stand_in(project: Project, artefact: Artefact, name: str) -> Backbone | None:
-    if project.scale.backbones is None:
-        return backbone(name)
-    backbone(name)
-    if name not in project.scale.backbones:
-        raise UserError(f"workflow/scales/{project.scale.name}.yaml: backbones: no entry for '{name}' ({artefact.id})")
-    stand_in = project.scale.backbones[name]
+    published = backbone(name)
+    replaced = project.scale.replaced(project.paper_of(artefact))
+    if replaced is None:
+        return published
+    if name not in replaced.backbones:
+        where = f"workflow/scales/{project.scale.name}.yaml: papers.{artefact.paper}.backbones"
+        raise UserError(f"{where}: no entry for '{name}' ({artefact.id})")
+    stand_in = replaced.backbones[name]
     return backbone(stand_in) if stand_in else None
 
 
@@ -149,8 +167,8 @@ def _method(paper: Paper, artefact: Artefact, name: str):
 
 
 def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> Member:
-    known = {"method", "backbone", "dataset", "shots", "attributes", "fidelity", "measure"}
-    unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training."))]
+    known = {"method", "backbone", "dataset", "shots", "fraction", "attributes", "fidelity", "measure"}
+    unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training.", "images."))]
     if unknown:
         raise UserError(f"{artefact.id}: unknown setting '{unknown[0]}'{did_you_mean(unknown[0], sorted(known))}")
     missing = [key for key in ("method", "backbone", "dataset") if key not in settings]
@@ -164,7 +182,9 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     if tower is None:
         raise UserError(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    options = method.options | row.options | _under("options.", settings)
+    adjusted = {key: value for each in paper.adjust if each.applies(settings) for key, value in each.set.items()}
+    options = method.options | row.options | _under("options.", adjusted, only=method.options)
+    options |= _under("options.", settings)
     unknown = [key for key in options if key not in method.options]
     if unknown:
         raise UserError(f"{where}: unknown option '{unknown[0]}': {row.method} has {', '.join(method.options)}")
@@ -176,16 +196,23 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
         "dataset": dataset(settings["dataset"]).id,
         "protocol": paper.protocol,
         "image_size": tower.image_size,
+        "images": _images(paper, row, tower, adjusted, settings),
         "attributes": _attributes(project, paper, settings) if method.uses_attributes else None,
         "fidelity": _fidelity(project, paper, settings, method),
     }
     if method.input_side:
         spec["image_size"] = spec["options"][method.input_side]
     if method.trains:
-        spec["shots"] = settings.get("shots") or project.scale.shots or paper.shots
-        _check_shots(where, spec["shots"], dataset(settings["dataset"]))
-        overrides = row.training | project.scale.training | _under("training.", settings)
-        spec["training"] = parse(Training, paper.training.model_dump() | overrides, f"{where}: training")
+        spec["fraction"] = settings.get("fraction")
+        if paper.protocol == "few_shot":
+            spec["shots"] = settings.get("shots") or project.scale.shots or paper.shots
+            _check_shots(where, spec["shots"], dataset(settings["dataset"]))
+        replaced = project.scale.replaced(paper)
+        layers = (row.training, _under("training.", adjusted), replaced.training if replaced else {})
+        training = paper.training.model_dump()
+        for layer in (*layers, _under("training.", settings)):
+            training = _merged(training, layer)
+        spec["training"] = parse(Training, training, f"{where}: training")
     seeds = project.config.seeds or project.scale.seeds or paper.seeds
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in (seeds if seeded else (None,)))
     method.check(runs[0])
@@ -201,8 +228,30 @@ def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
         )
 
 
-def _under(prefix: str, settings: dict) -> dict:
-    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+def _images(paper: Paper, row: PaperMethod, tower: Backbone, *layers: dict) -> dict:
+    """How images become input; the margin is stated for a 224 px input and scales with the backbone's."""
+    images = paper.images.model_dump() | row.images
+    for layer in layers:
+        images |= _under("images.", layer)
+    return images | {"margin": round(images["margin"] * tower.image_size / PUBLISHED_INPUT)}
+
+
+def _under(prefix: str, settings: dict, only: Container[str] | None = None) -> dict:
+    """The settings below a prefix, without it; of these only some if they are named."""
+    found = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+    return found if only is None else {key: value for key, value in found.items() if key in only}
+
+
+def _merged(settings: dict, changes: dict) -> dict:
+    """Nested settings with changes, whose keys may be paths (``optimizer.lr``)."""
+    merged = dict(settings)
+    for path, value in changes.items():
+        key, _, rest = path.partition(".") if path.partition(".")[0] in settings else (path, "", "")
+        if rest or isinstance(value, dict):
+            merged[key] = _merged(merged.get(key) or {}, {rest: value} if rest else value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _in_pixels(method: Method, options: dict, size: int) -> dict:
@@ -213,14 +262,15 @@ def _in_pixels(method: Method, options: dict, size: int) -> dict:
 
 
 def _attributes(project: Project, paper: Paper, settings: dict) -> str:
-    source = settings.get("attributes") or paper.attributes
-    return source if project.scale.attributes is None else project.scale.attributes.get(source, source)
+    source, replaced = settings.get("attributes") or paper.attributes, project.scale.replaced(paper)
+    return replaced.attributes.get(source, source) if replaced else source
 
 
 def _fidelity(project: Project, paper: Paper, settings: dict, method: Method) -> Fidelity:
     """The switches of the paper; those that cannot touch the method take their default, so that runs are shared."""
     switches = paper.switches(settings.get("fidelity") or project.config.fidelity)
-    if not method.uses_attributes:
-        keep = {"few_shot_draw", "shared_seed"} if method.trains else set()
-        switches = Fidelity(**switches.model_dump(include=keep))
-    return switches
+    keep = {"few_shot_draw", "shared_seed"} if method.trains and paper.protocol == "few_shot" else set()
+    keep |= {"attribute_stream", "attribute_sampling"} if method.uses_attributes else set()
+    keep |= {"few_shot_draw", "shared_seed"} if method.uses_attributes else set()
+    keep |= {"first_mapping_pass"} if method.maps_labels else set()
+    return Fidelity(**switches.model_dump(include=keep))

@@ -10,11 +10,25 @@ import yaml
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from papertables.errors import UserError
-from papertables.spec import Fidelity, Model, ProtocolName, Training
+from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
 Measure = Literal["accuracy", "parameters", "seconds", "peak_memory_mb"]
-Drawing = Literal["lines", "selection", "curves", "patterns", "embeddings", "neighbours"]
+Drawing = Literal[
+    "lines",
+    "selection",
+    "curves",
+    "patterns",
+    "embeddings",
+    "neighbours",
+    "masks",
+    "confidence",
+    "loss_change",
+    "top_labels",
+    "evolution",
+]
+Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
+Facts = Literal["mask_parameters", "upscaling", "datasets", "settings"]
 FidelityName = Literal["published", "repaired"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -48,7 +62,7 @@ class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
     vary: str = Field(
-        pattern=r"^(method|dataset|backbone|shots|attributes|fidelity|measure|(options|training)\.[a-z_]+)$"
+        pattern=r"^(method|dataset|backbone|shots|fraction|attributes|fidelity|measure|(options|training)\.[a-z_.]+)$"
     )
     values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
     without: tuple[str, ...] = ()
@@ -70,11 +84,14 @@ class Artefact(Model):
     paper: Id = ""
     kind: Literal["table", "figure"] = "table"
     drawing: Drawing | None = Field(None, description="of a figure: what is drawn of its rows and columns")
+    quantities: tuple[Quantity, ...] = Field(("test_accuracy", "train_loss"), description="of curves")
     title: str
     caption: str = ""
     headline: bool = False
-    rows: Axis
-    columns: Axis
+    facts: Facts | None = Field(None, description="of a table without runs: what it computes")
+    rows: Axis | None = None
+    blocks: Axis | None = Field(None, description="repeats the rows for each of its values")
+    columns: Axis | None = None
     pool: Axis | None = None
     average: bool = False
     fixed: dict[str, JsonValue] = {}
@@ -85,6 +102,8 @@ class Artefact(Model):
     def _only_figures_are_drawn(self):
         if (self.kind == "figure") != (self.drawing is not None):
             raise ValueError("a figure names its drawing, a table has none")
+        if (self.facts is None) != (self.rows is not None and self.columns is not None):
+            raise ValueError("an artefact has rows and columns, or names the facts that it shows")
         return self
 
 
@@ -95,7 +114,19 @@ class PaperMethod(Model):
     method: str
     options: dict[str, JsonValue] = {}
     training: dict[str, JsonValue] = {}
+    images: dict[str, JsonValue] = {}
     source: str
+
+
+class Adjustment(Model):
+    """Settings of a paper that hold for some cells only: where each key of ``when`` has one of its values, ``set``
+    holds (``options.inner``, ``training.batch_size``, …), unless an artefact or a scale says otherwise."""
+
+    when: dict[Literal["dataset", "backbone", "method"], tuple[str, ...]]
+    set: dict[str, JsonValue]
+
+    def applies(self, settings: dict[str, JsonValue]) -> bool:
+        return all(settings.get(key) in values for key, values in self.when.items())
 
 
 class Switch(Model):
@@ -122,8 +153,10 @@ class Paper(Model):
     protocol: ProtocolName
     shots: int | None = None
     seeds: tuple[int, ...]
+    images: Images = Images()
     training: Training
     training_source: str
+    adjust: tuple[Adjustment, ...] = ()
     methods: dict[str, PaperMethod]
     fidelity: dict[str, Switch]
 
@@ -131,11 +164,24 @@ class Paper(Model):
         return Fidelity(**{key: getattr(switch, name) for key, switch in self.fidelity.items()})
 
 
+class Replaced(Model):
+    """What a scale replaces in a paper.
+
+    datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None leaves
+    it out. training: over every setting of the paper.
+    """
+
+    datasets: tuple[str, ...]
+    dataset_stand_ins: dict[str, str | None] = {}
+    backbones: dict[str, str | None]
+    attributes: dict[str, str] = {}
+    training: dict[str, JsonValue] = {}
+
+
 class Scale(Model):
     """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.
 
-    datasets: per paper, where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in,
-    None leaves it out. A map that is None leaves everything as published.
+    papers: by id, what is replaced; None leaves every paper as published.
     """
 
     name: Id
@@ -145,13 +191,17 @@ class Scale(Model):
     threads: int = Field(ge=1)
     world_seed: int = Field(0, description="draws the mini world's target sets, and splits that were never published")
     device: Literal["cpu", "cuda", "auto"]
-    datasets: dict[Id, tuple[str, ...]] | None = None
-    dataset_stand_ins: dict[str, str | None] = {}
-    backbones: dict[str, str | None] | None = None
-    attributes: dict[str, str] | None = None
-    shots: int | None = None
-    training: dict[str, JsonValue] = {}
+    papers: dict[Id, Replaced] | None = None
+    shots: int | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
+
+    def replaced(self, paper: Paper) -> Replaced | None:
+        """What is replaced in a paper; UserError where the scale replaces, but not in this one."""
+        if self.papers is None:
+            return None
+        if paper.id not in self.papers:
+            raise UserError(f"workflow/scales/{self.name}.yaml: papers: no entry for paper '{paper.id}'")
+        return self.papers[paper.id]
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)

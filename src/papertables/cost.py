@@ -11,6 +11,7 @@ from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.methods.mapping_options import MAPPINGS
 from papertables.plan import Job, Plan
 from papertables.spec import RunSpec
 
@@ -49,12 +50,15 @@ class Cost:
 
 
 def run_images(run: RunSpec) -> tuple[int, int]:
-    """(images trained on, images evaluated) of a run over all its epochs."""
+    """(images trained on, images only looked at) of a run over all its epochs."""
     data = dataset(run.dataset)
     if run.training is None:
         return 0, data.test
     train = data.train if run.shots is None else min(run.shots * data.classes, data.train)
-    return train * run.training.epochs, data.test * -(-run.training.epochs // run.training.evaluate_every)
+    train, epochs = round(train * (run.fraction or 1)), run.training.epochs
+    rule, made = MAPPINGS.get(run.options.get("mapping"), ("random", "once"))
+    passes = 0 if rule == "random" else epochs if made == "epoch" else 1  # over the training set, for the mapping
+    return train * epochs, data.test * -(-epochs // run.training.evaluate_every) + train * passes
 
 
 def estimate(plan: Plan) -> dict[str, Cost]:
@@ -154,18 +158,18 @@ def _add_files(plan: Plan, job: Job, cost: Cost, seen: set[str]) -> None:
     files = {}
     if data.source.kind != "drawn":
         files[data.label] = data.bytes
-    if tower.kind != "mini":
+    if not tower.shipped:
         files[tower.label] = tower.bytes
     for source in {run.attributes for run in job.runs if run.attributes}:
         if not attribute_source(source).committed:
             found = [published_file(source, data.id, kind) for kind in ("des", "dist")]
             files[f"{source} sentences for {data.label}"] = sum(file.bytes for file in found)
     cost.downloads |= {name: size for name, size in files.items() if name not in seen}
-    caches = {plan.paths.cache(data.id, "test", tower.image_size): (data.test, tower.image_size)}
-    for (part, size), path in plan.caches(job).items():
-        draws = plan.draws(data.id, size)
+    caches = {plan.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
+    for key, path in plan.caches(job).items():
+        draws = plan.draws(data.id, key)
         train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
-        caches[path] = (data.test if part == "test" else min(train, data.train), size)
+        caches[path] = (data.test if key.part == "test" else min(train, data.train), key.size)
     cost.disk += sum(3 * count * size * size for path, (count, size) in caches.items() if path not in seen)
     seen.update(files, caches)
 

@@ -115,7 +115,7 @@ def embed(
     from safetensors.torch import save
 
     from papertables import encode
-    from papertables.backbones import clip
+    from papertables.backbones import load_tower
     from papertables.device import pick_device
 
     torch.set_num_threads(threads)
@@ -125,7 +125,7 @@ def embed(
     learner = make_learner(spec, frozen, sentences)
     if spec.training:
         _restore(learner, Store(runs).learner(spec.id), selection)
-    work = _Work(learner, clip.load(backbone(spec.backbone), weights, pick_device(device)))
+    work = _Work(learner, load_tower(backbone(spec.backbone), weights, pick_device(device)))
     plain, own = cache.read(cache_plain), cache.read(cache_own)
 
     before = frozen.images

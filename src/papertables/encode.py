@@ -1,8 +1,9 @@
 """What frozen towers say once and for all: features of the test images, of the classes and of every sentence.
 
-One safetensors file per data set and backbone. Tensors, all fp32 and of length 1: ``images`` (N, D) with
-``labels`` (N,), ``classes`` (C, D), ``sentences`` (M, D); and ``logit_scale`` (). The metadata holds the
-tower's input and, as JSON, what the rows of classes and sentences stand for.
+One safetensors file per data set and backbone. Tensors, all fp32: ``images`` (N, D) with ``labels`` (N,); of a CLIP,
+all features of length 1, ``classes`` (C, D), ``sentences`` (M, D), ``prompts`` (S, D) and ``logit_scale`` (); of a
+classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's input and, as JSON, the
+names of the classes and of the source labels, and the sentences.
 """
 
 import json
@@ -17,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from papertables.attributes.sampling import read_sentences, usable
+from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.data.splits import read_split
@@ -25,6 +27,7 @@ from papertables.files import write_atomic
 from papertables.methods.context import Context
 
 IMAGES_PER_CALL = 256
+SOURCE_TEMPLATE = "This is a photo of a {}."  # BLM's, before CLIP's 80
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,18 @@ class Encoded:
 
     images: Tensor  # (N, D)
     labels: Tensor  # (N,)
-    classes: Tensor  # (C, D)
-    sentences: Tensor  # (M, D)
+    class_names: tuple[str, ...]  # (C,)
+    source_names: tuple[str, ...]  # (S,)
     index: dict[str, int]
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    logit_scale: Tensor
+    classes: Tensor | None = None  # (C, D)
+    sentences: Tensor | None = None  # (M, D)
+    prompts: Tensor | None = None  # (S, D)
+    logit_scale: Tensor | None = None
+    weight: Tensor | None = None  # (S, D)
+    bias: Tensor | None = None  # (S,)
 
     def features(self, chosen: Sequence[Sequence[str]]) -> Tensor:
         """Features (C, m, D) of m sentences for each class."""
@@ -47,18 +55,24 @@ class Encoded:
 
     def context(
         self,
+        seed: int = 0,
         descriptive: Sequence[Sequence[str]] | None = None,
         distinctive: Sequence[Sequence[str]] | None = None,
     ) -> Context:
-        """For a method; with the features of its sampled sentences if it uses any."""
+        """For a method and a seed; with the features of its sampled sentences if it uses any."""
         return Context(
-            self.image_size,
-            self.mean,
-            self.std,
-            self.logit_scale,
-            self.classes,
-            self.features(descriptive) if descriptive else None,
-            self.features(distinctive) if distinctive else None,
+            image_size=self.image_size,
+            mean=self.mean,
+            std=self.std,
+            logit_scale=self.logit_scale,
+            classes=self.classes,
+            descriptive=self.features(descriptive) if descriptive else None,
+            distinctive=self.features(distinctive) if distinctive else None,
+            prompts=self.prompts,
+            weight=self.weight,
+            bias=self.bias,
+            class_count=len(self.class_names),
+            seed=seed,
         )
 
 
@@ -70,58 +84,76 @@ def encode(
     sentences: Sequence[Path],
     templates: str | Sequence[str],
     out: Path,
+    source_labels: bool = False,
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
     """Writes ``out``. dataset: the folder with ``split.json``; images: the cache of its test part at the
     backbone's side; sentences: files of attribute sentences. Several templates are averaged (as zero-shot
-    CLIP does)."""
-    from papertables.backbones import clip
-
+    CLIP does). source_labels: whether BLM's source prompts of a CLIP are wanted. A classifier reads no text."""
     torch.set_num_threads(threads)
-    tower = clip.load(backbone(backbone_name), weights, pick_device(device))
-    templates = [templates] if isinstance(templates, str) else list(templates)
+    entry = backbone(backbone_name)
+    tower = load_tower(entry, weights, pick_device(device))
     names = read_split(dataset / "split.json").class_names
-    unique = sorted({text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)})
     test = cache.read(images)
-    features = {
-        "images": image_features(tower, test),
-        "labels": torch.from_numpy(test.labels),
-        "classes": class_features(tower, names, templates),
-        "sentences": F.normalize(tower.encode_text(unique), dim=-1) if unique else torch.zeros(0, 1),
-        "logit_scale": tower.logit_scale,
-    }
-    described = {
-        "image_size": tower.image_size,
-        "mean": tower.mean,
-        "std": tower.std,
-        "templates": templates,
-        "class_names": names,
-        "sentences": unique,
-    }
-    metadata = {key: json.dumps(value) for key, value in described.items()}
-    write_atomic(out, save({name: value.cpu().contiguous() for name, value in features.items()}, metadata))
+    features = {"images": image_features(tower, test), "labels": torch.from_numpy(test.labels)}
+    described = {"image_size": tower.image_size, "mean": tower.mean, "std": tower.std, "class_names": names}
+    if entry.classes is None:
+        templates = [templates] if isinstance(templates, str) else list(templates)
+        unique = {text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)}
+        unique, prompts = sorted(unique), source_prompts(names) if source_labels else []
+        features |= {
+            "images": F.normalize(features["images"], dim=-1),
+            "classes": class_features(tower, names, templates),
+            "sentences": text_features(tower, unique),
+            "prompts": text_features(tower, prompts),
+            "logit_scale": tower.logit_scale,
+        }
+        described |= {"templates": templates, "sentences": unique, "source_names": prompts}
+    else:
+        features |= {"weight": tower.weight, "bias": tower.bias}
+        described |= {"sentences": [], "source_names": tower.labels}
+    tensors = {name: value.cpu().contiguous() for name, value in features.items()}
+    # one entry, for several would be written in any order
+    write_atomic(out, save(tensors, {"described": json.dumps(described)}))
 
 
 def read(path: Path) -> Encoded:
     with safe_open(path, "pt") as file:
-        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+        described = json.loads(file.metadata()["described"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    index = {sentence: row for row, sentence in enumerate(metadata["sentences"])}
-    size, mean, std = metadata["image_size"], tuple(metadata["mean"]), tuple(metadata["std"])
-    return Encoded(index=index, image_size=size, mean=mean, std=std, **tensors)
+    return Encoded(
+        index={sentence: row for row, sentence in enumerate(described["sentences"])},
+        image_size=described["image_size"],
+        **{name: tuple(described[name]) for name in ("mean", "std", "class_names", "source_names")},
+        **tensors,
+    )
 
 
 @torch.inference_mode()
 def image_features(tower, images: cache.ImageCache) -> Tensor:
-    """Unit features (N, D) of images of the tower's own side."""
+    """Features (N, D) of images of the tower's own side."""
     mean = torch.tensor(tower.mean, device=tower.device).view(3, 1, 1)
     std = torch.tensor(tower.std, device=tower.device).view(3, 1, 1)
     parts = []
     for start in range(0, len(images), IMAGES_PER_CALL):
         pixels = torch.from_numpy(images.batch(range(start, min(start + IMAGES_PER_CALL, len(images)))))
-        parts.append(F.normalize(tower.encode_image((pixels.to(tower.device) / 255 - mean) / std), dim=-1))
+        parts.append(tower.encode_image((pixels.to(tower.device) / 255 - mean) / std))
     return torch.cat(parts)
+
+
+def text_features(tower, texts: Sequence[str]) -> Tensor:
+    """Unit features (M, D); (0, 1) of no text."""
+    return F.normalize(tower.encode_text(texts), dim=-1) if texts else torch.zeros(0, 1)
+
+
+def source_prompts(names: Sequence[str]) -> list[str]:
+    """BLM's source labels for a CLIP, template by template: (81 · C)."""
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    plain = [name.lower().replace("_", " ").replace("-", " ") for name in names]
+    templates = [SOURCE_TEMPLATE.format, *OPENAI_IMAGENET_TEMPLATES]
+    return [template(name) for template in templates for name in plain]
 
 
 def class_features(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:

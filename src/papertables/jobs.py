@@ -15,11 +15,11 @@ from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes, read_attributes, sample
 from papertables.backbones.catalog import backbone as catalog_entry
 from papertables.data import cache
-from papertables.data.splits import Split, attribute_stream, draw_seed, read_split, training_indices
+from papertables.data.splits import Split, attribute_stream, read_split, training_indices
 from papertables.files import write_atomic
 from papertables.methods import METHODS, build, method_code
 from papertables.metrics import Cost, Evaluation, Fingerprint, Metrics, Score
-from papertables.spec import RunSpec, digest
+from papertables.spec import CacheKey, RunSpec, digest
 from papertables.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from papertables.training import Run
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
-Caches = Mapping[tuple[str, int], Path]  # part and side
+Caches = Mapping[CacheKey, Path]
 
 
 def train_job(
@@ -81,7 +81,7 @@ def _fingerprints(
     prompted = hashlib.sha256(f"{data} {template}".encode()).hexdigest()
     return {
         spec.id: Fingerprint(
-            data=data if METHODS[spec.method].uses_attributes else prompted,
+            data=prompted if METHODS[spec.method].reads_template else data,
             backbone=towers,
             attributes=sources[spec.attributes] if spec.attributes else None,
             method=method_code(spec.method),
@@ -142,10 +142,10 @@ class _Job:
         that a job killed while it was writing results goes on with the same group."""
         if not missing:
             return
-        from papertables.backbones import clip
+        from papertables.backbones import load_tower
         from papertables.training import Checkpoint
 
-        tower = clip.load(catalog_entry(self.backbone), self.weights, self.device)
+        tower = load_tower(catalog_entry(self.backbone), self.weights, self.device)
         wanted = {spec.id for spec in missing}
         for key, group in self._groups().items():
             todo = [spec for spec in group if spec.id in wanted]
@@ -155,7 +155,7 @@ class _Job:
             whole = Checkpoint(path, self._digests(group), seconds)
             partial = Checkpoint(path, self._digests(todo), seconds)
             use_whole = whole.read() is not None
-            self._train_group(key, group if use_whole else todo, tower, whole if use_whole else partial)
+            self._train_group(group if use_whole else todo, tower, whole if use_whole else partial)
 
     def _groups(self) -> dict[tuple, list[RunSpec]]:
         """The trained runs of the job by what those trained together must agree in."""
@@ -163,25 +163,27 @@ class _Job:
         for spec in self.specs:
             if spec.training:
                 t = spec.training
-                size = len(training_indices(self.split, spec.shots, draw_seed(spec)))
-                key = (spec.image_size, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every, t.precision)
-                groups.setdefault((*key, t.drop_last, size), []).append(spec)
+                size = len(training_indices(self.split, spec))
+                key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every)
+                groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
         return groups
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
         return {spec.id: digest(self.fingerprints[spec.id].model_dump()) for spec in specs}
 
-    def _train_group(self, key: tuple, specs: Sequence[RunSpec], tower, checkpoint) -> None:
+    def _train_group(self, specs: Sequence[RunSpec], tower, checkpoint) -> None:
         from papertables.training import Run, Trainer
 
-        side, batch_size = key[:2]
-        train, test = (cache.read(self.caches[part, side]) for part in ("train", "test"))
+        first = specs[0]
+        train, test = (cache.read(self.caches[key]) for key in (first.train_cache, first.test_cache))
         runs = []
         for spec in specs:
-            rows = train.rows(training_indices(self.split, spec.shots, draw_seed(spec)))
-            runs.append(Run(spec.id, self.learner(spec), spec.training, spec.seed, rows))
-        trainer = Trainer(runs, tower.encode_image, self.device, side, batch_size)
-        title = f"{specs[0].dataset} {self.backbone} {side} px"
+            rows = train.rows(training_indices(self.split, spec))
+            learner, mode = self.learner(spec), spec.fidelity.first_mapping_pass
+            runs.append(Run(spec.id, learner, spec.training, spec.seed, rows, mapping_pass=mode))
+        batch_size, augmentation = first.training.batch_size_for(first.shots), first.images.augmentation
+        trainer = Trainer(runs, tower.encode_image, self.device, first.image_size, batch_size, augmentation)
+        title = f"{first.dataset} {self.backbone} {first.image_size} px"
         seconds = trainer.train(train, test, checkpoint, title)
         for spec, run in zip(specs, runs, strict=True):
             self._write(spec, run, len(test), self._cost(seconds, run.images, len(runs)))
@@ -201,7 +203,8 @@ class _Job:
         evaluation = Evaluation(dataset=spec.dataset, images=images, best=run.best, last=run.last)
         outcome = "diverged" if run.diverged else "finished"
         more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}
-        self.store.write(self._metrics(spec, outcome, evaluation, cost, **more), save(tensors))
+        mappings = run.mappings.file() if run.mappings.epochs else None
+        self.store.write(self._metrics(spec, outcome, evaluation, cost, **more), save(tensors), mappings)
 
     def _metrics(self, spec: RunSpec, outcome: str, evaluation: Evaluation, cost: Cost, **more) -> Metrics:
         return Metrics(
@@ -239,7 +242,7 @@ def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str
 
 def make_learner(spec: RunSpec, encoded: "Encoded", sentences: Mapping[str, list[list[str]]]) -> "nn.Module":
     """The run's learner before training; ``sentences`` are empty where its method reads none."""
-    return build(spec.method, spec.options, encoded.context(**sentences))
+    return build(spec.method, spec.options, encoded.context(spec.seed or 0, **sentences))
 
 
 @remember

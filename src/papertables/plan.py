@@ -22,9 +22,9 @@ from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.errors import UserError
-from papertables.methods import method_code
+from papertables.methods import METHODS, method_code
 from papertables.project import Project, load_project
-from papertables.spec import RunSpec, digest
+from papertables.spec import CacheKey, RunSpec, digest
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
 EMBEDDED_DRAWINGS = ("embeddings", "neighbours")
@@ -53,8 +53,9 @@ class Job:
         return tuple(run for run in self.runs if run.training)
 
     @property
-    def image_sizes(self) -> tuple[int, ...]:
-        return tuple(sorted({run.image_size for run in self.trained}))
+    def caches(self) -> tuple[CacheKey, ...]:
+        """Of the images that it trains on or evaluates."""
+        return tuple(sorted({key for run in self.trained for key in (run.train_cache, run.test_cache)}))
 
     @property
     def signature(self) -> str:
@@ -103,15 +104,15 @@ class Paths:
     def manifest(self, dataset: str) -> str:
         return f"{self.results}/data/{dataset}/manifest.json"
 
-    def cache(self, dataset: str, part: str, size: int | str) -> str:
-        return f"{self.results}/cache/{dataset}/{part}-{size}.safetensors"
+    def cache(self, dataset: str, part: str, fit: str, size: int | str) -> str:
+        return f"{self.results}/cache/{dataset}/{part}-{fit}-{size}.safetensors"
 
     def encoded(self, dataset: str, backbone: str) -> str:
         return f"{self.results}/encoded/{dataset}/{backbone}.safetensors"
 
     def weights(self, name: str) -> str:
         entry = backbone(name)
-        if entry.kind == "mini":
+        if entry.shipped:
             return str(SHIPPED_WEIGHTS / entry.file)
         return f"{self.data_root}/weights/{entry.file}"
 
@@ -207,10 +208,12 @@ class Plan:
         drawn_by = sorted(MINI_WORLD.rglob("*.py")) if entry.source.kind == "drawn" else []
         return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by)})
 
-    def draws(self, name: str, size: int) -> list[tuple[int, int]] | None:
-        """Every (shots, seed) whose few-shot images some run trains on at this size; None: the whole train set."""
+    def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
+        """Every (shots, seed) whose few-shot images some run trains on from this cache; None: the whole part."""
+        if key.part == "test":
+            return None
         runs = [run for job in self.jobs.values() for run in job.trained]
-        runs = [run for run in runs if run.dataset == name and run.image_size == size]
+        runs = [run for run in runs if run.dataset == name and run.train_cache == key]
         if any(run.shots is None for run in runs):
             return None
         return sorted({(run.shots, draw_seed(run)) for run in runs})
@@ -220,14 +223,23 @@ class Plan:
         jobs = [job for job in self.jobs.values() if (job.dataset, job.backbone) == (dataset, backbone)]
         return sorted({run.attributes for job in jobs for run in job.runs if run.attributes})
 
+    def uses_source_labels(self, dataset: str, backbone: str) -> bool:
+        """Whether some run maps labels of this backbone to those of this data set."""
+        jobs = [job for job in self.jobs.values() if (job.dataset, job.backbone) == (dataset, backbone)]
+        return any(METHODS[run.method].maps_labels for job in jobs for run in job.runs)
+
     def attribute_files(self, dataset: str, backbone: str) -> dict[str, tuple[str, str]]:
         sources = self.attribute_sources(dataset, backbone)
         return {source: self.paths.attributes(source, dataset) for source in sources}
 
-    def caches(self, job: Job) -> dict[tuple[str, int], str]:
-        """Of each part and side of images that the job trains on or evaluates."""
-        keys = [(part, size) for part in ("train", "test") for size in job.image_sizes]
-        return {key: self.paths.cache(job.dataset, *key) for key in keys}
+    def caches(self, job: Job) -> dict[CacheKey, str]:
+        """Of the images that the job trains on or evaluates."""
+        return {key: self.paths.cache(job.dataset, *key) for key in job.caches}
+
+    def plain_cache(self, dataset: str, backbone_id: str) -> str:
+        """Of the test images as the backbone itself takes them."""
+        entry = backbone(backbone_id)
+        return self.paths.cache(dataset, "test", entry.fit, entry.image_size)
 
     def files(self, artefacts: Iterable[str], formats: Iterable[str] | None = None) -> list[str]:
         """What is made of the artefacts, in all formats of their kind unless some are named."""

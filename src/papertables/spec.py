@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveInt, model_validator
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
 
@@ -42,8 +42,32 @@ class Schedule(Model):
         return self
 
 
+class Part(Model):
+    """Some parameters of a learner that are trained by rules of their own."""
+
+    optimizer: Optimizer
+    schedule: Schedule
+
+
+class Images(Model):
+    """How images become what a method is given.
+
+    fit: ``short`` resizes the short side and crops (bicubic, as CLIP), ``square`` resizes to a square (bilinear).
+    augmentation: of training images, ``resized_crop`` and ``crop_flip`` mirror half of them; test images and ``none``
+    are cropped at the centre. margin: pixels that a training image is larger than its random crop.
+    """
+
+    fit: Literal["short", "square"] = "short"
+    augmentation: Literal["resized_crop", "crop_flip", "none"] = "resized_crop"
+    margin: NonNegativeInt = 0
+
+
 class Training(Model):
-    """How a learner is trained. ``batch_size_one_shot`` replaces the batch size when shots = 1."""
+    """How a learner is trained. ``batch_size_one_shot`` replaces the batch size when shots = 1.
+
+    parts: by the beginning of parameter names (``pixels.network``), what has its own optimiser and schedule.
+    grad_scaler: whether fp16 losses are scaled on a GPU.
+    """
 
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -53,6 +77,8 @@ class Training(Model):
     precision: Literal["fp16", "bf16", "fp32"] = "fp16"  # of the autocast on a GPU; a CPU computes in fp32
     evaluate_every: PositiveInt = 1  # epochs
     drop_last: bool = False
+    parts: dict[str, Part] = {}
+    grad_scaler: bool = False
 
     def batch_size_for(self, shots: int | None) -> int:
         return self.batch_size_one_shot if shots == 1 and self.batch_size_one_shot else self.batch_size
@@ -67,19 +93,31 @@ class Fidelity(Model):
         stream of their own.
     attribute_sampling: ``replacement`` draws with replacement as soon as a class has no more than m sentences
         (duplicates, even when exactly m are there); ``distinct`` repeats a sentence only if fewer than m exist.
+    first_mapping_pass: whether the pass over the training set before the first epoch runs the learner as in
+        ``training`` (batch norm takes and updates statistics of batches) or as in ``evaluation``.
     """
 
     few_shot_draw: Literal["shared", "per_seed"] = "shared"
     shared_seed: int = 1
     attribute_stream: Literal["global", "private"] = "global"
     attribute_sampling: Literal["replacement", "distinct"] = "replacement"
+    first_mapping_pass: Literal["training", "evaluation"] = "evaluation"
+
+
+class CacheKey(NamedTuple):
+    """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side."""
+
+    part: Literal["train", "test"]
+    fit: Literal["short", "crop", "square"]
+    size: int
 
 
 class RunSpec(Model):
     """One training (or one scoring, where ``training`` is None) with one seed.
 
     ``seed`` is None where nothing is drawn. ``image_size`` is the side in pixels of the images a method is given,
-    ``options`` are the method's own, already in pixels of the backbone's input.
+    ``options`` are the method's own, already in pixels of the backbone's input. ``fraction`` of the training images of
+    each class is trained on.
     """
 
     method: str
@@ -88,11 +126,25 @@ class RunSpec(Model):
     dataset: str
     protocol: ProtocolName
     image_size: PositiveInt
+    images: Images = Images()
     shots: PositiveInt | None = None
+    fraction: float | None = Field(None, gt=0, lt=1)
     seed: int | None = None
     attributes: str | None = None
     training: Training | None = None
     fidelity: Fidelity
+
+    @property
+    def train_cache(self) -> "CacheKey":
+        """The cache of the images it trains on."""
+        plain = self.images.augmentation == "none"
+        fit = "crop" if self.images.fit == "short" and plain else self.images.fit
+        return CacheKey("train", fit, self.image_size + self.images.margin)
+
+    @property
+    def test_cache(self) -> "CacheKey":
+        """The cache of the images it is evaluated on."""
+        return CacheKey("test", "crop" if self.images.fit == "short" else "square", self.image_size)
 
     @cached_property
     def digest(self) -> str:
@@ -105,6 +157,7 @@ class RunSpec(Model):
         parts = [self.method]
         parts += [f"{key}{value}" for key, value in sorted(self.options.items()) if value is not None]
         parts += [f"{self.shots}shot"] if self.shots else []
+        parts += [f"{self.fraction:g}of1"] if self.fraction else []
         parts += [f"seed{self.seed}"] if self.seed is not None else []
         name = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(parts))[:80]
         return f"{self.dataset}/{self.backbone}/{name}-{self.digest}"

@@ -1,4 +1,5 @@
-"""The store of runs: ``<run id>/metrics.json`` and ``<run id>/learner.safetensors``, only ever added to."""
+"""The store of runs: ``<run id>/metrics.json``, ``learner.safetensors`` and, of a run that maps labels,
+``mappings.npz``. Only ever added to."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ from papertables.files import write_atomic
 from papertables.metrics import Fingerprint, Metrics
 from papertables.spec import RunSpec
 
-METRICS, LEARNER = "metrics.json", "learner.safetensors"
+METRICS, LEARNER, MAPPINGS = "metrics.json", "learner.safetensors", "mappings.npz"
 
 
 class Store:
@@ -19,13 +20,14 @@ class Store:
     def __init__(self, root: Path):
         self.root = root
 
-    def write(self, metrics: Metrics, learner: bytes | None = None) -> None:
-        """``learner``: a safetensors file; None where nothing was trained."""
+    def write(self, metrics: Metrics, learner: bytes | None = None, mappings: bytes | None = None) -> None:
+        """``learner``: a safetensors file; None where nothing was trained. ``mappings``: an npz file."""
         metrics = Metrics.model_validate(metrics.model_dump())
         folder = self.root / metrics.run
         (folder / METRICS).unlink(missing_ok=True)
-        if learner is not None:
-            write_atomic(folder / LEARNER, learner)
+        for name, content in ((LEARNER, learner), (MAPPINGS, mappings)):
+            if content is not None:
+                write_atomic(folder / name, content)
         write_atomic(folder / METRICS, metrics.model_dump_json().encode() + b"\n")
 
     def read(self, run: str) -> Metrics | None:
@@ -41,6 +43,9 @@ class Store:
 
     def learner(self, run: str) -> Path:
         return self.root / run / LEARNER
+
+    def mappings(self, run: str) -> Path:
+        return self.root / run / MAPPINGS
 
     def missing(
         self, specs: Sequence[RunSpec], fingerprints: Mapping[str, Fingerprint], retrain: str | None = None

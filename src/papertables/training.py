@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from papertables.data.augment import augment
+from papertables.data.augment import Augmentation, augment
 from papertables.data.cache import ImageCache
 from papertables.files import write_atomic
+from papertables.label_history import Mappings
+from papertables.methods.mapping_heads import MappingHead
 from papertables.metrics import Divergence, Epoch, Score
 from papertables.spec import Training
 
@@ -48,12 +51,22 @@ def learning_rate(training: Training, epoch: int, step: int, steps: int) -> floa
             return lr
 
 
-def make_optimizer(learner: nn.Module, training: Training) -> torch.optim.Optimizer:
+def make_optimizers(learner: nn.Module, training: Training) -> list[tuple[torch.optim.Optimizer, Training]]:
+    """One per part of the learner that has parameters, with the training whose learning rates it follows."""
+    groups: dict[str | None, list[nn.Parameter]] = {}
+    for name, parameter in learner.named_parameters():
+        part = next((prefix for prefix in training.parts if name.startswith(prefix)), None)
+        groups.setdefault(part, []).append(parameter)
+    own = {part: training.model_copy(update=dict(settings)) for part, settings in training.parts.items()}
+    return [(make_optimizer(group, own.get(part, training)), own.get(part, training)) for part, group in groups.items()]
+
+
+def make_optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
     chosen = training.optimizer
     settings = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}
     if chosen.name == "sgd":
-        return torch.optim.SGD(learner.parameters(), momentum=chosen.momentum, **settings)
-    return torch.optim.Adam(learner.parameters(), **settings)
+        return torch.optim.SGD(parameters, momentum=chosen.momentum, **settings)
+    return torch.optim.Adam(parameters, **settings)
 
 
 def random_stream(name: str, seed: int) -> torch.Generator:
@@ -68,11 +81,11 @@ def trained_values(learner: nn.Module) -> int:
     return sum(getattr(module, "trained_values", n) for module, n in zip(learner.modules(), own, strict=True))
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
     states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
-    evaluation."""
+    evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping."""
 
     id: str
     learner: nn.Module
@@ -86,11 +99,42 @@ class Run:
     last_state: State = field(default_factory=dict)
     diverged: Divergence | None = None
     images: int = 0  # through the tower
+    mapping_pass: Literal["training", "evaluation"] = "evaluation"  # how the learner runs in the first one
+    mappings: Mappings = field(default_factory=Mappings)
 
     def __post_init__(self):
-        self.optimizer = make_optimizer(self.learner, self.training)
+        self.optimizers = make_optimizers(self.learner, self.training)
         self.order = random_stream("order", self.seed)
         self.augmentation = random_stream("augmentation", self.seed)
+        self.to(torch.device("cpu"))
+
+    def to(self, device: torch.device) -> None:
+        """Moves the learner; to be called before training."""
+        self.learner.to(device)
+        scaled = self.training.grad_scaler and self.training.precision == "fp16" and device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        named = (*self.learner.named_parameters(), *self.learner.named_buffers())
+        self.scales = [value for name, value in named if name.endswith("logit_scale")]
+
+    @property
+    def head(self) -> nn.Module | None:
+        """The learner's head if it maps labels by statistics."""
+        return self.learner.logits if isinstance(self.learner.logits, MappingHead) else None
+
+    def update(self, lrs: Sequence[float]) -> None:
+        """One step of every optimiser, each with its own rate, on gradients that are there."""
+        for (optimizer, _), lr in zip(self.optimizers, lrs, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            self.scaler.step(optimizer)
+        self.scaler.update()
+        with torch.no_grad():
+            for scale in self.scales:
+                scale.clamp_(*LOGIT_SCALE)
+
+    def lrs(self, epoch: int, step: int, steps: int) -> list[float]:
+        """The rate of each optimiser at a step of an epoch, both from 0."""
+        return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
 
     def score(self, epoch: int, accuracy: float) -> None:
         self.last, self.last_state = Score(epoch=epoch, accuracy=accuracy), snapshot(self.learner)
@@ -101,7 +145,8 @@ class Run:
         """Everything that changes, as tensors and plain values."""
         return {
             "learner": self.learner.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
+            "scaler": self.scaler.state_dict(),
             "order": self.order.get_state(),
             "augmentation": self.augmentation.get_state(),
             "curve": [epoch.model_dump() for epoch in self.curve],
@@ -111,11 +156,14 @@ class Run:
             "last_state": self.last_state,
             "diverged": self.diverged and self.diverged.model_dump(),
             "images": self.images,
+            "mappings": self.mappings.state(),
         }
 
     def restore(self, state: dict) -> None:
         self.learner.load_state_dict(state["learner"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for (optimizer, _), own in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
+        self.scaler.load_state_dict(state["scaler"])
         self.order.set_state(state["order"])
         self.augmentation.set_state(state["augmentation"])
         self.curve = [Epoch(**epoch) for epoch in state["curve"]]
@@ -124,6 +172,7 @@ class Run:
         self.best_state, self.last_state = state["best_state"], state["last_state"]
         self.diverged = state["diverged"] and Divergence(**state["diverged"])
         self.images = state["images"]
+        self.mappings = Mappings(**state["mappings"])
 
 
 @dataclass(frozen=True)
@@ -145,13 +194,14 @@ class Trainer:
         device: torch.device,
         side: int,
         batch_size: int,
+        augmentation: Augmentation = "resized_crop",
         images_per_call: int | None = None,
     ):
         self.runs, self.tower, self.device, self.side = list(runs), tower, device, side
-        self.training, self.batch_size = runs[0].training, batch_size
+        self.training, self.batch_size, self.augmentation = runs[0].training, batch_size, augmentation
         self.images_per_call = images_per_call or IMAGES_PER_CALL[device.type]
         for run in runs:
-            run.learner.to(device)
+            run.to(device)
 
     def steps(self, images: int) -> int:
         """Per epoch; an incomplete last batch counts unless it is dropped, which needs a complete one."""
@@ -160,46 +210,87 @@ class Trainer:
         return math.ceil(images / self.batch_size)
 
     def step(
-        self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[float]
+        self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[Sequence[float]]
     ) -> Step:
-        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and rate."""
+        """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and rates of its
+        optimisers."""
         losses, logits = [], []
         per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs
         for start in range(0, len(runs), per_call):
             part = slice(start, start + per_call)
             for run in runs[part]:
-                run.optimizer.zero_grad()
+                run.learner.zero_grad()
             with self._autocast():
-                outputs = self.forward(runs[part], images[part])
+                features = self.features(runs[part], images[part])
+                outputs = [run.learner.logits(own) for run, own in zip(runs[part], features, strict=True)]
                 own = [F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)]
-            torch.stack(own).sum().backward()
+            scaled = [run.scaler.scale(loss) for run, loss in zip(runs[part], own, strict=True)]
+            torch.stack(scaled).sum().backward()
+            for run, seen, target in zip(runs[part], features, labels[part], strict=True):
+                if run.head and run.head.observes:
+                    run.head.observe(seen, target)
             losses += [loss.detach() for loss in own]
             logits += [output.detach() for output in outputs]
-        for run, lr in zip(runs, lrs, strict=True):
-            for group in run.optimizer.param_groups:
-                group["lr"] = lr
-            run.optimizer.step()
-            with torch.no_grad():
-                run.learner.logits.logit_scale.clamp_(*LOGIT_SCALE)
+        for run, rates in zip(runs, lrs, strict=True):
+            run.update(rates)
         return Step(torch.stack(losses), logits)
+
+    def features(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
+        """Features (B, D) of each run for its images (B, 3, s, s), with one call of the tower."""
+        pixels = [run.learner.pixels(batch) for run, batch in zip(runs, images, strict=True)]
+        return list(self.tower(torch.cat(pixels)).split([len(batch) for batch in pixels]))
 
     def forward(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
         """Logits (B, C) of each run for its images (B, 3, s, s), with one call of the tower."""
-        pixels = [run.learner.pixels(batch) for run, batch in zip(runs, images, strict=True)]
-        features = self.tower(torch.cat(pixels)).split([len(batch) for batch in pixels])
+        features = self.features(runs, images)
         return [run.learner.logits(own) for run, own in zip(runs, features, strict=True)]
+
+    def remap(self, number: int, train: ImageCache) -> None:
+        """Before epoch ``number`` (from 1): new label mappings where they are due, from one pass over the training
+        set, or from what training has observed. A pass keeps sums alone, never the logits of all images."""
+        mapped = [run for run in self.runs if run.head and not run.diverged]
+        due = [run for run in mapped if run.head.due(number)]
+        training = [run for run in due if number == 1 and run.mapping_pass == "training"]
+        for runs, mode in ((training, True), ([run for run in due if run.mapping_pass != "training" or number > 1], False)):
+            if runs:
+                self._observe(runs, train, mode)
+        for run in mapped:
+            if run in due or run.head.observes:
+                before = run.head.mapping.clone()
+                run.head.remap()
+                run.mappings.add(number, before, run.head)
+
+    @torch.no_grad()
+    def _observe(self, runs: Sequence[Run], train: ImageCache, training: bool) -> None:
+        """Shows every training image to the heads. In training mode in batches of training, which batch norm sees."""
+        orders = [self._order(run) for run in runs]
+        size = self.batch_size if training else max(1, self.images_per_call // len(runs))
+        for run in runs:
+            run.learner.train(training)
+        for start in range(0, len(orders[0]), size):
+            rows = [order[start : start + size] for order in orders]
+            images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
+            with self._autocast():
+                features = self.features(runs, images)
+            for run, own, seen in zip(runs, rows, features, strict=True):
+                run.head.observe(seen, torch.from_numpy(train.labels[own]).to(self.device))
+        for run in runs:
+            run.images += len(orders[0])
 
     def epoch(self, number: int, train: ImageCache) -> list[Run]:
         """Trains epoch ``number`` (from 1) and returns the runs that have not diverged."""
+        self.remap(number, train)
         runs = [run for run in self.runs if not run.diverged]
-        orders = [run.rows[torch.randperm(len(run.rows), generator=run.order).numpy()] for run in runs]
+        for run in runs:
+            run.learner.train()
+        orders = [self._order(run) for run in runs]
         steps = self.steps(len(orders[0])) if runs else 0
         losses, hits, counts = [], [], []
         for step in range(steps):
             rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for order in orders]
             images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
             labels = [torch.from_numpy(train.labels[own]).to(self.device) for own in rows]
-            lrs = [learning_rate(run.training, number - 1, step, steps) for run in runs]
+            lrs = [run.lrs(number - 1, step, steps) for run in runs]
             done = self.step(runs, images, labels, lrs)
             losses.append(done.losses)
             hits.append(torch.stack([correct(*pair) for pair in zip(done.logits, labels, strict=True)]))
@@ -217,7 +308,7 @@ class Trainer:
                 step = int(finite[:, column].int().argmin()) + 1
                 run.diverged = Divergence(epoch=number, step=step)
                 continue
-            lr = learning_rate(run.training, number - 1, 0, steps)
+            lr = run.lrs(number - 1, 0, steps)[0]
             loss, accuracy = mean_losses[column], accuracies[column]
             run.curve.append(Epoch(epoch=number, lr=lr, train_loss=loss, train_accuracy=accuracy))
         return [run for run in runs if not run.diverged]
@@ -227,6 +318,8 @@ class Trainer:
         """In percent, in fp32, on images that are all of side ``side``."""
         per_call = max(1, self.images_per_call // len(runs))  # images
         hits = torch.zeros(len(runs), dtype=torch.long, device=self.device)
+        for run in runs:
+            run.learner.eval()
         for start in range(0, len(test), per_call):
             rows = range(start, min(start + per_call, len(test)))
             images = torch.from_numpy(test.batch(rows)).to(self.device) / 255
@@ -261,10 +354,14 @@ class Trainer:
                     checkpoint.save(self.runs, number, seconds, force=number == epochs)
         return seconds
 
+    def _order(self, run: Run) -> np.ndarray:
+        """The run's rows in a new random order."""
+        return run.rows[torch.randperm(len(run.rows), generator=run.order).numpy()]
+
     def _images(self, train: ImageCache, rows: np.ndarray, generator: torch.Generator) -> Tensor:
         """Augmented training images (B, 3, side, side)."""
         images = torch.from_numpy(train.batch(rows)).to(self.device)
-        return augment(images, torch.from_numpy(train.sizes[rows]), self.side, generator)
+        return augment(self.augmentation, images, torch.from_numpy(train.sizes[rows]), self.side, generator)
 
     def _autocast(self) -> torch.autocast:
         enabled = self.device.type == "cuda" and self.training.precision in PRECISIONS

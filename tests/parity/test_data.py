@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.functional import normalize
 
 from papertables.data import cache
 from papertables.data.splits import Item, cut, few_shot, half, read_split, split_trainval
@@ -73,11 +74,22 @@ def test_preprocessing(golden, normalise, tmp_path):
         name = f"img{facts['image']}"
         path = tmp_path / f"{name}.png"
         path.write_bytes(case.tensors[f"{name}.png"].numpy().tobytes())
-        small = torch.from_numpy(cache.load(path, sizes["attrvr"], crop=True).copy())
+        small = torch.from_numpy(cache.load(path, sizes["attrvr"], "crop").copy())
         case.agrees(small / 255, f"{name}.attrvr")
-        large = torch.from_numpy(cache.load(path, sizes["clip"], crop=True).copy())
+        large = torch.from_numpy(cache.load(path, sizes["clip"], "crop").copy())
         for variant in ("attrvr_vp", "dassl", "clip_from_rgb"):
             case.agrees(normalise(large), f"{name}.{variant}")
+        square = torch.from_numpy(cache.load(path, sizes["blm"], "square").copy())
+        case.agrees(square / 255, f"{name}.blm_padding")
+        square = torch.from_numpy(cache.load(path, sizes["clip"], "square").copy())
+        case.agrees(imagenet(square), f"{name}.blm_watermark_from_rgb")
+        if facts["mode"] == "RGB":
+            case.agrees(imagenet(square), f"{name}.blm_watermark")
+
+
+def imagenet(pixels: torch.Tensor) -> torch.Tensor:
+    """Bytes (3, H, W), normalised for classifiers pretrained on ImageNet."""
+    return normalize(pixels / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def test_cached_pixels_are_those_of_the_image(golden, tmp_path):
@@ -86,7 +98,7 @@ def test_cached_pixels_are_those_of_the_image(golden, tmp_path):
     for name in names:
         Image.open(io.BytesIO(case.tensors[f"{name}.png"].numpy().tobytes())).save(tmp_path / f"{name}.png")
     items = [Item(f"{name}.png", label, name) for label, name in enumerate(names)]
-    cache.write(tmp_path, items, range(len(items)), case.facts["sizes"]["attrvr"], True, tmp_path / "c")
+    cache.write(tmp_path, items, range(len(items)), case.facts["sizes"]["attrvr"], "crop", tmp_path / "c")
     batch = cache.read(tmp_path / "c").batch(range(len(items)))
     expected = torch.stack([case.tensors[f"{name}.attrvr"] for name in names])
     assert np.array_equal(batch, (expected * 255).round().byte().numpy())

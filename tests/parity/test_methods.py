@@ -116,7 +116,7 @@ def test_training_steps(golden, tower, context, method):
         images, labels = case.tensors["images_u8"][step] / 255, case.tensors["labels"][step]
         lr = learning_rate(run.training, 0, step, hyper["T_max"])
         assert lr == pytest.approx(case.facts["scalars"]["lr"][step], rel=1e-9)
-        done = trainer.step([run], [images], [labels], [lr])
+        done = trainer.step([run], [images], [labels], [[lr]])
         first = {"rtol": 0, "atol": 1e-5} if step == 0 else {}
         case.agrees(done.logits[0], case.tensors["logits"][step], **first)
         case.agrees(done.losses[0], torch.tensor(case.facts["scalars"]["loss"][step]), **first)

@@ -50,8 +50,7 @@ MINI_SCALE = Scale(
     threads=1,
     device="cpu",
     compares=False,
-    datasets={"attrvr": ("dtd", "eurosat")},
-    backbones={"clip_vit_b16": "mini-vit"},
+    papers={"attrvr": {"datasets": ("dtd", "eurosat"), "backbones": {"clip_vit_b16": "mini-vit"}}},
 )
 # by method and data set: one accuracy per seed, best epoch first, then the last epoch
 ACCURACY = {

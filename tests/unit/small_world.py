@@ -13,7 +13,7 @@ from papertables.backbones import mini
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.jobs import train_job
-from papertables.spec import RunSpec
+from papertables.spec import CacheKey, RunSpec
 
 BACKBONE = "mini-vit"
 CLASSES = ("red_spot", "green spot", "blue spot")
@@ -58,14 +58,14 @@ class World:
         self.weights = folder / "tower.safetensors"
         torch.manual_seed(0)
         save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
-        self.caches = {
-            (part, size): folder / f"{part}-{size}.safetensors" for part in ("train", "test") for size in (SIDE, INNER)
-        }
-        for (part, size), path in self.caches.items():
-            cache.build(self.dataset, part, size, None, path)
+        parts = (("train", "short"), ("test", "crop"))
+        keys = [CacheKey(part, fit, size) for part, fit in parts for size in (SIDE, INNER)]
+        self.caches = {key: folder / f"{key.part}-{key.size}.safetensors" for key in keys}
+        for key, path in self.caches.items():
+            cache.build(self.dataset, key.part, key.size, key.fit, None, path)
         self.encoded = folder / "encoded.safetensors"
-        images = self.caches["test", SIDE]
-        encode.encode(self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded, "cpu", 1)
+        images = self.caches[CacheKey("test", "crop", SIDE)]
+        encode.encode(self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded)
 
     def train(self, specs: list[RunSpec], results: Path, **settings) -> list[dict]:
         """Runs a job; returns what it wrote, a dictionary per run."""

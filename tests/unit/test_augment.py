@@ -1,8 +1,20 @@
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from papertables.data.augment import RATIO, SCALE, Boxes, augment, crop_resize, draw_boxes
+from papertables.data.augment import (
+    RATIO,
+    SCALE,
+    Boxes,
+    augment,
+    crop_flip,
+    crop_resize,
+    cut,
+    draw_boxes,
+    draw_cuts,
+    plain,
+)
 
 SIZES = ((40, 71), (64, 40), (31, 31), (100, 48))
 SIDE = 24
@@ -78,8 +90,58 @@ def test_an_image_too_long_for_any_box_gets_the_central_one():
     assert boxes.left[0] == (4000 - 13) // 2
 
 
-def test_the_generator_decides():
+@pytest.mark.parametrize("kind", ["resized_crop", "crop_flip"])
+def test_the_generator_decides(kind):
     batch, sizes = padded(images(SIZES)), torch.tensor(SIZES)
-    first, again, other = (augment(batch, sizes, SIDE, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    first, again, other = (augment(kind, batch, sizes, SIDE, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert first.shape == (len(SIZES), 3, SIDE, SIDE)
+    assert first.dtype == torch.float32
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_none_draws_nothing():
+    batch, generator = padded(images([(SIDE, SIDE)] * 2)), torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    found = augment("none", batch, torch.tensor([(SIDE, SIDE)] * 2), SIDE, generator)
+    assert torch.equal(found, batch.float() / 255)
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_cuts_are_slices():
+    batch = padded(images([(40, 33)] * 64))
+    boxes = draw_cuts(batch.shape, SIDE, torch.Generator().manual_seed(0))
+    assert boxes.flip.any() and not boxes.flip.all()
+    found = cut(batch, boxes, SIDE)
+    assert found.dtype == torch.uint8
+    for number, image in enumerate(batch):
+        top, left = boxes.top[number].item(), boxes.left[number].item()
+        expected = image[:, top : top + SIDE, left : left + SIDE]
+        assert torch.equal(found[number], expected.flip(2) if boxes.flip[number] else expected)
+    again = crop_flip(batch, SIDE, torch.Generator().manual_seed(0))
+    assert torch.equal(again, plain(found))
+
+
+def test_every_cut_is_equally_likely():
+    count, places = 12_000, (5, 3)  # rows and columns where a crop can start
+    shape = (count, 3, SIDE + places[0] - 1, SIDE + places[1] - 1)
+    boxes = draw_cuts(shape, SIDE, torch.Generator().manual_seed(0))
+    place = (boxes.top * places[1] + boxes.left) * 2 + boxes.flip
+    found = place.bincount(minlength=30).double()
+    expected = count / 30
+    assert len(found) == 30
+    assert ((found - expected) ** 2 / expected).sum() < 58.3  # chi-squared, 29 degrees of freedom, p = 0.001
+
+
+def test_a_crop_of_the_same_side_only_mirrors():
+    batch = padded(images([(SIDE, SIDE)] * 16))
+    found = crop_flip(batch, SIDE, torch.Generator().manual_seed(0)) * 255
+    mirrored = [not torch.equal(image, original.float()) for image, original in zip(found, batch, strict=True)]
+    assert any(mirrored) and not all(mirrored)
+    for image, original, flip in zip(found.round().byte(), batch, mirrored, strict=True):
+        assert torch.equal(image, original.flip(2) if flip else original)
+
+
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(ValueError, match="no crop of side 24 fits into 23 x 40"):
+        crop_flip(torch.zeros(2, 3, 23, 40, dtype=torch.uint8), SIDE, torch.Generator())

@@ -4,7 +4,9 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 from safetensors.numpy import load_file
+from torchvision import transforms
 
 from papertables.data import cache
 from papertables.errors import UserError
@@ -26,13 +28,13 @@ def folder(tmp_path):
 
 
 def test_images_of_differing_sizes(folder):
-    cache.build(folder, "train", SIDE, None, folder / "out" / "train")
+    cache.build(folder, "train", SIDE, "short", None, folder / "out" / "train")
     images = cache.read(folder / "out" / "train")
     assert images.labels.tolist() == [0, 1] * 3
     assert (images.sizes.min(axis=1) == SIDE).all()
     batch = images.batch([4, 1])
     for found, row in zip(batch, (4, 1), strict=True):
-        expected = cache.load(folder / f"{row}.png", SIDE, crop=False)
+        expected = cache.load(folder / f"{row}.png", SIDE, "short")
         _, height, width = expected.shape
         assert np.array_equal(found[:, :height, :width], expected)
         assert np.array_equal(images.image(row), expected)
@@ -41,14 +43,45 @@ def test_images_of_differing_sizes(folder):
 
 
 def test_the_file_is_a_safetensors_file(folder):
-    cache.build(folder, "test", SIDE, None, folder / "test")
+    cache.build(folder, "test", SIDE, "crop", None, folder / "test")
     stored = load_file(folder / "test")
     assert stored["sizes"].tolist() == [[SIDE, SIDE]] * 2
     assert np.array_equal(stored["pixels"], cache.read(folder / "test").batch([0, 1]).ravel())
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_square_keeps_no_aspect_ratio(folder, part):
+    """As torchvision does it on a Pillow image by default."""
+    cache.build(folder, part, SIDE, "square", None, folder / "out")
+    images = cache.read(folder / "out")
+    assert (images.sizes == SIDE).all()
+    resize = transforms.Resize((SIDE, SIDE))
+    for row in range(len(images)):
+        with Image.open(folder / f"{row}.png") as image:
+            expected = np.asarray(resize(image.convert("RGB"))).transpose(2, 0, 1)
+        assert np.array_equal(images.image(row), expected)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    rng = np.random.default_rng(1)
+    image = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).convert(mode)
+    image.save(tmp_path / "image.png")
+    for fit in ("short", "crop", "square"):
+        assert len(cache.load(tmp_path / "image.png", SIDE, fit)) == 3
+
+
+def test_the_file_says_how_it_was_resized(folder):
+    said = []
+    for fit in ("short", "crop", "square"):
+        cache.build(folder, "test", SIDE, fit, None, folder / fit)
+        with safe_open(folder / fit, "numpy") as file:
+            said.append(file.metadata()["transform"])
+    assert said == ["resize 16, bicubic", "resize 16, bicubic, centre crop", "resize 16 x 16, bilinear"]
+
+
 def test_only_what_is_drawn_is_cached(folder):
-    cache.build(folder, "train", SIDE, [(1, 0), (1, 1)], folder / "train")
+    cache.build(folder, "train", SIDE, "short", [(1, 0), (1, 1)], folder / "train")
     images = cache.read(folder / "train")
     assert 2 <= len(images) <= 4
     rows = images.rows(images.items[::-1])
@@ -59,7 +92,7 @@ def test_only_what_is_drawn_is_cached(folder):
 
 def test_strict_shots(folder):
     with pytest.raises(UserError, match="class 'a' has 3 training images"):
-        cache.build(folder, "train", SIDE, [(4, 0)], folder / "train", strict_shots=True)
+        cache.build(folder, "train", SIDE, "short", [(4, 0)], folder / "train", strict_shots=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no image", None])
@@ -67,14 +100,14 @@ def test_an_unreadable_image_is_named_and_nothing_is_left(folder, damage):
     path = folder / "3.png"
     path.write_bytes(path.read_bytes()[:200] if damage is None else damage)
     with pytest.raises(UserError, match=r"3\.png: cannot be read"):
-        cache.build(folder, "train", SIDE, None, folder / "out" / "train")
+        cache.build(folder, "train", SIDE, "short", None, folder / "out" / "train")
     assert not any((folder / "out").iterdir()) if (folder / "out").exists() else True
 
 
 def test_a_missing_image_is_named(folder):
     (folder / "3.png").unlink()
     with pytest.raises(UserError, match=r"3\.png"):
-        cache.build(folder, "train", SIDE, None, folder / "train")
+        cache.build(folder, "train", SIDE, "short", None, folder / "train")
 
 
 def test_a_full_disk(tmp_path):

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torchvision
 from PIL import Image
+from pydantic import ValidationError
 
 from papertables.data import prepare as preparing
 from papertables.data.catalog import Dataset, dataset, datasets
-from papertables.data.miniworld.targets import TARGETS
+from papertables.data.miniworld.targets import SETS
 from papertables.data.prepare import prepare, verify
 from papertables.errors import UserError
 
@@ -31,10 +33,11 @@ ATTRVR = {
     "sun397",
     "ucf101",
 }
+FULL_DATA = {"cifar10", "cifar100", "svhn", "gtsrb"}  # of BLM and SMM, beside sets of AttrVR
 
 
-def test_the_twelve_sets_are_there():
-    assert {entry.id for entry in REAL} == ATTRVR
+def test_the_sixteen_sets_are_there():
+    assert {entry.id for entry in REAL} == ATTRVR | FULL_DATA
     assert len({entry.label for entry in datasets().values()}) == len(datasets())
 
 
@@ -54,10 +57,51 @@ def test_a_real_set_says_where_its_facts_come_from(entry):
         assert "No checksum" in entry.notes
 
 
+@pytest.mark.parametrize("id", sorted(FULL_DATA))
+def test_a_set_without_validation_images_is_checked_as_printed(id):
+    """Against SMM's table 6."""
+    printed = {
+        "cifar10": ("CIFAR10", 50_000, 10_000, 10),
+        "cifar100": ("CIFAR100", 50_000, 10_000, 100),
+        "svhn": ("SVHN", 73_257, 26_032, 10),
+        "gtsrb": ("GTSRB", 39_209, 12_630, 43),
+    }
+    entry = dataset(id)
+    assert (entry.label, entry.train, entry.test, entry.classes) == printed[id]
+    assert entry.val == 0
+    assert all(file.known_hash for file in entry.source.files)
+
+
+def test_checksums_are_those_of_torchvision():
+    def known(id: str) -> set[str]:
+        return {file.md5 for file in dataset(id).source.files}
+
+    readers = torchvision.datasets
+    assert known("cifar10") == {readers.CIFAR10.tgz_md5}
+    assert known("cifar100") == {readers.CIFAR100.tgz_md5}
+    assert known("svhn") == {readers.SVHN.split_list[part][2] for part in ("train", "test")}
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"rule": "torchvision"}, "needs a reader"),
+        ({"rule": "gtsrb"}, "needs names"),
+        ({"rule": "file"}, "needs a file"),
+        ({"rule": "folders", "reader": {"class_name": "SVHN", "train": {}, "test": {}}}, "takes no reader"),
+        ({"rule": "gtsrb", "names": ["one", "one"]}, "1 class names for 2 classes"),
+        ({"rule": "gtsrb", "names": ["one", "two", "three"]}, "3 class names for 2 classes"),
+    ],
+)
+def test_a_split_rule_has_its_options(rule, says):
+    with pytest.raises(ValidationError, match=says):
+        entry_for(rule)
+
+
 def test_the_drawn_sets_are_those_of_the_mini_world():
     drawn = {entry.id: entry for entry in datasets().values() if entry.source.kind == "drawn"}
-    assert drawn.keys() == TARGETS.keys()
-    for id, target in TARGETS.items():
+    assert drawn.keys() == SETS.keys()
+    for id, target in SETS.items():
         assert (drawn[id].classes, drawn[id].task) == (len(target.classes), target.task)
 
 

@@ -92,10 +92,10 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
         if epoch == 1:
             raise Killed
 
-    def kill_writing(store, metrics, learner=None, write=Store.write):
+    def kill_writing(store, metrics, learner=None, mappings=None, write=Store.write):
         if metrics.run == PACKED[2].id:
             raise Killed
-        write(store, metrics, learner)
+        write(store, metrics, learner, mappings)
 
     with monkeypatch.context() as patched:
         if moment == "after the first epoch":
@@ -141,7 +141,7 @@ def test_a_diverged_run_ends_alone(world, tmp_path):
 def test_only_what_is_missing_is_made(world, tmp_path, monkeypatch):
     made = []
     write = Store.write
-    monkeypatch.setattr(Store, "write", lambda self, m, learner=None: (made.append(m.run), write(self, m, learner)))
+    monkeypatch.setattr(Store, "write", lambda self, m, *files: (made.append(m.run), write(self, m, *files)))
     some = ALL[:3]
     first = world.train(some, tmp_path)
     assert made == [each.id for each in some]

@@ -54,7 +54,8 @@ def test_a_changed_file_changes_the_methods_that_import_it(sources):
         return {name for name in METHODS if before[name] != after[name]}
 
     assert changed("vp.py", "Watermark(context, pad)", "Watermark(context, pad + 0)") == {"vp"}
-    assert changed("heads.py", "(1 - self.lam)", "(1.0 - self.lam)") == set(METHODS)
+    assert changed("heads.py", "(1 - self.lam)", "(1.0 - self.lam)") == {"zero_shot", "attr_zs", "vp", "ar", "attrvr"}
+    assert changed("mappings.py", "max(1, int", "max(2, int") == {name for name in METHODS if METHODS[name].maps_labels}
     assert changed("context.py", "mean: tuple", "average: tuple") == set(METHODS)
 
 

@@ -58,7 +58,7 @@ def test_shots_larger_than_a_class(split):
     check_shots(split, 6)
     with pytest.raises(UserError, match="7 shots asked for, but class 'b' has 6"):
         check_shots(split, 7)
-    counts = Counter(split.train[index].name for index in training_indices(split, 7, 0))
+    counts = Counter(split.train[index].name for index in training_indices(split, spec("vp", 1, shots=7)))
     assert counts == {"a": 7, "b": 6}
 
 

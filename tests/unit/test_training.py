@@ -47,7 +47,7 @@ def cached(count: int) -> ImageCache:
 
 def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None) -> Trainer:
     runs = [Run(f"run{seed}", Learner(), training, seed, np.arange(count)) for seed in seeds]
-    return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, per_call)
+    return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, images_per_call=per_call)
 
 
 @pytest.mark.parametrize(("drop", "count", "steps"), [(False, 9, 3), (True, 9, 2), (True, 3, 1), (True, 8, 2)])
@@ -70,7 +70,7 @@ def test_a_trained_logit_scale_stays_in_its_bounds():
         with torch.no_grad():
             head.weight.copy_(sign * torch.eye(3))
         images, labels = torch.eye(3).view(3, 3, 1, 1).expand(3, 3, SIDE, SIDE), torch.arange(3)
-        one.step(one.runs, [images], [labels], [1e4])
+        one.step(one.runs, [images], [labels], [[1e4]])
         assert LOGIT_SCALE[0] <= head.logit_scale.item() <= LOGIT_SCALE[1] + 1e-6
     assert head.logit_scale.item() == LOGIT_SCALE[0]
 

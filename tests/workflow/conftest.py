@@ -19,11 +19,13 @@ threads: 1
 device: cpu
 compares: false
 shots: 2
-datasets: {attrvr: [mini_digits]}
-backbones: {clip_vit_b16: mini-vit, clip_rn50: mini-rn, clip_rn101: null, clip_vit_b32: null}
-dataset_stand_ins: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
-attributes: {gpt3: mini, gpt4omini_llm: mini_single, gpt4omini_mllm: mini_half, llama: mini_vague, phi3: mini_wrong}
-training: {epochs: 2}
+papers:
+  attrvr:
+    datasets: [mini_digits]
+    backbones: {clip_vit_b16: mini-vit, clip_rn50: mini-rn, clip_rn101: null, clip_vit_b32: null}
+    dataset_stand_ins: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
+    attributes: {gpt3: mini, gpt4omini_llm: mini_single, gpt4omini_mllm: mini_half, llama: mini_vague, phi3: mini_wrong}
+    training: {epochs: 2}
 """
 
 

@@ -8,6 +8,7 @@ wildcard_constraints:
     backbone=r"[a-z0-9_-]+",
     source=r"[a-z0-9_-]+",
     part="train|test",
+    fit="short|crop|square",
     size=r"\d+",
     paper="|".join(PLAN.project.papers),
     job=r"[A-Za-z0-9_.+-]+",
@@ -33,11 +34,10 @@ def sentence_files(dataset, backbone):
 
 
 def encode_input(w):
-    size = backbone(w.backbone).image_size
     return {
         "split": PATHS.split(w.dataset),
         "manifest": PATHS.manifest(w.dataset),
-        "images": PATHS.cache(w.dataset, "test", size),
+        "images": PLAN.plain_cache(w.dataset, w.backbone),
         "weights": PATHS.weights(w.backbone),
         "sentences": sentence_files(w.dataset, w.backbone),
     }
@@ -66,8 +66,8 @@ def embed_input(w):
     files = PLAN.attribute_files(w.dataset, w.backbone)
     return {
         "split": PATHS.split(w.dataset),
-        "plain": PATHS.cache(w.dataset, "test", backbone(w.backbone).image_size),
-        "own": PATHS.cache(w.dataset, "test", run.image_size),
+        "plain": PLAN.plain_cache(w.dataset, w.backbone),
+        "own": PATHS.cache(w.dataset, *run.test_cache),
         "encoded": PATHS.encoded(w.dataset, w.backbone),
         "weights": PATHS.weights(w.backbone),
         "sentences": list(files[run.attributes]) if run.attributes else [],

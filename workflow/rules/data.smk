@@ -21,14 +21,14 @@ rule cache:
         split=PATHS.split("{dataset}"),
         manifest=PATHS.manifest("{dataset}"),
     output:
-        PATHS.cache("{dataset}", "{part}", "{size}"),
+        PATHS.cache("{dataset}", "{part}", "{fit}", "{size}"),
     log:
-        f"{LOGS}/cache/{{dataset}}/{{part}}-{{size}}.log",
+        f"{LOGS}/cache/{{dataset}}/{{part}}-{{fit}}-{{size}}.log",
     benchmark:
-        f"{BENCHMARKS}/cache/{{dataset}}/{{part}}-{{size}}.tsv"
+        f"{BENCHMARKS}/cache/{{dataset}}/{{part}}-{{fit}}-{{size}}.tsv"
     conda:
         "../../envs/train.yaml"
     params:
-        draws=lambda w: PLAN.draws(w.dataset, int(w.size)) if w.part == "train" else None,
+        draws=lambda w: PLAN.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
     script:
         "../scripts/cache.py"

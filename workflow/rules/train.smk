@@ -14,6 +14,7 @@ rule encode:
         gpu=gpus(),
     params:
         numerics=NUMERICS,
+        source_labels=lambda w: PLAN.uses_source_labels(w.dataset, w.backbone),
     script:
         "../scripts/encode.py"
 

@@ -8,6 +8,7 @@ with script(snakemake.log[0]):
         Path(snakemake.input.split).parent,
         part=snakemake.wildcards.part,
         size=int(snakemake.wildcards.size),
+        fit=snakemake.wildcards.fit,
         draws=snakemake.params.draws,
         out=Path(snakemake.output[0]),
     )

@@ -15,6 +15,7 @@ with script(snakemake.log[0]):
         [Path(file) for file in snakemake.input.sentences],
         dataset(snakemake.wildcards.dataset).template,
         Path(snakemake.output[0]),
+        source_labels=snakemake.params.source_labels,
         device=plan.device,
         threads=snakemake.threads,
     )

@@ -60,12 +60,14 @@ class Row:
     classes: str
     protocol: str
     shots: int | None
+    fraction: float | None
     seed: int | None
     attributes: str | None
     few_shot_draw: str
     shared_seed: int
     attribute_stream: str
     attribute_sampling: str
+    first_mapping_pass: str
     outcome: str
     diverged_epoch: int | None
     diverged_step: int | None
@@ -120,6 +122,7 @@ def _row(metrics: Metrics, evaluation: Evaluation | None) -> Row:
         classes=evaluation.classes if evaluation else "all",
         protocol=spec.protocol,
         shots=spec.shots,
+        fraction=spec.fraction,
         seed=spec.seed,
         attributes=spec.attributes,
         **spec.fidelity.model_dump(),

@@ -10,7 +10,7 @@ from statistics import fmean
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.cells import Value
+from papertables.cells import Value, in_blocks
 from papertables.config import Artefact, Axis, Entry, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
@@ -129,6 +129,11 @@ def declared(paper: Paper, axis: Axis) -> list[Value]:
     """An axis as the paper has it, whatever stands in at the scale."""
     listed = {"dataset": paper.datasets, "method": tuple(paper.methods)}
     return [_declared(paper, axis.vary, each) for each in (listed[axis.vary] if axis.values == "all" else axis.values)]
+
+
+def declared_rows(paper: Paper, artefact: Artefact) -> list[Value]:
+    rows = declared(paper, artefact.rows)
+    return list(in_blocks(declared(paper, artefact.blocks), rows)) if artefact.blocks else rows
 
 
 def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Value:

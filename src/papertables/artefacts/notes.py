@@ -31,15 +31,17 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}"]
     names = {str(name) for value in (*planned.rows, *planned.columns) for name in value.settings.values()}
     names |= {str(name) for name in planned.artefact.fixed.values()}
-    for published, stand_in in (scale.backbones or {}).items():
+    replaced = scale.replaced(planned.paper)
+    if replaced is None:
+        return f"{parts[0]}."
+    for published, stand_in in replaced.backbones.items():
         if stand_in and published in names:
             parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
-    if scale.datasets is not None:
-        ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
-        verb = "stands" if len(ours) == 1 else "stand"
-        parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
+    ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
+    verb = "stands" if len(ours) == 1 else "stand"
+    parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
     used = {run.attributes for run in runs}
-    for published, stand_in in (scale.attributes or {}).items():
+    for published, stand_in in replaced.attributes.items():
         if stand_in in used:
             parts.append(f"sentences '{stand_in}' stand in for '{published}'")
     return "; ".join(parts) + "."
@@ -63,7 +65,10 @@ def _training(runs: Sequence[RunSpec], published: Training) -> str:
     if not trained:
         return ""
     shots = {run.shots for run in trained}
+    fractions = {run.fraction for run in trained}
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
+    if fractions != {None}:
+        parts = [f"{_and(f'{each or 1:g}' for each in sorted(fractions, key=lambda x: x or 1))} of the training images"]
     parts.append(_replaced("epochs", {run.training.epochs for run in trained}, published.epochs))
     parts.append(_replaced("learning rate", {run.training.optimizer.lr for run in trained}, published.optimizer.lr))
     return f"Training: {', '.join(parts)}."

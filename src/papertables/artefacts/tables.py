@@ -238,7 +238,7 @@ def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[Ta
 
 def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> PublishedTable | None:
     artefact, paper = planned.artefact, planned.paper
-    rows, columns = compare.declared(paper, artefact.rows), compare.declared(paper, artefact.columns)
+    rows, columns = compare.declared_rows(paper, artefact), compare.declared(paper, artefact.columns)
     if artefact.average:
         (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
     quotes = compare.quotes(artefact, paper, numbers, rows, columns)

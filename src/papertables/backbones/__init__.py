@@ -1,0 +1,20 @@
+"""Frozen backbones. Nothing is imported here but what a plan needs: torch comes with the first tower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from papertables.backbones.catalog import Backbone
+    from papertables.backbones.classifier import FrozenClassifier
+    from papertables.backbones.clip import FrozenClip
+
+
+def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:
+    """The backbone of any kind from its file of weights. Raises UserError where the file does not hold it."""
+    from papertables.backbones import classifier, clip
+
+    return (clip if entry.classes is None else classifier).load(entry, Path(weights), device)

@@ -1,34 +1,71 @@
 """The backbones by name. Nothing here imports torch, so that a plan can be made without it."""
 
+import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
+from pydantic import Field, PositiveInt
 
 from papertables.errors import UserError
 from papertables.spec import Model
+
+PerChannel = tuple[float, float, float]
 
 
 class Backbone(Model):
     """One frozen backbone.
 
-    kind: ``mini`` (shipped with the package) or ``clip`` (OpenAI's state dict). architecture: open_clip's name.
-    image_size in pixels. gmacs: 10⁹ multiply-accumulates of one image through the image tower.
+    kind: ``clip`` (OpenAI's state dict), ``torchvision`` and ``timm`` (a classifier with the state dict of that
+    library's architecture), ``mini`` and ``mini_classifier`` (shipped with the package). architecture: the
+    library's name, open_clip's for a CLIP. image_size in pixels. embed_dim: the width D of what
+    ``encode_image`` gives. classes: the number S of source classes, None for a CLIP. mean, std: what a classifier's
+    pixels are normalised with. gmacs: 10⁹ multiply-accumulates of one image.
+    sha256_prefix: the first digits, where no more is known; the names of torch hub's files end in eight.
+    substitute_for: the entry in whose place this one may stand, and how it differs. note: what a reader should know.
     """
 
     id: str
     label: str  # the name that the papers print
-    kind: Literal["mini", "clip"]
+    kind: Literal["mini", "clip", "torchvision", "timm", "mini_classifier"]
     architecture: str
-    image_size: int
-    embed_dim: int
+    image_size: PositiveInt
+    embed_dim: PositiveInt
+    classes: PositiveInt | None = None
+    mean: PerChannel | None = None
+    std: PerChannel | None = None
     gmacs: float
     licence: str
-    file: str  # weights: beside this module for ``mini``, below the weights folder else
+    file: str  # weights: beside this module for the mini ones, below the weights folder else
     url: str | None = None
-    sha256: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256_prefix: Annotated[str, Field(pattern="^[0-9a-f]{8,63}$")] | None = None
     bytes: int = 0  # of the download, roughly
+    substitute_for: str | None = None
+    note: str | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the weights come with the package."""
+        return self.url is None
+
+    @property
+    def fit(self) -> Literal["crop", "square"]:
+        """How images are brought to its own input: CLIP crops, BLM and SMM give a classifier squares."""
+        return "crop" if self.classes is None else "square"
+
+    def check(self, path: Path) -> None:
+        """Raises UserError where the file's SHA-256 does not begin with what is known of it."""
+        known = self.sha256 or self.sha256_prefix
+        if known is None:
+            return
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(known):
+            raise UserError(
+                f"{path}: altered or truncated, its SHA-256 does not begin with {known[:8]}: delete it and run again"
+            )
 
 
 @cache

@@ -1,16 +1,18 @@
-"""RandomResizedCrop and horizontal flip of a batch on its device, resampled as Pillow does (bicubic,
-antialiased).
+"""Random augmentation of a batch on its device.
 
-Resampling is two batched matrix products with weights per image, each rounded to whole grey values as in
-Pillow.
+``resized_crop``: RandomResizedCrop and horizontal flip, resampled as Pillow does (bicubic, antialiased) by two
+batched matrix products with weights per image, each rounded to whole grey values as in Pillow (AttrVR, prompt
+learning). ``crop_flip``: RandomCrop and horizontal flip (BLM's watermark, SMM). ``none``: the image as it is.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+Augmentation = Literal["resized_crop", "crop_flip", "none"]
 SCALE = (0.08, 1.0)  # share of the area, torchvision's defaults
 RATIO = (3 / 4, 4 / 3)  # width by height
 ATTEMPTS = 10
@@ -28,13 +30,52 @@ class Boxes:
     flip: Tensor
 
 
-def augment(images: Tensor, sizes: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Random crops of side ``size``.
+def augment(kind: Augmentation, images: Tensor, sizes: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Images of side ``size``, augmented by ``kind``.
 
-    images: (B, 3, H, W) uint8, each in the upper left corner of its place. sizes: (B, 2) heights and widths.
+    images: (B, 3, H, W) uint8, each in the upper left corner of its place. sizes: (B, 2) heights and widths,
+    which only ``resized_crop`` takes into account: the others want images that fill their places, and
+    ``none`` wants them of side ``size``. Draws come from ``generator``, on the CPU, whatever the device.
     Returns (B, 3, size, size) floats in [0, 1].
     """
-    return crop_resize(images, draw_boxes(sizes, generator), size)
+    if kind == "resized_crop":
+        return crop_resize(images, draw_boxes(sizes, generator), size)
+    if kind == "crop_flip":
+        return crop_flip(images, size, generator)
+    return plain(images)
+
+
+def plain(images: Tensor) -> Tensor:
+    """Bytes to floats in [0, 1]."""
+    return images.float() / 255
+
+
+def crop_flip(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """RandomCrop(size), every place equally likely, and RandomHorizontalFlip(0.5), per image.
+
+    images: (B, 3, H, W) uint8. Returns (B, 3, size, size) floats in [0, 1]. ValueError where H or W is less
+    than ``size``.
+    """
+    return plain(cut(images, draw_cuts(images.shape, size, generator), size))
+
+
+def draw_cuts(shape: tuple[int, int, int, int], size: int, generator: torch.Generator) -> Boxes:
+    """Boxes of side ``size`` anywhere in images of the ``shape`` (B, 3, H, W), mirrored in half of the cases."""
+    count, _, height, width = shape
+    if min(height, width) < size:
+        raise ValueError(f"no crop of side {size} fits into {height} x {width} pixels")
+    y, x, flip = torch.rand(count, 3, generator=generator, dtype=torch.float64).unbind(1)
+    top, left = (y * (height - size + 1)).long(), (x * (width - size + 1)).long()
+    side = torch.full((count,), size)
+    return Boxes(top, left, side, side, flip < 0.5)
+
+
+def cut(images: Tensor, boxes: Boxes, size: int) -> Tensor:
+    """Boxes of side ``size`` as they are, mirrored where asked: (B, 3, H, W) to (B, 3, size, size)."""
+    top, left, flip = (value.to(images.device) for value in (boxes.top, boxes.left, boxes.flip))
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # (B, 3, rows, columns, size, size), a view
+    chosen = windows[torch.arange(len(images), device=images.device), :, top, left]  # (B, 3, size, size)
+    return torch.where(flip.view(-1, 1, 1, 1), chosen.flip(3), chosen)
 
 
 def draw_boxes(sizes: Tensor, generator: torch.Generator) -> Boxes:

@@ -1,9 +1,11 @@
-"""Decoded, resized images as bytes in one safetensors file per data set, part and side; memory-mapped on
-reading.
+"""Decoded, resized images as bytes in one safetensors file per data set, part, side and fit; memory-mapped
+on reading.
 
-Part ``train``: Resize(side) of the short side, sizes differ. Part ``test``: the same and CenterCrop(side).
-Tensors: ``items`` (N,) indices into the part of the split, ``labels`` (N,), ``sizes`` (N, 2) height and
-width, ``pixels``: the images (3, height, width) one after the other.
+Fit ``short``: Resize(side) of the short side, bicubic, sizes differ. ``crop``: the same and CenterCrop(side),
+CLIP's preprocessing. ``square``: Resize((side, side)), bilinear as torchvision's default is, the preprocessing
+of BLM and SMM. All antialiased, by Pillow. Tensors: ``items`` (N,) indices into the part of the split,
+``labels`` (N,), ``sizes`` (N, 2) height and width, ``pixels``: the images (3, height, width) one after the
+other.
 """
 
 import json
@@ -23,6 +25,13 @@ from papertables.errors import UserError
 from papertables.files import write_atomic
 
 BLOCK = 256  # images decoded before they are written
+
+Fit = Literal["short", "crop", "square"]
+TRANSFORMS = {
+    "short": "resize {size}, bicubic",
+    "crop": "resize {size}, bicubic, centre crop",
+    "square": "resize {size} x {size}, bilinear",
+}
 
 
 @dataclass(frozen=True)
@@ -64,11 +73,12 @@ def build(
     folder: Path,
     part: Literal["train", "test"],
     size: int,
+    fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
     out: Path,
     strict_shots: bool = False,
 ) -> None:
-    """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels.
+    """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels and ``fit``.
 
     draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
     UserError for an image that cannot be read and, where ``strict_shots``, for a class with fewer images
@@ -81,19 +91,20 @@ def build(
         if strict_shots:
             check_shots(split, max(shots for shots, _ in draws))
         chosen = sorted({index for shots, seed in draws for index in few_shot(split, shots, Random(seed))[0]})
-    write(folder, [items[index] for index in chosen], list(chosen), size, crop=part == "test", out=out)
+    write(folder, [items[index] for index in chosen], list(chosen), size, fit, out)
 
 
-def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, crop: bool, out: Path) -> None:
+def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, fit: Fit, out: Path) -> None:
+    """Caches these items, which stand at ``indices`` of their part; UserError for an image that cannot be read."""
     paths = [folder / item.path for item in items]
-    shapes = [(size, size) if crop else _resized(path, size) for path in paths]
+    shapes = [_resized(path, size) if fit == "short" else (size, size) for path in paths]
     arrays = {
         "items": np.array(indices, np.int64),
         "labels": np.array([item.label for item in items], np.int64),
         "sizes": np.array(shapes, np.int64).reshape(-1, 2),
     }
     total = int(3 * arrays["sizes"].prod(axis=1).sum())
-    header, start = {"__metadata__": {"transform": f"resize {size}{', centre crop' if crop else ''}"}}, 0
+    header, start = {"__metadata__": {"transform": TRANSFORMS[fit].format(size=size)}}, 0
     for name, array in arrays.items():
         header[name] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
         start += array.nbytes
@@ -106,7 +117,7 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
         yield from (array.tobytes() for array in arrays.values())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, len(paths), BLOCK):
-                for image in pool.map(lambda path: load(path, size, crop), paths[first : first + BLOCK]):
+                for image in pool.map(lambda path: load(path, size, fit), paths[first : first + BLOCK]):
                     yield image.tobytes()
 
     write_atomic(out, chunks())
@@ -128,18 +139,24 @@ def read(path: Path) -> ImageCache:
     return ImageCache(np.array(array("items")), np.array(array("labels")), sizes, offsets, array("pixels"))
 
 
-def load(path: Path, size: int, crop: bool) -> np.ndarray:
-    """(3, height, width): converted to RGB, then the short side resized to ``size`` (bicubic)."""
+def load(path: Path, size: int, fit: Fit) -> np.ndarray:
+    """(3, height, width), uint8: converted to RGB, then resized by the fit."""
     try:
         with Image.open(path) as image:
             image = image.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an image ({error}): fetch it again") from None
+    if fit == "square":
+        return _channels_first(image.resize((size, size), Image.Resampling.BILINEAR))
     height, width = resized_shape(image.height, image.width, size)
     image = image.resize((width, height), Image.Resampling.BICUBIC)
-    if crop:
+    if fit == "crop":
         top, left = round((height - size) / 2), round((width - size) / 2)  # half to even, as torchvision
         image = image.crop((left, top, left + size, top + size))
+    return _channels_first(image)
+
+
+def _channels_first(image: Image.Image) -> np.ndarray:
     return np.asarray(image).transpose(2, 0, 1)
 
 

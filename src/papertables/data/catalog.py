@@ -83,23 +83,39 @@ class Manual(Model):
 Source = Annotated[Drawn | Torchvision | HuggingFace | Url | Manual, Field(discriminator="kind")]
 
 
+class Reader(Model):
+    """The class of ``torchvision.datasets`` that reads the raw folder, and its arguments for each part."""
+
+    class_name: str
+    train: dict[str, str | bool]
+    test: dict[str, str | bool]
+
+
 class Split(Model):
     """How train, validation and test are told apart.
 
     rule: ``file``: a split file in CoOp's format, taken as it is; ``fgvc_aircraft``: the lists that come with
     the images; ``imagenet``: the folders ``train`` and ``val`` (the test set) with the class names of
     ``file``; ``folders``: drawn by CoOp's procedure from a folder per class, unless the raw folder holds
-    ``use_if_present``.
+    ``use_if_present``; ``torchvision``: the published train and test parts, as ``reader`` reads them from
+    arrays; ``gtsrb``: a folder per class for training, a list of labels for the test images.
+    names: the classes by label, where the data has none.
     """
 
-    rule: Literal["file", "fgvc_aircraft", "imagenet", "folders"]
+    rule: Literal["file", "fgvc_aircraft", "imagenet", "folders", "torchvision", "gtsrb"]
     file: File | None = None
     use_if_present: str | None = None
+    reader: Reader | None = None
+    names: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _rule_has_its_file(self):
-        if (self.file is not None) != (self.rule in ("file", "imagenet")):
-            raise ValueError(f"rule {self.rule} {'takes no' if self.file else 'needs a'} file")
+    def _rule_has_its_options(self):
+        for option, rules in {"file": ("file", "imagenet"), "reader": ("torchvision",)}.items():
+            given = getattr(self, option) is not None
+            if given != (self.rule in rules):
+                raise ValueError(f"rule {self.rule} {'takes no' if given else 'needs a'} {option}")
+        if self.rule == "gtsrb" and not self.names:
+            raise ValueError("rule gtsrb needs names")
         return self
 
 
@@ -132,6 +148,13 @@ class Dataset(Model):
     def _only_drawn_sets_bring_their_split(self):
         if (self.split is None) != (self.source.kind == "drawn"):
             raise ValueError("a data set has a split rule unless it is drawn")
+        return self
+
+    @model_validator(mode="after")
+    def _a_name_for_every_class(self):
+        names = self.split.names if self.split else ()
+        if names and len(set(names)) != self.classes:
+            raise ValueError(f"{len(set(names))} class names for {self.classes} classes")
         return self
 
 

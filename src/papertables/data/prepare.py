@@ -1,12 +1,15 @@
 """Make a data set ready: a folder with ``split.json``, the images (or a link to them) and ``manifest.json``.
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
-relative to the folder. The manifest holds a digest of the split and of every image.
+relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
+split and of every image.
 """
 
+import csv
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,8 +42,11 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
             draw_target(dataset_id, folder, seed)
             made_by = f"drawn, seed {seed}"
         else:
-            _link(folder / "images", raw / entry.images)
-            split, made_by = _split(entry, raw, seed)
+            if entry.split.rule == "torchvision":
+                split, made_by = _unpacked(entry, raw, folder / "images")
+            else:
+                _link(folder / "images", raw / entry.images)
+                split, made_by = _split(entry, raw, seed)
             _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
         return verify(folder, entry, made_by)
 
@@ -105,6 +111,8 @@ def _split(entry: Dataset, raw: Path, seed: int) -> tuple[Split, str]:
             return _fgvc_aircraft(images.parent), "images_variant_{train,val,test}.txt"
         case "imagenet":
             return _imagenet(images, raw / rule.file.name), rule.file.name
+        case "gtsrb":
+            return _gtsrb(images, raw / "GT-final_test.csv", rule.names), "class folders and GT-final_test.csv"
         case "folders":
             if rule.use_if_present and (raw / rule.use_if_present).exists():
                 return _published(raw / rule.use_if_present), rule.use_if_present
@@ -146,6 +154,57 @@ def _imagenet(images: Path, names: Path) -> Split:
                     yield Item(f"{part}/{folder.name}/{image}", label, classes[folder.name])
 
     return Split(train=tuple(items("train")), val=(), test=tuple(items("val")))
+
+
+def _gtsrb(images: Path, labels: Path, names: Sequence[str]) -> Split:
+    """Train on a folder per class, named by its label; the labels of the test images are a list apart."""
+    train = []
+    for label, name in enumerate(names):
+        folder = f"Final_Training/Images/{label:05}"
+        if not (images / folder).is_dir():
+            raise UserError(f"{images / folder} is missing: {AGAIN}")
+        files = sorted(path.name for path in (images / folder).glob("*.ppm"))
+        train += [Item(f"{folder}/{file}", label, name) for file in files]
+    rows = [(row["Filename"], int(row["ClassId"])) for row in csv.DictReader(_lines(labels), delimiter=";")]
+    test = [Item(f"Final_Test/Images/{file}", label, names[label]) for file, label in rows]
+    return Split(train=tuple(train), val=(), test=tuple(test))
+
+
+def _unpacked(entry: Dataset, raw: Path, images: Path) -> tuple[Split, str]:
+    """Write what torchvision reads from arrays as ``images/<part>/<number>.png``.
+
+    Returns the split, with paths relative to ``images``, and where it comes from. The folder appears when it
+    is complete; what an earlier, unfinished run wrote is written again.
+    """
+    reader, begun = entry.split.reader, images.with_name("images.part")
+    shutil.rmtree(begun, ignore_errors=True)
+    train = _png_files(entry, raw, begun / "train", reader.train)
+    test = _png_files(entry, raw, begun / "test", reader.test)
+    if images.is_symlink():
+        images.unlink()
+    elif images.exists():
+        shutil.rmtree(images)
+    begun.rename(images)
+    return Split(train, (), test), f"torchvision.datasets.{reader.class_name}"
+
+
+def _png_files(entry: Dataset, raw: Path, folder: Path, arguments: dict[str, str | bool]) -> tuple[Item, ...]:
+    import torchvision  # slow to import, and only these sets need it
+
+    try:
+        data = getattr(torchvision.datasets, entry.split.reader.class_name)(raw, **arguments)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{entry.id}: the files in {raw} are missing or altered: {AGAIN}") from error
+    names = entry.split.names or data.classes
+    folder.mkdir(parents=True)
+
+    def save(index: int) -> Item:
+        image, label = data[index]
+        image.save(folder / f"{index:05}.png")
+        return Item(f"{folder.name}/{index:05}.png", int(label), names[label])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return tuple(pool.map(save, range(len(data))))
 
 
 def _lines(path: Path) -> list[str]:

@@ -100,9 +100,18 @@ def _draw(items: Sequence[Item], shots: int, stream: Random) -> list[int]:
     return drawn
 
 
-def training_indices(split: Split, shots: int | None, seed: int) -> list[int]:
-    """What a run trains on: the few-shot draw of ``seed``, or everything where no shots are given."""
-    return few_shot(split, shots or 0, Random(seed))[0]
+def training_indices(split: Split, run: RunSpec) -> list[int]:
+    """What a run trains on: a few-shot draw, or everything where no shots are given; of this, of every class the first
+    round(fraction · n) images (at least one) in an order drawn from the run's seed."""
+    indices = few_shot(split, run.shots or 0, Random(draw_seed(run)))[0]
+    if run.fraction is None:
+        return indices
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for index in indices:
+        by_class[split.train[index].label].append(index)
+    stream = Random(f"fraction {run.seed}")
+    chosen = [stream.sample(own, max(1, round(run.fraction * len(own)))) for own in by_class.values()]
+    return sorted(index for own in chosen for index in own)
 
 
 def draw_seed(run: RunSpec) -> int:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 from papertables.backbones.catalog import backbone
 from papertables.code import code_digest
+from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.methods.mapping_options import check_mapping_options
+from papertables.methods.mask_options import check_mask_options
 from papertables.methods.options import check_options
 from papertables.spec import RunSpec
 
@@ -30,39 +33,64 @@ class Method:
     """One family of methods.
 
     module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
-    scales to the backbone's input. input_side: the option that is the side of the images the method is
+    scales to the backbone's input. maps_labels: its logits come from the backbone's own labels. input_side: the option that is the side of the images the method is
     given (None: the backbone's whole input). options: defaults at 224 px.
     """
 
     module: str
     trains: bool
     uses_attributes: bool = False
+    maps_labels: bool = False
     pixel_options: tuple[str, ...] = ()
     input_side: str | None = None
-    options: dict[str, int | float] = field(default_factory=dict)
+    options: dict[str, int | float | str] = field(default_factory=dict)
+
+    @property
+    def reads_template(self) -> bool:
+        """Whether its classes are prompts made from the data set's template."""
+        return not (self.uses_attributes or self.maps_labels)
 
     def check(self, run: RunSpec) -> None:
         """Raises UserError if the run's options cannot work with its backbone."""
+        tower, options = backbone(run.backbone), run.options
         try:
-            check_options(run.options, backbone(run.backbone).image_size)
+            check_options(options, tower.image_size)
+            if "patch" in options:
+                check_mask_options(tower.image_size, *(options[name] for name in MASKED))
+            if self.maps_labels:
+                mapped = (options[name] for name in MAPPED)
+                check_mapping_options(*mapped, classes=dataset(run.dataset).classes, labels=tower.classes)
+            elif tower.classes is not None:
+                raise UserError("this backbone has no text tower: take a CLIP")
         except UserError as error:
             raise UserError(f"{run.method} with {run.backbone} on {run.dataset}: {error}") from None
 
 
 ATTRIBUTES = {"k": 3, "lam": 0.5, "m": 20}
 PADDED = {"pixel_options": ("inner",), "input_side": "inner"}
+MAPPED = {"mapping": "ilm", "laplace": 1, "ratio": 0.15}
+MASKED = {"layers": 5, "patch": 8, "channels": 3, "width": 8}
 METHODS: dict[str, Method] = {
     "zero_shot": Method(f"{PACKAGE}.zero_shot", trains=False),
     "attr_zs": Method(f"{PACKAGE}.attr_zs", trains=False, uses_attributes=True, options=ATTRIBUTES),
     "vp": Method(f"{PACKAGE}.vp", trains=True, pixel_options=("pad",), options={"pad": 30}),
     "ar": Method(f"{PACKAGE}.ar", trains=True, options={"inner": 192}, **PADDED),
+    "padding": Method(
+        f"{PACKAGE}.padding", trains=True, maps_labels=True, options={"inner": 128, **MAPPED}, **PADDED
+    ),
+    "watermark": Method(
+        f"{PACKAGE}.watermark", trains=True, maps_labels=True, pixel_options=("pad",), options={"pad": 112, **MAPPED}
+    ),
+    "smm": Method(f"{PACKAGE}.smm", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
+    "only_mask": Method(f"{PACKAGE}.only_mask", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
+    "finetune": Method(f"{PACKAGE}.finetune", trains=True, maps_labels=True, options=MAPPED | {"mapping": "last_layer"}),
     "attrvr": Method(
         f"{PACKAGE}.attrvr", trains=True, uses_attributes=True, options={"inner": 192, **ATTRIBUTES}, **PADDED
     ),
 }
 
 
-def build(name: str, options: dict[str, int | float], context: "Context") -> "nn.Module":
+def build(name: str, options: dict[str, int | float | str], context: "Context") -> "nn.Module":
     """The learner of a method: ``pixels`` (B, 3, s, s) in [0, 1] to the tower's normalised input (B, 3, P,
     P), and ``logits`` from the tower's features (B, D) to (B, C)."""
     return import_module(METHODS[name].module).Learner(context, **options)

@@ -9,12 +9,19 @@ from torch import Tensor
 class Context:
     """image_size: side P of the tower's input. mean, std: of its pixels, per channel. logit_scale:
     logarithm of the scale of cosines, (). Text features are unit vectors: of classes (C, D), of sampled
-    descriptive and distinctive sentences (C, m, D); None where the method does not use them."""
+    descriptive and distinctive sentences (C, m, D), of the source prompts (S, D); weight (S, D) and bias (S,): of a
+    classifier's last layer. None where the method or the backbone has none. class_count: C. seed: of the run, for
+    what a learner draws when it is made."""
 
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    logit_scale: Tensor
+    logit_scale: Tensor | None = None
     classes: Tensor | None = None
     descriptive: Tensor | None = None
     distinctive: Tensor | None = None
+    prompts: Tensor | None = None
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    class_count: int = 0
+    seed: int = 0

@@ -2,7 +2,8 @@
 
 Each synthetic set draws its classes under a condition of its own (light, noise, clutter, other proportions) that
 shifts all its images in one direction. Such a shift moves zero-shot predictions towards some classes, which is what
-reprogramming can mend; the sets were designed so.
+reprogramming can mend; the sets were designed so. A class of ``TARGETS`` is one look, and sentences describe it. A
+class of ``MIXTURES`` unites several pairs of colour and shape, which are the tiny classifiers' source classes.
 """
 
 import json
@@ -13,18 +14,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .draw import DIGITS, SIDE, Scene, draw, pattern, sample_scene, shade, to_uint8
+from .draw import DIGITS, SHAPES, SIDE, Scene, draw, pattern, sample_scene, shade, to_uint8
 
 COUNTS = {"train": 32, "val": 8, "test": 22}  # images per class
+Choice = dict[str, tuple[str, ...]]  # attribute -> values
 
 
 @dataclass(frozen=True)
 class Target:
-    """task: the word for what the classes are, as in prompts to an LLM. classes: name -> what all images share."""
+    """task: the word for what the classes are, as in prompts to an LLM. classes: name -> what all images share, or, in
+    a mixture, among which values each image has its own."""
 
     task: str
-    classes: dict[str, Scene]
-    sample: Callable[[Scene, int, np.random.Generator], list[np.ndarray]]  # n images (SIDE, SIDE, 3) of a class
+    classes: dict[str, Scene] | dict[str, Choice]
+    sample: Callable[..., list[np.ndarray]]  # (class, n, generator) -> n images (SIDE, SIDE, 3) of it
 
 
 def light(image: np.ndarray, gains: tuple[float, float, float], rng: np.random.Generator, noise: float) -> np.ndarray:
@@ -71,6 +74,26 @@ def _moths(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]
     return images
 
 
+def _families(cls: Choice, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Figures in the evening: dim light, noise, stray lines behind."""
+    scenes = [sample_scene(rng) | _choose(cls, rng) for _ in range(count)]
+    return [light(draw(scene, rng, clutter=3), (0.8, 0.7, 0.75), rng, 10) for scene in scenes]
+
+
+def _kinds(cls: Choice, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Large figures in blue haze, out of focus."""
+    images = []
+    for _ in range(count):
+        image = Image.fromarray(draw(sample_scene(rng) | {"size": "large"} | _choose(cls, rng), rng))
+        image = np.asarray(image.filter(ImageFilter.GaussianBlur(1)), float)
+        images.append(light(0.65 * image + 0.35 * np.array((150, 180, 215)), (1, 1, 1), rng, 6))
+    return images
+
+
+def _choose(cls: Choice, rng: np.random.Generator) -> Scene:
+    return {name: str(rng.choice(values)) for name, values in cls.items()}
+
+
 def _named(names: str, *attributes: str) -> dict[str, Scene]:
     """Classes named by their values of these attributes: "red_triangle", "red_striped_cloth"."""
     return {name: dict(zip(attributes, name.split("_"), strict=False)) for name in names.split()}
@@ -112,6 +135,24 @@ TARGETS: dict[str, Target] = {
         _moths,
     ),
 }
+_COLOURS = {"warm": ("red", "orange", "yellow"), "cool": ("green", "cyan", "blue"), "sweet": ("purple", "pink")}
+_FORMS = {
+    "round": ("circle", "ring"), "boxy": ("square", "diamond"), "spiky": ("star", "cross"),
+    "pointing": ("triangle", "arrow"), "curved": ("heart", "crescent"),
+}  # fmt: skip
+MIXTURES: dict[str, Target] = {
+    "mini_families": Target(
+        "figure",
+        {
+            f"{hue}_{kind}_figure": {"colour": colours, "form": forms}
+            for hue, colours in _COLOURS.items()
+            for kind, forms in _FORMS.items()
+        },
+        _families,
+    ),
+    "mini_kinds": Target("shape", {shape: {"form": (shape,)} for shape in SHAPES}, _kinds),
+}
+SETS = TARGETS | MIXTURES
 
 
 def draw_target(name: str, folder: Path, seed: int) -> None:
@@ -119,11 +160,11 @@ def draw_target(name: str, folder: Path, seed: int) -> None:
 
     Raises KeyError for an unknown name.
     """
-    target = TARGETS[name]
+    target = SETS[name]
     split: dict[str, list] = {part: [] for part in COUNTS}
     parts = [part for part, count in COUNTS.items() for _ in range(count)]
     for label, (cls, scene) in enumerate(target.classes.items()):
-        rng = np.random.default_rng([seed, list(TARGETS).index(name), label])
+        rng = np.random.default_rng([seed, list(SETS).index(name), label])
         (folder / "images" / cls).mkdir(parents=True, exist_ok=True)
         for index, (part, image) in enumerate(zip(parts, target.sample(scene, len(parts), rng), strict=True)):
             path = f"images/{cls}/{index:03d}.png"

@@ -1,0 +1,133 @@
+"""Frozen classifiers: torchvision's and timm's models with weights trained on ImageNet, and the mini ones."""
+
+import re
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from papertables.backbones import mini_classifiers
+from papertables.backbones.catalog import Backbone
+from papertables.errors import UserError
+
+HEAD = {"torchvision": "fc", "timm": "head", "mini_classifier": "head"}  # the last layer, by kind
+PRETRAINED_VIT = (  # names of pytorch_pretrained_vit and timm's for the same tensors
+    (r"^class_token$", "cls_token"),
+    (r"^positional_embedding\.pos_embedding$", "pos_embed"),
+    (r"^patch_embedding\.", "patch_embed.proj."),
+    (r"^transformer\.(blocks\.\d+)\.proj\.", r"\1.attn.proj."),
+    (r"^transformer\.(blocks\.\d+)\.pwff\.", r"\1.mlp."),
+    (r"^transformer\.", ""),
+    (r"^fc\.", "head."),
+)
+
+
+class FrozenClassifier:
+    """A classifier in evaluation mode (batch norm with its stored statistics) and fp32, cut before its last layer.
+    Nothing in it is trained; gradients pass to the pixels.
+
+    image_size: side P. mean, std: of the pixels, per channel. weight (S, D) and bias (S,): the last layer, so that
+    the source logits are ``encode_image(x) @ weight.T + bias``. labels: the names of the S source classes.
+    """
+
+    def __init__(self, model: nn.Module, backbone: Backbone, device: str | torch.device = "cpu"):
+        self.model = model.float().eval().requires_grad_(False).to(device)
+        head = getattr(self.model, HEAD[backbone.kind])
+        setattr(self.model, HEAD[backbone.kind], nn.Identity())
+        self.device = torch.device(device)
+        self.image_size = backbone.image_size
+        self.mean, self.std = backbone.mean, backbone.std
+        self.weight, self.bias = head.weight.detach(), head.bias.detach()
+        self.labels = source_labels(backbone)
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """(B, 3, P, P), normalised, to penultimate features (B, D)."""
+        return self.model(pixels)
+
+
+def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClassifier:
+    """The classifier from its file of weights. Raises UserError where the file does not hold such a model."""
+    state = read_state_dict(backbone, weights)
+    with torch.device("meta"):  # no time for random weights
+        model = build(backbone)
+    try:
+        if "class_token" in state:
+            state = from_pretrained_vit(state)
+        model.load_state_dict({key: _single(value) for key, value in state.items()}, assign=True)
+    except (KeyError, RuntimeError) as error:
+        raise UserError(
+            f"{weights}: these are not the weights of {backbone.id} ({_line(error)}): {_mend(backbone)}"
+        ) from None
+    return FrozenClassifier(model, backbone, device)
+
+
+def build(backbone: Backbone) -> nn.Module:
+    """The whole model with random weights."""
+    match backbone.kind:
+        case "torchvision":
+            return torchvision.models.get_model(backbone.architecture, weights=None)
+        case "timm":
+            return timm.create_model(backbone.architecture)
+        case "mini_classifier":
+            return mini_classifiers.build(backbone.architecture)
+        case kind:
+            raise ValueError(f"{backbone.id} is no classifier but of kind {kind}")
+
+
+def source_labels(backbone: Backbone) -> tuple[str, ...]:
+    """The names of the S source classes in the order of the logits.
+
+    ImageNet's are torchvision's, sorted by WordNet id, for all: pytorch_pretrained_vit checks its conversion by the
+    giant panda at 388, and facebookresearch/WSL-Images loads the ResNeXt into torchvision's own class.
+    """
+    if backbone.kind == "mini_classifier":
+        return mini_classifiers.labels(backbone.architecture)
+    return tuple(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def read_state_dict(backbone: Backbone, path: Path) -> dict[str, Tensor]:
+    """A pickled state dict or safetensors, by the file's suffix."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file of weights: {_mend(backbone)}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what torch raises depends on the bytes
+        raise UserError(f"{path}: cannot be read as weights ({_line(error)}): {_mend(backbone)}") from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path}: holds no state dict of tensors: {_mend(backbone)}")
+    return state
+
+
+def from_pretrained_vit(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """timm's names for a state dict of the package pytorch_pretrained_vit (lukemelas/PyTorch-Pretrained-ViT), whose
+    queries, keys and values have a linear layer each.
+
+    Both are the ViT of google-research/vision_transformer: norm first, layer norm with ε = 1e-6, exact GELU, class
+    token in front, heads as contiguous rows. Raises KeyError where keys or values are missing.
+    """
+    renamed = {}
+    for key, value in state.items():
+        for pattern, name in PRETRAINED_VIT:
+            key = re.sub(pattern, name, key)
+        renamed[key] = value
+    for key in [key for key in renamed if ".attn.proj_q." in key]:
+        parts = [renamed.pop(key.replace("proj_q", f"proj_{letter}")) for letter in "qkv"]  # (D, D) or (D,) each
+        renamed[key.replace("proj_q", "qkv")] = torch.cat(parts)  # (3 D, D) or (3 D,)
+    return renamed
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _mend(backbone: Backbone) -> str:
+    return f"put {backbone.url or 'the file shipped with papertables'} there"
