@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from pydantic import JsonValue
 
@@ -72,6 +73,9 @@ def is_available(project: Project, artefact: Artefact) -> bool:
 def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped."""
     paper = project.paper_of(artefact)
+    selection = project.config.selection or artefact.selection or paper.selection
+    if artefact.facts:
+        return PlannedArtefact(artefact, paper, (), (), (), selection, project.scale.compares)
     rows = _rows(project, paper, artefact)
     columns = _axis(project, paper, artefact, artefact.columns)
     pool = _axis(project, paper, artefact, artefact.pool) if artefact.pool else ({},)
@@ -81,7 +85,6 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
         pooled = [settings | (value.settings if artefact.pool else {}) for value in pool]
         members = tuple(_member(project, paper, artefact, each) for each in pooled)
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
-    selection = project.config.selection or artefact.selection or paper.selection
     return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares)
 
 
@@ -111,10 +114,16 @@ def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tup
             raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
         values = [value for value in listed[axis.vary] if value not in axis.without]
     found = [_value(project, paper, artefact, axis.vary, value) for value in values]
-    if found and not any(found):
+    kept = [value for value in found if value is not None and not _left_out(project, paper, value)]
+    if found and not kept:
         listed = ", ".join(map(str, values))
-        raise UserError(f"{artefact.id}: scale {project.scale.name} has no stand-in for any {axis.vary} of {listed}")
-    return tuple(value for value in found if value is not None)
+        raise UserError(f"{artefact.id}: scale {project.scale.name} has nothing for any {axis.vary} of {listed}")
+    return tuple(value for i, value in enumerate(kept) if value.settings not in [each.settings for each in kept[:i]])
+
+
+def _left_out(project: Project, paper: Paper, value: Value) -> bool:
+    replaced = project.scale.replaced(paper)
+    return replaced is not None and any(value.settings.get(key) in values for key, values in replaced.without.items())
 
 
 def _value(project, paper, artefact, vary: str, value) -> Value | None:
@@ -203,11 +212,11 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     if method.input_side:
         spec["image_size"] = spec["options"][method.input_side]
     if method.trains:
-        spec["fraction"] = settings.get("fraction")
         if paper.protocol == "few_shot":
             spec["shots"] = settings.get("shots") or project.scale.shots or paper.shots
             _check_shots(where, spec["shots"], dataset(settings["dataset"]))
         replaced = project.scale.replaced(paper)
+        spec["fraction"] = _fraction(settings.get("fraction"), replaced.fraction if replaced else None)
         layers = (row.training, _under("training.", adjusted), replaced.training if replaced else {})
         training = paper.training.model_dump()
         for layer in (*layers, _under("training.", settings)):
@@ -226,6 +235,12 @@ def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
             f"{where}: {shots} shots, but {data.id} has {data.train} training images in {data.classes} classes: "
             f"take at most {most}"
         )
+
+
+def _fraction(*parts: float | None) -> float | None:
+    """Of the training images: all parts together, None for the whole."""
+    share = prod(part or 1 for part in parts)
+    return share if share < 1 else None
 
 
 def _images(paper: Paper, row: PaperMethod, tower: Backbone, *layers: dict) -> dict:

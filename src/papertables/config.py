@@ -13,7 +13,7 @@ from papertables.errors import UserError
 from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
-Measure = Literal["accuracy", "parameters", "seconds", "peak_memory_mb"]
+Measure = Literal["accuracy", "train_accuracy", "parameters", "seconds", "peak_memory_mb"]
 Drawing = Literal[
     "lines",
     "selection",
@@ -42,6 +42,7 @@ class Config(Model):
     selection: Selection | None = None
     fidelity: FidelityName = "published"
     data_root: str = "data"
+    weights: dict[str, str] = Field({}, description="by backbone, a file of yours in place of the published one")
     device: Literal["cpu", "cuda", "auto"] | None = None
     runs_per_job: int | None = Field(None, ge=1)
     gpu: str = Field("A100", description="the GPU whose time `snakemake plan` estimates")
@@ -167,14 +168,17 @@ class Paper(Model):
 class Replaced(Model):
     """What a scale replaces in a paper.
 
-    datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None leaves
-    it out. training: over every setting of the paper.
+    datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
+    leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
+    left out. fraction: of the training images. training: over every setting of the paper.
     """
 
     datasets: tuple[str, ...]
     dataset_stand_ins: dict[str, str | None] = {}
     backbones: dict[str, str | None]
     attributes: dict[str, str] = {}
+    without: dict[str, tuple[JsonValue, ...]] = {}
+    fraction: float | None = None
     training: dict[str, JsonValue] = {}
 
 

@@ -147,7 +147,7 @@ class _Job:
 
         tower = load_tower(catalog_entry(self.backbone), self.weights, self.device)
         wanted = {spec.id for spec in missing}
-        for key, group in self._groups().items():
+        for group in self._groups().values():
             todo = [spec for spec in group if spec.id in wanted]
             if not todo:
                 continue

@@ -4,8 +4,8 @@ The only module that knows where results lie.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +71,7 @@ class Paths:
     root: Path
     scale: str
     data_root: str
+    own_weights: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def results(self) -> str:
@@ -112,6 +113,8 @@ class Paths:
 
     def weights(self, name: str) -> str:
         entry = backbone(name)
+        if name in self.own_weights:
+            return self.own_weights[name]
         if entry.shipped:
             return str(SHIPPED_WEIGHTS / entry.file)
         return f"{self.data_root}/weights/{entry.file}"
@@ -141,7 +144,10 @@ class Plan:
     def __init__(self, project: Project):
         self.project = project
         self.config, self.scale = project.config, project.scale
-        self.paths = Paths(project.root, project.scale.name, project.config.data_root)
+        self.paths = Paths(project.root, project.scale.name, project.config.data_root, project.config.weights)
+        for name, path in self.config.weights.items():
+            if not Path(path).is_file():
+                raise UserError(f"config: weights: {backbone(name).id}: there is no file {path}")
         self.artefacts: dict[str, PlannedArtefact] = {
             id: plan_artefact(project, artefact)
             for id, artefact in project.artefacts.items()

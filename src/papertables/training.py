@@ -251,7 +251,10 @@ class Trainer:
         mapped = [run for run in self.runs if run.head and not run.diverged]
         due = [run for run in mapped if run.head.due(number)]
         training = [run for run in due if number == 1 and run.mapping_pass == "training"]
-        for runs, mode in ((training, True), ([run for run in due if run.mapping_pass != "training" or number > 1], False)):
+        for runs, mode in (
+            (training, True),
+            ([run for run in due if run.mapping_pass != "training" or number > 1], False),
+        ):
             if runs:
                 self._observe(runs, train, mode)
         for run in mapped:

@@ -11,7 +11,7 @@ rule fetch_weights:
         "../scripts/fetch_weights.py"
 
 
-rule pretrain_mini_clip:
+rule pretrain_mini_backbone:
     output:
         weights=f"{RESULTS}/pretrained/{{backbone}}.safetensors",
         record=f"{RESULTS}/pretrained/{{backbone}}.json",
@@ -32,5 +32,5 @@ rule pretrain_mini:
     input:
         expand(
             f"{RESULTS}/pretrained/{{backbone}}.safetensors",
-            backbone=[id for id, entry in backbones().items() if entry.kind == "mini"],
+            backbone=[id for id, entry in backbones().items() if entry.shipped],
         ),

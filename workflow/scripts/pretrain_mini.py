@@ -1,7 +1,9 @@
 from pathlib import Path
 
-from papertables.backbones.mini import pretrain
+from papertables.backbones import mini, mini_classifiers
 from papertables.scripting import script
 
 with script(snakemake.log[0]):
-    pretrain(snakemake.wildcards.backbone, Path(snakemake.output.weights), **snakemake.params.steps)
+    name = snakemake.wildcards.backbone
+    module = mini_classifiers if name in mini_classifiers.NAMES else mini
+    module.pretrain(name, Path(snakemake.output.weights), **snakemake.params.steps)

@@ -8,13 +8,14 @@ from statistics import fmean, stdev
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
+from papertables.backbones.catalog import backbone
 from papertables.cells import Cell, PlannedArtefact, Value
 from papertables.config import Config, Measure, Scale, Selection
 from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
-DIGITS = {"accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
+DIGITS = {"accuracy": 1, "train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
 
 
@@ -109,7 +110,7 @@ def build(
         [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
-    notes = run_notes(planned, runs, scale, averaged=artefact.average)
+    notes = [*run_notes(planned, runs, scale, averaged=artefact.average), *_own_weights(runs, config)]
     return Table(
         id=artefact.id,
         title=artefact.title,
@@ -121,7 +122,7 @@ def build(
         corner=artefact.rows.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize(),
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
-        unit="Accuracy in percent" if measures == {"accuracy"} else "Cost of one run",
+        unit=_unit(measures),
         cells=_with_best(cells, across_row=artefact.columns.vary == "method") if measures == {"accuracy"} else cells,
         notes=(
             *notes,
@@ -132,6 +133,24 @@ def build(
         sources=tuple(compare.sources(used)),
         published=counterpart,
     )
+
+
+def _own_weights(runs: Sequence[RunSpec], config: Config) -> list[str]:
+    """Which backbones do not have the published weights."""
+    notes = []
+    for entry in [backbone(name) for name in sorted({run.backbone for run in runs})]:
+        if entry.id in config.weights:
+            notes.append(f"{entry.label}: weights of the user's, {Path(config.weights[entry.id]).name}.")
+        elif entry.substitute_for:
+            notes.append(f"{entry.label} is a substitute for {entry.substitute_for}.")
+    return notes
+
+
+def _unit(measures: set[Measure]) -> str:
+    accuracies = measures & {"accuracy", "train_accuracy"}
+    if not accuracies:
+        return "Cost of one run"
+    return "Accuracy in percent" if measures == accuracies else "Accuracy in percent, and cost of one run"
 
 
 def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> None:
@@ -168,12 +187,20 @@ def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
     match measure:
         case "accuracy":
             return _accuracy(metrics, selection)
+        case "train_accuracy":
+            return _train_accuracy(metrics, selection)
         case "parameters":
             return metrics.parameters
         case "seconds":
             return metrics.cost.seconds / metrics.cost.group_size
         case "peak_memory_mb":
             return metrics.cost.peak_memory_mb
+
+
+def _train_accuracy(metrics: Metrics, selection: Selection) -> float:
+    """Of augmented images while training, in the epoch whose test accuracy is shown."""
+    score = metrics.evaluations[0].score(selection)
+    return next(epoch.train_accuracy for epoch in metrics.curve if epoch.epoch == score.epoch)
 
 
 def _accuracy(metrics: Metrics, selection: Selection) -> float:

@@ -33,8 +33,9 @@ class Method:
     """One family of methods.
 
     module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
-    scales to the backbone's input. maps_labels: its logits come from the backbone's own labels. input_side: the option that is the side of the images the method is
-    given (None: the backbone's whole input). options: defaults at 224 px.
+    scales to the backbone's input. maps_labels: its logits come from the backbone's own labels or features.
+    input_side: the option that is the side of the images the method is given (None: the backbone's whole
+    input). options: defaults at 224 px.
     """
 
     module: str
@@ -75,15 +76,15 @@ METHODS: dict[str, Method] = {
     "attr_zs": Method(f"{PACKAGE}.attr_zs", trains=False, uses_attributes=True, options=ATTRIBUTES),
     "vp": Method(f"{PACKAGE}.vp", trains=True, pixel_options=("pad",), options={"pad": 30}),
     "ar": Method(f"{PACKAGE}.ar", trains=True, options={"inner": 192}, **PADDED),
-    "padding": Method(
-        f"{PACKAGE}.padding", trains=True, maps_labels=True, options={"inner": 128, **MAPPED}, **PADDED
-    ),
+    "padding": Method(f"{PACKAGE}.padding", trains=True, maps_labels=True, options={"inner": 128, **MAPPED}, **PADDED),
     "watermark": Method(
         f"{PACKAGE}.watermark", trains=True, maps_labels=True, pixel_options=("pad",), options={"pad": 112, **MAPPED}
     ),
     "smm": Method(f"{PACKAGE}.smm", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
     "only_mask": Method(f"{PACKAGE}.only_mask", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
-    "finetune": Method(f"{PACKAGE}.finetune", trains=True, maps_labels=True, options=MAPPED | {"mapping": "last_layer"}),
+    "finetune": Method(
+        f"{PACKAGE}.finetune", trains=True, maps_labels=True, options=MAPPED | {"mapping": "last_layer"}
+    ),
     "attrvr": Method(
         f"{PACKAGE}.attrvr", trains=True, uses_attributes=True, options={"inner": 192, **ATTRIBUTES}, **PADDED
     ),

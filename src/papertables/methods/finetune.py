@@ -1,4 +1,4 @@
-"""Reprogramming of a frozen backbone's input and output: plain images; with a new last layer, the usual finetuning of it."""
+"""Plain images: with a new last layer, the usual finetuning of it; with a label mapping, the mapping alone."""
 
 from torch import nn
 
