@@ -8,7 +8,7 @@ from math import prod
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection, parse
+from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection, parse
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
@@ -64,14 +64,12 @@ class PlannedArtefact:
         yield from {run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values()
 
 
-def is_available(project: Project, artefact: Artefact) -> bool:
-    """Whether the scale has something for the backbone that the artefact fixes."""
-    fixed = artefact.fixed.get("backbone")
-    return fixed is None or _stand_in(project, artefact, fixed) is not None
+class NotAtScale(UserError):
+    """The scale has nothing that could stand in for what the artefact shows."""
 
 
 def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
-    """Rows × columns × pool. An axis value that the scale leaves out is dropped."""
+    """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     paper = project.paper_of(artefact)
     selection = project.config.selection or artefact.selection or paper.selection
     if artefact.facts:
@@ -117,8 +115,14 @@ def _axis(project: Project, paper: Paper, artefact: Artefact, axis: Axis) -> tup
     kept = [value for value in found if value is not None and not _left_out(project, paper, value)]
     if found and not kept:
         listed = ", ".join(map(str, values))
-        raise UserError(f"{artefact.id}: scale {project.scale.name} has nothing for any {axis.vary} of {listed}")
-    return tuple(value for i, value in enumerate(kept) if value.settings not in [each.settings for each in kept[:i]])
+        raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for any {axis.vary} of {listed}")
+    shown = [value.settings | {"backbone": _backbone_of(project, artefact, value)} for value in kept]
+    return tuple(value for i, value in enumerate(kept) if shown[i] not in shown[:i])
+
+
+def _backbone_of(project: Project, artefact: Artefact, value: Value) -> Backbone | None:
+    name = value.settings.get("backbone")
+    return _stand_in(project, artefact, name) if name else None
 
 
 def _left_out(project: Project, paper: Paper, value: Value) -> bool:
@@ -189,9 +193,9 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     method = METHODS[row.method]
     tower = _stand_in(project, artefact, settings["backbone"])
     if tower is None:
-        raise UserError(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
+        raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    adjusted = {key: value for each in paper.adjust if each.applies(settings) for key, value in each.set.items()}
+    adjusted = _adjusted(paper.adjust, settings)
     options = method.options | row.options | _under("options.", adjusted, only=method.options)
     options |= _under("options.", settings)
     unknown = [key for key in options if key not in method.options]
@@ -217,7 +221,9 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
             _check_shots(where, spec["shots"], dataset(settings["dataset"]))
         replaced = project.scale.replaced(paper)
         spec["fraction"] = _fraction(settings.get("fraction"), replaced.fraction if replaced else None)
-        layers = (row.training, _under("training.", adjusted), replaced.training if replaced else {})
+        layers = [row.training, _under("training.", adjusted)]
+        if replaced:
+            layers += [replaced.training, _under("training.", _adjusted(replaced.adjust, settings))]
         training = paper.training.model_dump()
         for layer in (*layers, _under("training.", settings)):
             training = _merged(training, layer)
@@ -235,6 +241,11 @@ def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
             f"{where}: {shots} shots, but {data.id} has {data.train} training images in {data.classes} classes: "
             f"take at most {most}"
         )
+
+
+def _adjusted(adjustments: Iterable[Adjustment], settings: dict) -> dict:
+    """What the adjustments set that apply to a cell, the later ones over the earlier."""
+    return {key: value for each in adjustments if each.applies(settings) for key, value in each.set.items()}
 
 
 def _fraction(*parts: float | None) -> float | None:

@@ -170,7 +170,8 @@ class Replaced(Model):
 
     datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
     leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
-    left out. fraction: of the training images. training: over every setting of the paper.
+    left out. fraction: of the training images. training: over every setting of the paper. adjust: over
+    this, for some cells.
     """
 
     datasets: tuple[str, ...]
@@ -180,6 +181,7 @@ class Replaced(Model):
     without: dict[str, tuple[JsonValue, ...]] = {}
     fraction: float | None = None
     training: dict[str, JsonValue] = {}
+    adjust: tuple[Adjustment, ...] = ()
 
 
 class Scale(Model):

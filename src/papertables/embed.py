@@ -1,11 +1,18 @@
 """What a run makes of the test images: features, predictions and nearest sentences before and after reprogramming.
 
-One safetensors file per run. Tensors, features fp32 and of length 1: ``before.images`` and ``after.images`` (N, D) of
-plain and of reprogrammed images, ``before.predicted`` and ``after.predicted`` (N,), ``labels`` (N,), ``name`` (C, 1, D)
-of the class prompts; for a method with attributes ``descriptive`` and ``distinctive`` (C, m, D), and of each kind the
-sentence with the largest cosine: ``before.descriptive.nearest`` (N,), a row of (C · m), and ``….cosine`` (N,); of the
-``shown`` (E,) images ``before.pictures`` and ``after.pictures`` (E, 3, P, P) in bytes. The metadata is one entry,
-for several would be written in any order: as JSON the run, the selection, the class names and the sentences.
+One safetensors file per run. *After* is the trained learner on its own images; *before* is the untrained one on plain
+images: its head as it is made, or, where label mappings are made from statistics, with the run's first one (of a
+Bayesian mapping the heaviest labels alone: ``label_history.recall``).
+
+Tensors: ``before.images`` and ``after.images`` (N, D), features in fp32, of a CLIP of length 1, of a classifier as they
+enter its last layer; ``….predicted`` (N,), ``….loss`` (N,), the cross-entropy in nats, ``….confidence`` (N,), the
+probability of the true class; ``labels`` (N,). Of the ``shown`` (E,) images ``before.pictures`` and ``after.pictures``
+(E, 3, P, P) in bytes and, of a program δ under a mask network, ``after.masks`` (E, c, P, P) and ``after.patterns``
+(E, 3, P, P) = δ ⊙ mask, as added to normalised pixels. Of a CLIP ``name`` (C, 1, D), the class prompts; for a method
+with attributes ``descriptive`` and ``distinctive`` (C, m, D), and of each kind the sentence with the largest cosine:
+``before.descriptive.nearest`` (N,), a row of (C · m), and ``….cosine`` (N,). The metadata is one entry, for several
+would be written in any order: as JSON the run, the selection, the names of the classes and, where labels are mapped,
+of the source labels, and the sentences.
 """
 
 import json
@@ -25,17 +32,18 @@ from papertables.data.splits import read_split
 from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.jobs import make_learner, sampled_sentences
+from papertables.methods import METHODS
 from papertables.spec import RunSpec
 from papertables.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
 
 IMAGES_PER_CALL = 256
 SHOWN = 8  # images whose pictures are kept
-KINDS = ("descriptive", "distinctive")
 RULE = "of each class, in order, the first test image whose prediction changed, then the first of the other classes"
 
 
@@ -48,6 +56,7 @@ class Embedded:
     class_names: tuple[str, ...]
     sentences: dict[str, tuple[str, ...]]  # by kind, (C · m)
     tensors: dict[str, np.ndarray]
+    source_names: tuple[str, ...] = ()  # (S,)
 
     @property
     def labels(self) -> np.ndarray:
@@ -63,8 +72,24 @@ class Embedded:
     def predicted(self, state: str) -> np.ndarray:
         return self.tensors[f"{state}.predicted"]  # (N,)
 
+    def loss(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.loss"]  # (N,)
+
+    def confidence(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.confidence"]  # (N,)
+
     def pictures(self, state: str) -> np.ndarray:
         return self.tensors[f"{state}.pictures"]  # (E, 3, P, P)
+
+    @property
+    def masks(self) -> np.ndarray | None:
+        """(E, c, P, P); None where no network makes them."""
+        return self.tensors.get("after.masks")
+
+    @property
+    def patterns(self) -> np.ndarray | None:
+        """(E, 3, P, P), beside the masks."""
+        return self.tensors.get("after.patterns")
 
     def nearest(self, state: str, kind: str) -> np.ndarray:
         return self.tensors[f"{state}.{kind}.nearest"]  # (N,)
@@ -74,8 +99,8 @@ class Embedded:
 
     def texts(self) -> dict[str, np.ndarray]:
         """Features (C, m, D) of the sampled sentences by kind, or (C, 1, D) of the class prompts where there are
-        none."""
-        return {kind: self.tensors[kind] for kind in (self.sentences or ("name",))}
+        none; nothing of a classifier."""
+        return {kind: self.tensors[kind] for kind in (self.sentences or ("name",)) if kind in self.tensors}
 
     def accuracy(self, state: str) -> float:
         """In percent."""
@@ -86,8 +111,14 @@ def read(path: Path) -> Embedded:
     with safe_open(path, "np") as file:
         metadata = json.loads(file.metadata()["described"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    sentences = {kind: tuple(texts) for kind, texts in metadata["sentences"].items()}
-    return Embedded(metadata["run"], metadata["selection"], tuple(metadata["class_names"]), sentences, tensors)
+    return Embedded(
+        run=metadata["run"],
+        selection=metadata["selection"],
+        class_names=tuple(metadata["class_names"]),
+        sentences={kind: tuple(texts) for kind, texts in metadata["sentences"].items()},
+        tensors=tensors,
+        source_names=tuple(metadata["source_names"]),
+    )
 
 
 def embed(
@@ -109,7 +140,7 @@ def embed(
 
     runs: the store. dataset: the folder with ``split.json``. cache_plain, cache_own: test images at the backbone's
     side and at the run's. encoded: what ``encode`` wrote. attributes: the run's descriptive and distinctive files.
-    Raises UserError where the store has no learner of a run that was trained.
+    Raises UserError where the store lacks the learner, or the mappings, of a run that was trained.
     """
     import torch
     from safetensors.torch import save
@@ -122,21 +153,26 @@ def embed(
     split, frozen = read_split(dataset / "split.json"), encode.read(encoded)
     texts = read_attributes(*attributes) if attributes else None
     sentences = sampled_sentences(spec, split, texts) if spec.attributes else {}
-    learner = make_learner(spec, frozen, sentences)
-    if spec.training:
-        _restore(learner, Store(runs).learner(spec.id), selection)
+    learner, store = make_learner(spec, frozen, sentences), Store(runs)
     work = _Work(learner, load_tower(backbone(spec.backbone), weights, pick_device(device)))
     plain, own = cache.read(cache_plain), cache.read(cache_own)
 
-    before = frozen.images
+    labels, before = frozen.labels, frozen.images
+    if spec.training:
+        _remember(learner, store.mappings(spec.id))
+    judged = {"before": work.judge(before, labels)}
+    if spec.training:
+        _restore(learner, store.learner(spec.id), selection)
     after = work.features(own) if spec.training else before
-    predicted = {"before": work.predict(before), "after": work.predict(after)}
-    shown = choose(frozen.labels.numpy(), predicted["before"].numpy(), predicted["after"].numpy())
+    judged["after"] = work.judge(after, labels)
+    shown = choose(labels.numpy(), *(judged[state]["predicted"].numpy() for state in ("before", "after")))
     rows = own.rows(plain.items[shown])
-    features = {"before.images": before, "after.images": after, "labels": frozen.labels}
-    features |= {f"{state}.predicted": labels for state, labels in predicted.items()}
-    features |= {"name": frozen.classes[:, None], "shown": torch.from_numpy(shown)}
+    features = {"before.images": before, "after.images": after, "labels": labels, "shown": torch.from_numpy(shown)}
+    features |= {f"{state}.{name}": value for state, found in judged.items() for name, value in found.items()}
     features |= {"before.pictures": torch.from_numpy(plain.batch(shown)), "after.pictures": work.pictures(own, rows)}
+    features |= {f"after.{name}": value for name, value in work.masks(own, rows).items()}
+    if frozen.classes is not None:
+        features["name"] = frozen.classes[:, None]
     for kind, chosen in sentences.items():
         features[kind] = frozen.features(chosen)
         for state in ("before", "after"):
@@ -146,6 +182,7 @@ def embed(
         "run": spec.id,
         "selection": selection,
         "class_names": split.class_names,
+        "source_names": frozen.source_names if METHODS[spec.method].maps_labels else (),
         "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
     }
     tensors = {name: value.contiguous().clone() for name, value in features.items()}  # some are the same
@@ -170,6 +207,15 @@ def nearest(unit: "Tensor", sentences: "Tensor") -> tuple["Tensor", "Tensor"]:
     return torch.cat([part.indices for part in parts]), torch.cat([part.values for part in parts])
 
 
+def _remember(learner: "nn.Module", path: Path) -> None:
+    """Gives an untrained learner the first label mapping of its run, if that made any from statistics."""
+    from papertables import label_history
+    from papertables.methods.mapping_heads import MappingHead
+
+    if isinstance(learner.logits, MappingHead) and learner.logits.due(1):
+        label_history.recall(label_history.read(path), learner.logits)
+
+
 def _restore(learner: "nn.Module", path: Path, selection: Selection) -> None:
     from safetensors.torch import load_file
 
@@ -185,40 +231,59 @@ def _restore(learner: "nn.Module", path: Path, selection: Selection) -> None:
 class _Work:
     """A learner and its tower on one device; what comes out lies on the CPU."""
 
-    def __init__(self, learner: "nn.Module", tower: "FrozenClip"):
+    def __init__(self, learner: "nn.Module", tower: "FrozenClip | FrozenClassifier"):
         self.learner, self.tower = learner.to(tower.device).requires_grad_(False).eval(), tower
 
-    def inputs(self, images: cache.ImageCache, rows: Sequence[int]) -> "Tensor":
-        """What enters the tower, (B, 3, P, P)."""
+    def images(self, images: cache.ImageCache, rows: Sequence[int]) -> "Tensor":
+        """In [0, 1], (B, 3, s, s)."""
         import torch
 
-        return self.learner.pixels(torch.from_numpy(images.batch(rows)).to(self.tower.device) / 255)
+        return torch.from_numpy(images.batch(rows)).to(self.tower.device) / 255
 
     def features(self, images: cache.ImageCache) -> "Tensor":
-        """(N, D), of length 1."""
+        """(N, D), of a CLIP of length 1."""
         import torch
         import torch.nn.functional as F
+
+        from papertables.backbones.clip import FrozenClip
 
         parts = []
         with torch.inference_mode():
             for start in range(0, len(images), IMAGES_PER_CALL):
                 rows = range(start, min(start + IMAGES_PER_CALL, len(images)))
-                parts.append(F.normalize(self.tower.encode_image(self.inputs(images, rows)), dim=-1).cpu())
-        return torch.cat(parts)
+                parts.append(self.tower.encode_image(self.learner.pixels(self.images(images, rows))).cpu())
+        features = torch.cat(parts)
+        return F.normalize(features, dim=-1) if isinstance(self.tower, FrozenClip) else features
 
-    def predict(self, features: "Tensor") -> "Tensor":
-        """(N, D) to (N,)."""
+    def judge(self, features: "Tensor", labels: "Tensor") -> dict[str, "Tensor"]:
+        """Of features (N, D) with labels (N,): the class predicted, cross-entropy and probability of the label, (N,)
+        each."""
         import torch
 
-        batches = features.split(IMAGES_PER_CALL)
         with torch.inference_mode():
-            return torch.cat([self.learner.logits(each.to(self.tower.device)).argmax(-1).cpu() for each in batches])
+            batches = features.split(IMAGES_PER_CALL)
+            logits = torch.cat([self.learner.logits(batch.to(self.tower.device)).float().cpu() for batch in batches])
+            losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+        return {"predicted": logits.argmax(-1), "loss": losses, "confidence": (-losses).exp()}
+
+    def masks(self, images: cache.ImageCache, rows: Sequence[int]) -> dict[str, "Tensor"]:
+        """``masks`` (B, c, P, P) and ``patterns`` (B, 3, P, P) of a program under a mask network; nothing of others."""
+        import torch
+
+        from papertables.methods.masks import Masked
+
+        pixels = self.learner.pixels
+        if not isinstance(pixels, Masked):
+            return {}
+        with torch.inference_mode():
+            masks = pixels.mask(self.images(images, rows))
+            return {"masks": masks.cpu(), "patterns": (pixels.program * masks).cpu()}
 
     def pictures(self, images: cache.ImageCache, rows: Sequence[int]) -> "Tensor":
         """What enters the tower as pixels, cut to the visible range: (B, 3, P, P) in bytes."""
         import torch
 
         with torch.inference_mode():
-            pixels = self.inputs(images, rows).cpu()
+            pixels = self.learner.pixels(self.images(images, rows)).cpu()
         mean, std = (torch.tensor(each).view(3, 1, 1) for each in (self.tower.mean, self.tower.std))
         return ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)

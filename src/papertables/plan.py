@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from papertables import NUMERICS
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone
-from papertables.cells import PlannedArtefact, is_available, plan_artefact
+from papertables.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.code import code_digest
 from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
@@ -148,11 +148,13 @@ class Plan:
         for name, path in self.config.weights.items():
             if not Path(path).is_file():
                 raise UserError(f"config: weights: {backbone(name).id}: there is no file {path}")
-        self.artefacts: dict[str, PlannedArtefact] = {
-            id: plan_artefact(project, artefact)
-            for id, artefact in project.artefacts.items()
-            if is_available(project, artefact)
-        }
+        self.artefacts: dict[str, PlannedArtefact] = {}
+        self.left_out: dict[str, NotAtScale] = {}
+        for id, artefact in project.artefacts.items():
+            try:
+                self.artefacts[id] = plan_artefact(project, artefact)
+            except NotAtScale as error:
+                self.left_out[id] = error
         self.selected = self._selected()
         self.jobs = {job.id: job for job in self._jobs()}
         glob = self.config.retrain
@@ -266,9 +268,8 @@ class Plan:
         """What config.yaml asks for, without what the scale cannot make; asking for that by its id is a UserError."""
         wanted = list(self.project.selected())
         for id in wanted:
-            if id not in self.artefacts and id in self.config.artefacts:
-                fixed = self.project.artefacts[id].fixed["backbone"]
-                raise UserError(f"{id}: scale {self.scale.name} has nothing for backbone '{fixed}'")
+            if id in self.left_out and id in self.config.artefacts:
+                raise self.left_out[id]
         return [id for id in wanted if id in self.artefacts]
 
     def _jobs(self) -> Iterable[Job]:

@@ -13,6 +13,7 @@ from papertables.backbones import mini
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.jobs import train_job
+from papertables.plan import SHIPPED_WEIGHTS
 from papertables.spec import CacheKey, RunSpec
 
 BACKBONE = "mini-vit"
@@ -21,6 +22,8 @@ PER_CLASS = {"train": 6, "val": 2, "test": 4}
 SIDE = backbone(BACKBONE).image_size
 INNER = SIDE - 12
 TEMPLATE = "This is a photo of {}."
+CLASSIFIER = "mini-cls-rn"
+MARGIN = 4
 
 
 def draw_dataset(folder: Path) -> Path:
@@ -49,23 +52,33 @@ def draw_sentences(folder: Path) -> tuple[Path, Path]:
 
 
 class World:
-    """Everything that comes before training, made once."""
+    """Everything that comes before training, made once: for a tiny CLIP with random weights, or a tiny classifier."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, backbone_name: str = BACKBONE):
+        self.folder, self.backbone = folder, backbone_name
         self.dataset = draw_dataset(folder)
         self.sentences = draw_sentences(folder)
-        self.weights = folder / "tower.safetensors"
-        torch.manual_seed(0)
-        save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
-        parts = (("train", "short"), ("test", "crop"))
-        keys = [CacheKey(part, fit, size) for part, fit in parts for size in (SIDE, INNER)]
-        self.caches = {key: folder / f"{key.part}-{key.size}.safetensors" for key in keys}
+        if backbone_name == BACKBONE:
+            self.weights = folder / "tower.safetensors"
+            torch.manual_seed(0)
+            save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
+            keys = [
+                ("train", "short", SIDE),
+                ("train", "short", INNER),
+                ("test", "crop", SIDE),
+                ("test", "crop", INNER),
+            ]
+        else:
+            self.weights = SHIPPED_WEIGHTS / backbone(backbone_name).file
+            keys = [("train", "square", size) for size in (SIDE + MARGIN, INNER)]
+            keys += [("test", "square", size) for size in (SIDE, INNER)]
+        self.caches = {CacheKey(*key): folder / "{}-{}-{}.safetensors".format(*key) for key in keys}
         for key, path in self.caches.items():
             cache.build(self.dataset, key.part, key.size, key.fit, None, path)
         self.encoded = folder / "encoded.safetensors"
-        images = self.caches[CacheKey("test", "crop", SIDE)]
-        encode.encode(self.dataset, images, BACKBONE, self.weights, self.sentences, TEMPLATE, self.encoded)
+        images = self.caches[CacheKey("test", backbone(backbone_name).fit, SIDE)]
+        sentences = self.sentences if backbone_name == BACKBONE else ()
+        encode.encode(self.dataset, images, backbone_name, self.weights, sentences, TEMPLATE, self.encoded)
 
     def train(self, specs: list[RunSpec], results: Path, **settings) -> list[dict]:
         """Runs a job; returns what it wrote, a dictionary per run."""
@@ -75,7 +88,7 @@ class World:
             "dataset": self.dataset,
             "caches": self.caches,
             "encoded": self.encoded,
-            "backbone": BACKBONE,
+            "backbone": self.backbone,
             "weights": self.weights,
             "attributes": {"small": self.sentences},
             "template": TEMPLATE,
@@ -109,3 +122,26 @@ def spec(method: str, seed: int | None = 1, *, lr: float = 40.0, epochs: int = 3
         training=training if trains else None,
         fidelity={},
     )
+
+
+def mapped_spec(method: str, mapping: str = "ilm", seed: int = 1, *, epochs: int = 3, **changes) -> RunSpec:
+    """A run of BLM or SMM on the small world; ``changes`` are of the spec."""
+    own = {"padding": {"inner": INNER}, "watermark": {"pad": SIDE // 2}}
+    masked = {"layers": 5, "patch": 8, "channels": 3, "width": 8}
+    adam = {"optimizer": {"name": "adam", "lr": 0.01}, "schedule": {"name": "multistep", "milestones": [0.5, 0.72]}}
+    padded = method == "padding"
+    given = {
+        "method": method,
+        "options": own.get(method, masked) | {"mapping": mapping, "laplace": 1, "ratio": 0.15},
+        "backbone": CLASSIFIER,
+        "dataset": "small",
+        "protocol": "full",
+        "image_size": INNER if padded else SIDE,
+        "images": {"fit": "square", "augmentation": "none"}
+        if padded
+        else {"fit": "square", "augmentation": "crop_flip", "margin": MARGIN},
+        "seed": seed,
+        "training": {"epochs": epochs, "batch_size": 5, "parts": {"pixels.network": adam}, **adam},
+        "fidelity": {"first_mapping_pass": "training"},
+    }
+    return RunSpec(**(given | changes))

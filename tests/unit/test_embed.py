@@ -10,10 +10,12 @@ from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.errors import UserError
 from papertables.jobs import sampled_sentences
+from papertables.spec import CacheKey
 from papertables.store import Store
 
 from .small_world import CLASSES, INNER, SIDE, World, spec
 
+PLAIN = CacheKey("test", "crop", SIDE)
 METHODS = ("attr_zs", "vp", "ar", "attrvr")
 
 
@@ -33,8 +35,8 @@ def make(world, name, selection="best", out="embedded.safetensors"):
         run,
         runs=world.results / "runs",
         dataset=world.dataset,
-        cache_plain=world.caches["test", SIDE],
-        cache_own=world.caches["test", run.image_size],
+        cache_plain=world.caches[PLAIN],
+        cache_own=world.caches[run.test_cache],
         encoded=world.encoded,
         attributes=world.sentences if run.attributes else None,
         weights=world.weights,
@@ -82,7 +84,7 @@ def test_the_nearest_sentence_has_the_largest_cosine_among_the_sampled(world, st
 
 def test_pictures_are_the_plain_image_and_the_image_in_its_frame(world):
     content = make(world, "attrvr")
-    plain, own = cache.read(world.caches["test", SIDE]), cache.read(world.caches["test", INNER])
+    plain, own = cache.read(world.caches[PLAIN]), cache.read(world.caches[CacheKey("test", "crop", INNER)])
     before = (SIDE - INNER + 1) // 2
     for number, row in enumerate(content.shown):
         np.testing.assert_array_equal(content.pictures("before")[number], plain.image(row))

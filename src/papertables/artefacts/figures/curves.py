@@ -1,8 +1,7 @@
-"""Test accuracy and training loss after each epoch, over seeds."""
+"""Accuracies and training loss after each epoch, over seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,53 +12,62 @@ from papertables.artefacts.figures.sources import Sources, footer, over_seeds
 from papertables.metrics import Metrics
 
 ACROSS = 4  # panels
-QUANTITIES = {"test_accuracy": "Test accuracy (%)", "train_loss": "Training loss"}
+QUANTITIES = {
+    "test_accuracy": "Test accuracy (%)",
+    "train_loss": "Training loss",
+    "train_accuracy": "Training accuracy (%)",
+}
 
 
 @dataclass(frozen=True)
 class Curves:
-    """frame: row, column, quantity (test_accuracy in percent, train_loss in nats), epoch, mean, std, n. Epoch 0 is a
-    method that trains nothing."""
+    """frame: row, column, quantity (accuracies in percent, train_loss in nats), epoch, mean, std, n. Epoch 0 is a
+    method that trains nothing. rows: look by name."""
 
     frame: pd.DataFrame
-    rows: dict[str, str]
+    rows: dict[str, style.Look]
     columns: tuple[str, ...]
+    quantities: tuple[str, ...]
     footer: str
     notes: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
         return (
-            f"Curves: test accuracy in percent and training loss against the epoch for "
-            f"{', '.join(self.rows.values())}, in panels for {', '.join(self.columns)}."
+            f"Curves: {' and '.join(QUANTITIES[each].lower() for each in self.quantities)} against the epoch for "
+            f"{', '.join(self.rows)}, in panels for {', '.join(self.columns)}."
         )
 
 
 def collect(sources: Sources) -> Curves:
+    planned, quantities = sources.planned, sources.planned.artefact.quantities
     lines = []
     for cell, runs in sources.cells():
         for run in runs:
-            for quantity, epoch, value in _points(sources.metrics[run.id]):
+            for quantity, epoch, value in _points(sources.metrics[run.id], quantities):
                 lines.append((cell.row.label, cell.column.label, quantity, epoch, value))
     names = ["row", "column", "quantity", "epoch"]
     frame = pd.DataFrame(lines, columns=[*names, "value"])
     frame = frame.groupby(names, sort=False)["value"].agg(mean="mean", std="std", n="count").reset_index()
+    unscored = ("Epochs that are not evaluated are left out of the test accuracies.",)
     left_out = tuple(f"Left out, its loss stopped being finite: {id}." for id in _diverged(sources))
+    level = ("a level line trains nothing",) if (frame["epoch"] == 0).any() else ()
     return Curves(
         frame,
-        {value.key: value.label for value in sources.planned.rows},
-        tuple(value.label for value in sources.planned.columns),
-        footer(sources, over_seeds(sources), "a level line trains nothing"),
-        ("Epochs that are not evaluated are left out of the accuracies.", *left_out),
+        style.of_rows(planned),
+        tuple(value.label for value in planned.columns),
+        quantities,
+        footer(sources, over_seeds(sources), *level),
+        (unscored if "test_accuracy" in quantities else ()) + left_out,
     )
 
 
-def _points(metrics: Metrics) -> Iterator[tuple[str, int, float]]:
+def _points(metrics: Metrics, quantities: Sequence[str]) -> Iterator[tuple[str, int, float]]:
     for epoch in metrics.curve:
-        yield "train_loss", epoch.epoch, epoch.train_loss
-        if epoch.test_accuracy is not None:
-            yield "test_accuracy", epoch.epoch, epoch.test_accuracy
-    if not metrics.spec.training:
+        for quantity in quantities:
+            if getattr(epoch, quantity) is not None:
+                yield quantity, epoch.epoch, getattr(epoch, quantity)
+    if not metrics.spec.training and "test_accuracy" in quantities:
         yield "test_accuracy", 0, metrics.evaluations[0].last.accuracy
 
 
@@ -69,33 +77,24 @@ def _diverged(sources: Sources) -> list[str]:
 
 
 def draw(data: Curves) -> Figure:
-    across = min(ACROSS, len(data.columns))
-    down = ceil(len(data.columns) / across)
-    figure = style.blank(style.PAGE if across > 2 else style.COLUMN, 0.35 + 2.9 * down, data.footer)
-    grid = figure.subplots(2 * down, across, squeeze=False)
-    seen = style.looks(list(data.rows))
+    parts = len(data.quantities)
+    figure, grid = style.panels(len(data.columns), ACROSS, 1.45 * parts, data.footer, per=parts)
     legend = {}
-    for number, column in enumerate(data.columns):
-        for part, (quantity, label) in enumerate(QUANTITIES.items()):
-            axes = grid[2 * (number // across) + part, number % across]
+    for column, panel in zip(data.columns, grid, strict=True):
+        for axes, quantity in zip(panel, data.quantities, strict=True):
             own = data.frame[(data.frame["column"] == column) & (data.frame["quantity"] == quantity)]
-            for name, look in zip(data.rows.values(), seen, strict=True):
+            for name, look in data.rows.items():
                 line = _line(axes, own[own["row"] == name].sort_values("epoch"), name, look)
                 legend |= {name: line} if line else {}
             axes.set_xlim(*_limits(data.frame["epoch"]))
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-            if number % across == 0:
-                axes.set_ylabel(label)
-            if part == 0:
-                axes.set_title(column)
-            else:
-                axes.set_xlabel("Epoch")
-    for number in range(len(data.columns), across * down):
-        for part in range(2):
-            grid[2 * (number // across) + part, number % across].set_axis_off()
-    handles = [legend[name] for name in data.rows.values() if name in legend]
-    figure.legend(handles=handles, loc="outside upper center", ncols=6 if across > 2 else 3)
+            if axes.get_subplotspec().is_first_col():
+                axes.set_ylabel(QUANTITIES[quantity])
+        panel[0].set_title(column)
+        panel[-1].set_xlabel("Epoch")
+    handles = [legend[name] for name in data.rows if name in legend]
+    figure.legend(handles=handles, loc="outside upper center", ncols=6 if len(data.columns) > 2 else 3)
     figure.align_ylabels()
     return figure
 

@@ -1,6 +1,7 @@
 """Accuracy against a number, such as shots: a line per row."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,7 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
-from papertables.cells import PlannedArtefact
+from papertables.cells import PlannedArtefact, Value
 from papertables.errors import UserError
 
 LABELS = {
@@ -17,28 +18,35 @@ LABELS = {
     "options.k": "k: nearest sentences per class",
     "options.lam": "λ: weight of the descriptive sentences",
     "options.m": "m: sampled sentences per class",
+    "options.patch": "Side of a patch of the mask (pixels)",
+    "options.width": "Width of the mask network (maps of its first layer)",
+    "options.laplace": "λ: Laplace smoothing of the mapping",
+    "options.ratio": "Top-k ratio: k over the number of classes",
+    "fraction": "Share of the training images",
     "training.epochs": "Epochs",
 }
+POWERS = ("shots", "options.patch", "options.width")  # columns that are powers of two
+CROWDED = 0.05  # of the range of x: closer than this, labels meet
 
 
 @dataclass(frozen=True)
 class Lines:
     """frame: series, x, mean, std, n, published, published_std; accuracies in percent, NaN where there is none.
 
-    series: name by key, in order; a key that names a known method takes that method's look.
+    series: look by name, in order. base: of a logarithmic x, else None.
     """
 
     frame: pd.DataFrame
-    series: dict[str, str]
+    series: dict[str, style.Look]
     x_label: str
-    logarithmic: bool
+    base: int | None
     footer: str
     notes: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
         x = sorted(self.frame["x"].unique())
-        names = ", ".join(self.series.values())
+        names = ", ".join(self.series)
         return f"Lines: accuracy in percent against {self.x_label} ({x[0]:g} to {x[-1]:g}) for {names}."
 
 
@@ -62,14 +70,13 @@ def collect(sources: Sources) -> Lines:
             )
     frame = pd.DataFrame(rows)
     numbers = [column for column in frame if column not in ("series", "n")]
-    keys = [value.key for value in planned.rows] + ["average"] * (len(table.rows) > len(planned.rows))
     vary = planned.artefact.columns.vary
     published = frame["published"].notna().any()
     return Lines(
         frame.astype(dict.fromkeys(numbers, float)),
-        dict(zip(keys, table.rows, strict=True)),
+        style.of_rows(planned, table.rows),
         LABELS.get(vary, vary.rpartition(".")[2].replace("_", " ")),
-        vary == "shots",
+        2 if vary in POWERS else 10 if _crowded(x) else None,
         footer(sources, over_seeds(sources)),
         ("Hollow markers are published values.",) if published else (),
     )
@@ -78,9 +85,20 @@ def collect(sources: Sources) -> Lines:
 def _numbers(planned: PlannedArtefact) -> list[float]:
     vary = planned.artefact.columns.vary
     try:
-        return [float(value.settings.get(vary, value.label)) for value in planned.columns]
+        return [_number(value, vary) for value in planned.columns]
     except (TypeError, ValueError):
         raise UserError(f"{planned.artefact.id}: drawing 'lines' needs columns that are numbers, not {vary}") from None
+
+
+def _number(value: Value, vary: str) -> float:
+    setting = value.settings.get(vary, value.label)
+    return 1.0 if vary == "fraction" and setting is None else float(setting)
+
+
+def _crowded(x: list[float]) -> bool:
+    ordered = sorted(set(x))
+    gaps = [after - before for before, after in pairwise(ordered)]
+    return bool(gaps) and min(gaps) < CROWDED * (ordered[-1] - ordered[0])
 
 
 def draw(data: Lines) -> Figure:
@@ -88,21 +106,23 @@ def draw(data: Lines) -> Figure:
     legend_lines = -(-(len(data.series) + 1) // columns)
     figure = style.blank(style.COLUMN, 2.15 + 0.15 * legend_lines, data.footer)
     axes = figure.subplots()
-    for (key, name), look in zip(data.series.items(), style.looks(list(data.series)), strict=True):
+    for name, look in data.series.items():
         own = data.frame[data.frame["series"] == name].sort_values("x")
-        width = 1.8 if key == "average" else 1.2
+        width = 1.8 if name == "Average" else 1.2
         line = {"marker": look.marker, "linestyle": look.dashes, "linewidth": width}
         axes.plot(own["x"], own["mean"], color=look.colour, label=name, **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
-        axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {key}")
+        axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {name}")
         printed = own.dropna(subset=["published"])
         hollow = {"mfc": "none", "mec": look.colour, "linestyle": "none", "markersize": 6, "zorder": 3}
         if len(printed):
             axes.plot(printed["x"], printed["published"], marker=look.marker, label=f"_published {name}", **hollow)
     x = sorted(data.frame["x"].unique())
-    if data.logarithmic:
-        axes.set_xscale("log", base=2)
+    if data.base and x[0] > 0:
+        axes.set_xscale("log", base=data.base)
+    elif data.base:
+        axes.set_xscale("symlog", base=data.base, linthresh=next(each for each in x if each > 0))
     axes.xaxis.set_major_locator(FixedLocator(x))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

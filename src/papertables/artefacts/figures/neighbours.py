@@ -13,7 +13,6 @@ from papertables.embed import RULE, Embedded, read
 
 STATES = ("before", "after")
 PICTURE, GAP = 0.82, 0.06  # inches
-RIGHT, WRONG = "#0072B2", "#D55E00"
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,7 @@ def _half(figure: Figure, example: Example, state: str, lines: list[str], corner
     box = (left / style.PAGE, (top - PICTURE) / total, PICTURE / style.PAGE, PICTURE / total)
     axes = figure.add_axes(box, label=f"{example.dataset} {example.image} {state}")
     axes.imshow(example.states[state].picture, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
+    style.bare(axes)
     axes.spines[:].set_visible(True)
     x = (left + PICTURE + GAP) / style.PAGE
     small = {"fontsize": style.SMALL, "va": "top"}
@@ -146,5 +144,5 @@ def _half(figure: Figure, example: Example, state: str, lines: list[str], corner
     verdict = f"{'✓' if right else '✗'} predicted: {style.shorten(predicted, 28)}"
     about = f"{example.dataset}, true: {style.shorten(example.true, 24)}"
     figure.text(x, top / total, about, **small)
-    figure.text(x, (top - style.LINE) / total, verdict, color=RIGHT if right else WRONG, weight="bold", **small)
+    figure.text(x, (top - style.LINE) / total, verdict, color=style.RIGHT if right else style.WRONG, weight="bold", **small)
     figure.text(x, (top - 2 * style.LINE) / total, "\n".join(lines), linespacing=1.2, **small)

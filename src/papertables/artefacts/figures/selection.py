@@ -1,7 +1,6 @@
 """What it is worth to report the epoch that is best on the test set instead of the last one."""
 
 from dataclasses import dataclass, replace
-from math import ceil
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,10 +18,10 @@ ACROSS = 5  # panels
 @dataclass(frozen=True)
 class Selections:
     """frame: row, column, best, best_std, last, last_std, gain (best − last), n; in percent and points, a line per
-    row and column in their order."""
+    row and column in their order. rows: look by name."""
 
     frame: pd.DataFrame
-    rows: dict[str, str]
+    rows: dict[str, style.Look]
     columns: tuple[str, ...]
     footer: str
     notes: tuple[str, ...] = ()
@@ -31,7 +30,7 @@ class Selections:
     def alt(self) -> str:
         return (
             f"Dots: accuracy in percent of the best test epoch and of the last epoch for "
-            f"{', '.join(self.rows.values())}, in panels for {', '.join(self.columns)}."
+            f"{', '.join(self.rows)}, in panels for {', '.join(self.columns)}."
         )
 
 
@@ -47,13 +46,12 @@ def collect(sources: Sources) -> Selections:
             lines.append((name, column, best.mean, best.std, last.mean, last.std, gain, best.n))
     numbers = ["best", "best_std", "last", "last_std", "gain"]
     frame = pd.DataFrame(lines, columns=["row", "column", *numbers, "n"]).astype(dict.fromkeys(numbers, float))
-    keys = [value.key for value in planned.rows] + ["average"] * (len(names) > len(planned.rows))
     notes = (
         "The number at each pair is what choosing the epoch on the test set adds to the last epoch, in points.",
         f"The paper reports '{planned.paper.selection}' ({planned.paper.selection_source}).",
     )
     below = footer(sources, over_seeds(sources), "numbers: best minus last, in points")
-    return Selections(frame, dict(zip(keys, names, strict=True)), tuple(columns), below, notes)
+    return Selections(frame, style.of_rows(planned, sources.table.rows), tuple(columns), below, notes)
 
 
 def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCell, ...], ...]:
@@ -62,23 +60,16 @@ def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCe
 
 
 def draw(data: Selections) -> Figure:
-    across = min(ACROSS, len(data.columns))
-    down = ceil(len(data.columns) / across)
-    width = style.PAGE if across > 2 else style.COLUMN
-    figure = style.blank(width, 0.35 + down * (0.65 + 0.22 * len(data.rows)), data.footer)
-    grid = figure.subplots(down, across, sharey=True, squeeze=False)
-    seen = style.looks(list(data.rows))
-    for axes, column in zip(grid.flat, data.columns, strict=False):
+    figure, grid = style.panels(len(data.columns), ACROSS, 0.65 + 0.22 * len(data.rows), data.footer, sharey=True)
+    for axes, column in zip(grid[:, 0], data.columns, strict=True):
         own = data.frame[data.frame["column"] == column]
-        for place, (name, look) in enumerate(zip(data.rows.values(), seen, strict=True)):
+        for place, (name, look) in enumerate(data.rows.items()):
             _pair(axes, own[own["row"] == name].iloc[0], place, look)
         axes.set_title(column)
         axes.set_xlabel("Accuracy (%)")
         _range(axes, own[["best", "last"]].min().min(), own[["best", "last"]].max().max())
         axes.grid(axis="y", visible=False)
-    for axes in grid.flat[len(data.columns) :]:
-        axes.set_axis_off()
-    grid[0, 0].set_yticks(range(len(data.rows)), data.rows.values())
+    grid[0, 0].set_yticks(range(len(data.rows)), data.rows)
     grid[0, 0].set_ylim(len(data.rows) - 0.4, -0.7)
     mark = {"linestyle": "none", "color": style.FAINT, "label": "best test epoch", "marker": "o"}
     best = Line2D([], [], **mark)

@@ -14,8 +14,9 @@ from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
 POOLED = ("lines", "selection")  # drawings of means, which may be means over a pool
-SELECTED = ("lines", "patterns", "embeddings", "neighbours")  # drawings of one selected epoch
-SINGLE = ("patterns", "embeddings", "neighbours")  # drawings of one run per cell
+EMBEDDED = ("embeddings", "neighbours", "masks", "confidence", "loss_change", "top_labels")  # of one epoch of a run
+SELECTED = ("lines", "patterns", *EMBEDDED)  # drawings of one selected epoch
+SINGLE = ("patterns", "evolution", *EMBEDDED)  # drawings of one run per cell
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}
 
 

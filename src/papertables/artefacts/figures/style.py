@@ -2,13 +2,18 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
+from math import ceil
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from papertables.cells import PlannedArtefact
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one column and the whole text of a two-column paper
 DPI = 300
@@ -21,7 +26,12 @@ FAINT = "#6b6b6b"
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 3)))
-OWN = {"attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6, "average": 6}  # the same in every figure
+OWN = {  # the same in every figure
+    "attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6, "average": 6,
+    "blmp": 0, "blm": 1, "ilm": 2, "flm": 4, "rlm": 5,
+    "smm": 0, "full": 1, "medium": 2, "narrow": 4, "pad": 5,
+}
+RIGHT, WRONG = "#0072B2", "#D55E00"  # predictions, and what goes well or badly
 
 SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -56,11 +66,24 @@ class Look:
     dashes: str | tuple
 
 
-def looks(keys: Sequence[str]) -> list[Look]:
-    """One for every key; colour, marker and dashes differ. ``OWN`` ones are fixed, the others take what is left."""
-    taken = {OWN[key] for key in keys if key in OWN}
-    free = iter(number for number in range(8 * len(keys) + 8) if number not in taken)
-    return [_look(OWN[key] if key in OWN else next(free)) for key in keys]
+def looks(keys: Sequence[str], methods: Sequence[str] = ()) -> list[Look]:
+    """One for every key; colour, marker and dashes differ. ``OWN`` ones are fixed, and so are those of a paper's
+    ``methods``, all of them in its order; the others take what is left."""
+    numbers = _numbered(keys, OWN | _numbered(methods, OWN))
+    return [_look(numbers[key]) for key in keys]
+
+
+def of_rows(planned: PlannedArtefact, names: Sequence[str] = ()) -> dict[str, Look]:
+    """By label of a row; ``names`` may add that of their average."""
+    keys, names = [value.key for value in planned.rows], names or [value.label for value in planned.rows]
+    keys += ["average"] * (len(names) - len(keys))
+    return dict(zip(names, looks(keys, tuple(planned.paper.methods)), strict=True))
+
+
+def _numbered(keys: Sequence[str], fixed: Mapping[str, int]) -> dict[str, int]:
+    taken = {fixed[key] for key in keys if key in fixed}
+    free = (number for number in count() if number not in taken)
+    return {key: fixed[key] if key in fixed else next(free) for key in keys}
 
 
 def _look(number: int) -> Look:
@@ -88,6 +111,25 @@ def blank(width: float, height: float, footer: str) -> Figure:
     figure.get_layout_engine().set(rect=(0, below / total, 1, height / total), w_pad=0.03, h_pad=0.03)
     figure.text(0.05 / width, 0.03 / total, "\n".join(lines), fontsize=SMALL, color=FAINT, va="bottom")
     return figure
+
+
+def panels(count: int, most: int, height: float, footer: str, per: int = 1, **settings) -> tuple[Figure, np.ndarray]:
+    """A figure of ``count`` panels, at most ``most`` in a line and ``height`` inches each: the axes (count, per), of
+    which those of a panel lie below each other."""
+    across = min(most, max(1, count))
+    down = ceil(max(1, count) / across)
+    figure = blank(PAGE if across > 2 else COLUMN, 0.35 + height * down, footer)
+    grid = figure.subplots(per * down, across, squeeze=False, **settings)
+    axes = grid.reshape(down, per, across).swapaxes(1, 2).reshape(-1, per)
+    for left_over in axes[count:].flat:
+        left_over.set_axis_off()
+    return figure, axes[:count]
+
+
+def bare(axes) -> None:
+    """Without ticks and grid: for pictures."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
 
 
 def wrap(text: str, width: float, lines: int | None = None) -> list[str]:

@@ -1,0 +1,27 @@
+"""Sizes of a paper's data sets (SMM, table 6), from the catalog."""
+
+from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.config import Axis
+from papertables.data.catalog import dataset
+
+BACKBONE, METHOD = "resnet18", "pad"  # whose images keep their size
+COLUMNS = (
+    Column("image side (px)", "original image size"),
+    Column("training images", "training set size"),
+    Column("test images", "testing set size"),
+    Column("classes", "number of classes"),
+)
+
+
+def collect(source: Source) -> Sheet:
+    rows = []
+    for cell in source.cells(Axis(vary="backbone", values=(BACKBONE,)), METHOD):
+        run = cell.members[0].runs[0]
+        entry = dataset(run.dataset)
+        values = (run.options["inner"], entry.train, entry.test, entry.classes)
+        rows.append(Row(entry.label, ("", entry.label, ""), values))
+    notes = (
+        "Training and test images and classes are those of the catalog, against which every download is checked; the image "
+        "side is that to which padding resizes.",
+    )
+    return Sheet("Data set", "Numbers of images and classes", COLUMNS, tuple(rows), notes)

@@ -1,0 +1,129 @@
+"""What a fact is made from, and how its numbers become a table beside the published ones."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertables.artefacts.compare import Quote, sources
+from papertables.artefacts.tables import Table, TableCell
+from papertables.cells import Cell, plan_artefact
+from papertables.config import Artefact, Axis, Config, Paper, Scale
+from papertables.errors import UserError
+from papertables.project import Project
+
+WORDS = {"yes": "1", "no": "0"}
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+Key = tuple[str, str, str]  # backbone, data set and method, as in the published file
+
+
+@dataclass(frozen=True)
+class Source:
+    artefact: Artefact
+    paper: Paper
+    scale: Scale
+    config: Config
+
+    def cells(self, columns: Axis, method: str) -> Iterator[Cell]:
+        """The artefact's rows × ``columns`` with the runs of a method, as the paper has them at any scale."""
+        settings = {"rows": self.artefact.rows, "columns": columns, "fixed": {"method": method}}
+        wanted = Artefact(id=self.artefact.id, paper=self.paper.id, title=self.artefact.title, **settings)
+        scale = self.scale.model_copy(update={"papers": None})
+        project = Project(Path(), self.config, scale, {self.paper.id: self.paper}, {})
+        yield from plan_artefact(project, wanted).cells
+
+
+@dataclass(frozen=True)
+class Column:
+    """metric: its name in the published file. part: which of the numbers in a printed text, from 0.
+
+    compares: whether a difference to the published number says something.
+    """
+
+    label: str
+    metric: str
+    digits: int = 0
+    part: int = 0
+    compares: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """values: one per column, alone or with a standard deviation."""
+
+    label: str
+    key: Key
+    values: tuple[float | tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    corner: str
+    unit: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+
+def table(source: Source, sheet: Sheet, published_folder: Path) -> Table:
+    """Each value beside its published one. A published file that is not there is a UserError."""
+    artefact, paper = source.artefact, source.paper
+    printed = [line for each in artefact.published for line in _lines(published_folder / each.file)]
+    quotes = [[_quote(printed, row.key, column) for column in sheet.columns] for row in sheet.rows]
+    cells = [
+        tuple(_cell(*each) for each in zip(row.values, sheet.columns, beside, strict=True))
+        for row, beside in zip(sheet.rows, quotes, strict=True)
+    ]
+    return Table(
+        id=artefact.id,
+        title=artefact.title,
+        caption=artefact.caption,
+        paper=paper.title,
+        venue=paper.venue,
+        scale=source.scale.name,
+        selection=paper.selection,
+        corner=sheet.corner,
+        unit=sheet.unit,
+        rows=tuple(row.label for row in sheet.rows),
+        columns=tuple(column.label for column in sheet.columns),
+        cells=tuple(cells),
+        notes=(
+            "Computed, not trained, and of the paper's own data sets and backbones at every scale.",
+            "Below a value: the published one and, in brackets, the difference (ours minus published).",
+            *sheet.notes,
+        ),
+        sources=tuple(sources(quote for row in quotes for quote in row)),
+    )
+
+
+def _cell(value: float | tuple[float, float], column: Column, quote: Quote | None) -> TableCell:
+    mean, std = value if isinstance(value, tuple) else (value, None)
+    difference = mean - quote.value if quote and column.compares else None
+    return TableCell(mean=mean, std=std, digits=column.digits, n=1, quote=quote, difference=difference)
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _quote(printed: Sequence[dict[str, str]], key: Key, column: Column) -> Quote | None:
+    names = (*key, column.metric)
+    found = [each for each in printed if (each["backbone"], each["dataset"], each["method"], each["metric"]) == names]
+    if not found or not found[0]["value"]:
+        return None
+    line = found[0]
+    number = NUMBER.findall(WORDS.get(line["value"], line["value"]))[column.part]
+    return Quote(
+        value=float(number),
+        digits=len(number.partition(".")[2]),
+        std=float(line["std"]) if line["std"] else None,
+        source=f"{line['paper']}, {line['table']}: {line['source']}",
+        backbone=key[0],
+        dataset=key[1],
+        method=key[2],
+    )
