@@ -298,5 +298,5 @@ def _fidelity(project: Project, paper: Paper, settings: dict, method: Method) ->
     keep = {"few_shot_draw", "shared_seed"} if method.trains and paper.protocol == "few_shot" else set()
     keep |= {"attribute_stream", "attribute_sampling"} if method.uses_attributes else set()
     keep |= {"few_shot_draw", "shared_seed"} if method.uses_attributes else set()
-    keep |= {"first_mapping_pass"} if method.maps_labels else set()
+    keep |= {"first_mapping_pass"} if "patch" in method.options else set()  # only mask networks have batch norm
     return Fidelity(**switches.model_dump(include=keep))

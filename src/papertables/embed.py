@@ -66,6 +66,9 @@ class Embedded:
     def shown(self) -> np.ndarray:
         return self.tensors["shown"]  # (E,)
 
+    def name(self, label: int) -> str:
+        return self.class_names[label].replace("_", " ")
+
     def images(self, state: str) -> np.ndarray:
         return self.tensors[f"{state}.images"]  # (N, D)
 

@@ -30,6 +30,10 @@ FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv"
 EMBEDDED_DRAWINGS = ("embeddings", "neighbours")
 ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
+FACTS_OF = (  # what computed tables are about
+    Path(__file__).parent / "methods" / "masks.py",
+    Path(__file__).parent / "backbones" / "classifier.py",
+)
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
 
 
@@ -196,7 +200,7 @@ class Plan:
 
     def artefact_signature(self, planned: PlannedArtefact) -> str:
         """Changes with what an artefact says (declaration, runs, selection) and with how it is drawn."""
-        drawn_by = sorted(ARTEFACTS.rglob("*.py"))
+        drawn_by = sorted(ARTEFACTS.rglob("*.py")) + (list(FACTS_OF) if planned.artefact.facts else [])
         templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
         return digest(
             {
@@ -207,6 +211,7 @@ class Plan:
                 "runs": [run.digest for run in planned.runs],
                 "partial": self.config.partial and time(),  # what is there changes unseen
                 "code": [code_digest(drawn_by), *templates],
+                "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
             }
         )
 

@@ -5,10 +5,8 @@ import pytest
 from papertables.artefacts import compare
 from papertables.cells import Value
 from papertables.errors import UserError
-from papertables.project import load_project
 
 from . import artefact_world as world
-from .test_plan import REPOSITORY
 
 
 def read(folder):
@@ -95,14 +93,3 @@ def test_two_values_for_the_same_cell_are_an_error(tmp_path):
     path.write_text(path.read_text() + path.read_text().splitlines()[1].replace("61.4", "61.5") + "\n")
     with pytest.raises(UserError, match=r"table1\.csv:5: a second value for VP, DTD"):
         read(folder)
-
-
-def test_every_committed_file_of_published_numbers_reads_and_matches_something():
-    project = load_project(REPOSITORY, {"scale": "paper"})
-    for artefact in project.artefacts.values():
-        paper = project.paper_of(artefact)
-        folder = REPOSITORY / "workflow" / "papers" / artefact.paper / "published"
-        numbers = compare.read(folder, artefact.published)
-        axes = (compare.declared(paper, artefact.rows), compare.declared(paper, artefact.columns))
-        found = compare.quotes(artefact, paper, numbers, *axes)
-        assert not artefact.published or any(quote for row in found for quote in row), artefact.id

@@ -1,19 +1,25 @@
 """What a run makes of the test images, against the run's own record and against formulas."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from papertables import embed, encode
+from papertables import embed, encode, label_history
 from papertables.attributes.sampling import read_attributes
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.errors import UserError
-from papertables.jobs import sampled_sentences
-from papertables.spec import CacheKey
+from papertables.jobs import sampled_sentences, train_job
+from papertables.methods.mapping_heads import LastLayer
+from papertables.methods.mappings import random_mapping
+from papertables.plan import SHIPPED_WEIGHTS
+from papertables.spec import CacheKey, RunSpec
 from papertables.store import Store
 
-from .small_world import CLASSES, INNER, SIDE, World, spec
+from .small_world import BACKBONE, CLASSES, INNER, SIDE, World, draw_dataset, spec
 
 PLAIN = CacheKey("test", "crop", SIDE)
 METHODS = ("attr_zs", "vp", "ar", "attrvr")
@@ -127,3 +133,193 @@ def test_features_come_in_batches(world, monkeypatch):
     whole = make(world, "ar").images("after")
     monkeypatch.setattr(embed, "IMAGES_PER_CALL", 5)
     torch.testing.assert_close(torch.tensor(make(world, "ar").images("after")), torch.tensor(whole), rtol=0, atol=1e-5)
+
+
+CLASSIFIER, PATCH = "mini-cls-rn", 4
+MASKS = {"layers": 5, "patch": PATCH, "channels": 3, "width": 2}
+MAPPED = {  # method and options
+    "smm": ("smm", MASKS | {"mapping": "ilm"}),
+    "single channel": ("smm", MASKS | {"channels": 1, "mapping": "ilm"}),
+    "only mask": ("only_mask", MASKS | {"mapping": "ilm"}),
+    "blm": ("padding", {"inner": INNER, "mapping": "blm"}),
+    "rlm": ("padding", {"inner": INNER, "mapping": "rlm"}),
+    "learned": ("watermark", {"pad": 6, "mapping": "learned"}),
+    "last layer": ("finetune", {"mapping": "last_layer"}),
+}
+
+
+class MappedWorld:
+    """Runs that map the labels of one backbone."""
+
+    def __init__(self, folder, backbone, weights, names, fit):
+        self.folder, self.weights, self.dataset = folder, weights, draw_dataset(folder)
+        self.encoded, self.results = folder / "encoded.safetensors", folder / "results"
+        self.specs = {name: self._spec(*MAPPED[name], backbone, fit) for name in names}
+        self.plain = CacheKey("test", "crop" if fit == "short" else fit, SIDE)
+        keys = {key for run in self.specs.values() for key in (run.train_cache, run.test_cache)} | {self.plain}
+        self.caches = {key: folder / f"{'-'.join(map(str, key))}.safetensors" for key in keys}
+        for key, path in self.caches.items():
+            cache.build(self.dataset, key.part, key.size, key.fit, None, path)
+        encode.encode(
+            self.dataset, self.caches[self.plain], backbone, weights, [], "a {}.", self.encoded, source_labels=True
+        )
+        train_job(
+            list(self.specs.values()),
+            self.results / "job.jsonl",
+            runs=self.results / "runs",
+            dataset=self.dataset,
+            caches=self.caches,
+            encoded=self.encoded,
+            backbone=backbone,
+            weights=weights,
+            attributes={},
+            template="a {}.",
+            checkpoints=self.results / "checkpoints",
+        )
+        lines = (self.results / "job.jsonl").read_text().splitlines()
+        self.lines = dict(zip(names, map(json.loads, lines), strict=True))
+
+    @staticmethod
+    def _spec(method, options, backbone, fit):
+        return RunSpec(
+            method=method,
+            options={"laplace": 1, "ratio": 0.5} | options,
+            backbone=backbone,
+            dataset="small",
+            protocol="full",
+            image_size=options.get("inner", SIDE),
+            images={"fit": fit, "augmentation": "none"},
+            seed=3,
+            training={
+                "epochs": 3,
+                "batch_size": 6,
+                "optimizer": {"name": "adam", "lr": 0.1},
+                "schedule": {"name": "constant"},
+            },
+            fidelity={},
+        )
+
+    def embed(self, name, selection="last"):
+        run, out = self.specs[name], self.folder / "embedded.safetensors"
+        embed.embed(
+            run,
+            runs=self.results / "runs",
+            dataset=self.dataset,
+            cache_plain=self.caches[self.plain],
+            cache_own=self.caches[run.test_cache],
+            encoded=self.encoded,
+            attributes=None,
+            weights=self.weights,
+            out=out,
+            selection=selection,
+        )
+        return embed.read(out)
+
+    def history(self, name):
+        return label_history.read(Store(self.results / "runs").mappings(self.specs[name].id))
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory):
+    weights = SHIPPED_WEIGHTS / f"{CLASSIFIER}.safetensors"
+    return MappedWorld(tmp_path_factory.mktemp("classified"), CLASSIFIER, weights, list(MAPPED), "square")
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory, world):
+    return MappedWorld(tmp_path_factory.mktemp("prompted"), BACKBONE, world.weights, ["smm", "blm"], "short")
+
+
+@pytest.mark.parametrize("selection", ["best", "last"])
+@pytest.mark.parametrize("name", MAPPED)
+def test_the_accuracy_after_a_classifiers_run_is_the_one_on_record(classified, name, selection):
+    content = classified.embed(name, selection)
+    score = classified.lines[name]["evaluations"][0][selection]
+    assert content.accuracy("after") == pytest.approx(score["accuracy"])
+
+
+def test_the_accuracy_after_a_mapped_clip_is_the_one_on_record(prompted):
+    for name in ("smm", "blm"):
+        content = prompted.embed(name)
+        assert content.accuracy("after") == pytest.approx(prompted.lines[name]["evaluations"][0]["last"]["accuracy"])
+        np.testing.assert_allclose(np.linalg.norm(content.images("after"), axis=1), 1, rtol=1e-5)
+        assert content.source_names[0] == "This is a photo of a red spot."
+        assert len(content.source_names) == 81 * len(CLASSES)
+
+
+def first_logits(world, name):
+    """Logits of plain images through the mapping that the run began with."""
+    frozen = encode.read(world.encoded)
+    logits = frozen.images @ frozen.weight.T + frozen.bias
+    match name:
+        case "rlm":
+            return logits[:, random_mapping(logits.shape[1], len(CLASSES), 3)]
+        case "last layer":
+            with torch.no_grad():
+                return LastLayer(frozen.weight.shape[1], len(CLASSES), 3)(frozen.images)
+        case "blm":
+            sources, weights = (torch.from_numpy(world.history(name)[key][0]) for key in ("sources", "weights"))
+            chosen = logits[:, sources.long()]  # (N, C, K)
+            return (chosen * weights.float()).sum(-1) / weights.float().sum(-1)
+    return logits[:, torch.from_numpy(world.history(name)["sources"][0][:, 0]).long()]
+
+
+@pytest.mark.parametrize("name", ["smm", "blm", "rlm", "last layer"])
+def test_before_is_the_untrained_learner_with_its_first_mapping_on_plain_images(classified, name):
+    content, logits = classified.embed(name), first_logits(classified, name)
+    labels = torch.from_numpy(content.labels)
+    np.testing.assert_array_equal(content.predicted("before"), logits.argmax(1))
+    np.testing.assert_allclose(content.loss("before"), F.cross_entropy(logits, labels, reduction="none"), rtol=1e-4)
+    probabilities = logits.softmax(1)[torch.arange(len(labels)), labels]
+    np.testing.assert_allclose(content.confidence("before"), probabilities, rtol=1e-4)
+    assert np.abs(content.loss("after") - content.loss("before")).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_losses_and_confidences_of_a_method_that_maps_no_labels(world, name):
+    content = make(world, name)
+    for state in ("before", "after"):
+        np.testing.assert_allclose(content.confidence(state), np.exp(-content.loss(state)), rtol=1e-5)
+        sure = content.confidence(state) > 0.5
+        np.testing.assert_array_equal(content.predicted(state)[sure], content.labels[sure])
+        right = content.predicted(state) == content.labels
+        assert (content.confidence(state)[right] >= 1 / len(CLASSES)).all()
+    assert content.source_names == () and content.masks is None
+
+
+def test_features_of_a_classifier_keep_their_lengths(classified):
+    content, frozen = classified.embed("smm"), encode.read(classified.encoded)
+    np.testing.assert_array_equal(content.images("before"), frozen.images)
+    assert np.ptp(np.linalg.norm(content.images("after"), axis=1)) > 1e-3
+    assert content.texts() == {}
+    assert content.source_names == frozen.source_names and len(content.source_names) == 80
+
+
+@pytest.mark.parametrize(("name", "channels"), [("smm", 3), ("single channel", 1)])
+def test_masks_and_the_pattern_under_them_make_the_picture(classified, name, channels):
+    content, frozen = classified.embed(name), encode.read(classified.encoded)
+    masks, patterns, shown = content.masks, content.patterns, len(content.shown)
+    assert masks.shape == (shown, channels, SIDE, SIDE) and patterns.shape == (shown, 3, SIDE, SIDE)
+    corners = masks[:, :, ::PATCH, ::PATCH]
+    np.testing.assert_array_equal(masks, corners.repeat(PATCH, 2).repeat(PATCH, 3))
+    assert np.ptp(corners) > 0 and np.abs(patterns).max() > 0
+    std = np.array(frozen.std, np.float32).reshape(3, 1, 1)
+    expected = (content.pictures("before") / 255 + patterns * std).clip(0, 1) * 255
+    assert np.abs(content.pictures("after") - expected).max() < 0.51
+
+
+@pytest.mark.parametrize("name", ["only mask", "blm", "last layer"])
+def test_what_has_no_program_under_masks(classified, name):
+    content = classified.embed(name)
+    assert content.masks is None and content.patterns is None
+
+
+def test_missing_mappings_are_named(classified):
+    path = Store(classified.results / "runs").mappings(classified.specs["blm"].id)
+    content = path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(UserError, match=r"mappings\.npz: no label mappings"):
+            classified.embed("blm")
+    finally:
+        path.write_bytes(content)

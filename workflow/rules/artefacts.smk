@@ -33,7 +33,7 @@ rule table:
     benchmark:
         f"{BENCHMARKS}/table/{{paper}}/{{name}}.tsv"
     conda:
-        "../../envs/artefacts.yaml"
+        "../../envs/train.yaml"
     params:
         declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
     script:

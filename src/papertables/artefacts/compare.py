@@ -207,7 +207,8 @@ def average_notes(paper: Paper, numbers: Sequence[Numbers], used: Iterable[Quote
             notes.append(f"{what} cannot be checked: {len(parts)} of its {count} values are known.")
             continue
         mean = fmean(part.value for part in parts)
-        if abs(mean - quote.value) <= 0.5 * 10**-quote.digits + 1e-9:
+        rounding = 0.5 * 10**-quote.digits + fmean(0.5 * 10**-part.digits for part in parts)
+        if abs(mean - quote.value) <= rounding + 1e-9:
             following += 1
         else:
             exact = f"{mean:.{quote.digits + 2}f}"

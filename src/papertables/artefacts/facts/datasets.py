@@ -21,7 +21,7 @@ def collect(source: Source) -> Sheet:
         values = (run.options["inner"], entry.train, entry.test, entry.classes)
         rows.append(Row(entry.label, ("", entry.label, ""), values))
     notes = (
-        "Training and test images and classes are those of the catalog, against which every download is checked; the image "
-        "side is that to which padding resizes.",
+        "Training and test images and classes are those of the catalog, against which every download is checked; the "
+        "image side is that to which padding resizes.",
     )
     return Sheet("Data set", "Numbers of images and classes", COLUMNS, tuple(rows), notes)

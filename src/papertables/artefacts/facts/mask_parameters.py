@@ -33,10 +33,10 @@ def _row(cell: Cell, method: str) -> Row:
     extra = sum(parameter.numel() for parameter in network.parameters())
     pattern = 3 * tower.image_size**2
     shares = (100 * extra / pattern, 100 * extra / backbone_parameters(tower))
+    name = tower.label
     if len(cell.row.settings) > 1:  # more than the backbone
-        method, name = f"{method}[{cell.row.published}]", f"{tower.label}: {cell.row.label}, width {run.options['width']}"
-    else:
-        name = tower.label
+        name += f": {cell.row.label}, width {run.options['width']}"
+        method += f"[{cell.row.published}]"
     return Row(name, (tower.label, "", method), (tower.image_size, run.options["layers"], extra, *shares))
 
 

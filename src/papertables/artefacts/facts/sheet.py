@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, sources
 from papertables.artefacts.tables import Table, TableCell
@@ -51,11 +52,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """values: one per column, alone or with a standard deviation."""
+    """values: one per column, or several measurements of it."""
 
     label: str
     key: Key
-    values: tuple[float | tuple[float, float], ...]
+    values: tuple[float | tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,11 @@ def table(source: Source, sheet: Sheet, published_folder: Path) -> Table:
     )
 
 
-def _cell(value: float | tuple[float, float], column: Column, quote: Quote | None) -> TableCell:
-    mean, std = value if isinstance(value, tuple) else (value, None)
+def _cell(value: float | tuple[float, ...], column: Column, quote: Quote | None) -> TableCell:
+    values = value if isinstance(value, tuple) else (value,)
+    mean, std = fmean(values), stdev(values) if len(values) > 1 else None
     difference = mean - quote.value if quote and column.compares else None
-    return TableCell(mean=mean, std=std, digits=column.digits, n=1, quote=quote, difference=difference)
+    return TableCell(mean=mean, std=std, digits=column.digits, n=len(values), quote=quote, difference=difference)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

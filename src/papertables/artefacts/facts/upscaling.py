@@ -4,7 +4,6 @@ import platform
 import time
 from collections.abc import Callable
 from functools import partial
-from statistics import fmean, stdev
 
 import torch
 import torch.nn.functional as F
@@ -47,13 +46,12 @@ def collect(source: Source) -> Sheet:
             values = (accesses, seconds_per_batch(kind, tower.image_size, patch), float(read > 1))
             rows.append(Row(f"{tower.label}: {name}", (tower.label, "", name), values))
     notes = (
-        "Pixel accesses: 3 channels × pixels × the mask values that a pixel is made of, which gradients of the upscaling "
-        "itself count.",
-        f"Seconds: mean ± sample standard deviation of {REPEATS} batches of {BATCH} masks, forward alone, on the CPU of "
-        f"the machine that made this table ({platform.machine()}, {torch.get_num_threads()} threads). The published "
-        "seconds are those of another machine, so no difference is taken.",
-        "Needs backpropagation: a pixel that is made of several mask values weighs them by its position, and its gradient "
-        "does too; patch-wise upscaling only copies.",
+        "Pixel accesses: 3 channels × pixels × the mask values that a pixel is made of, counted in its gradient.",
+        f"Seconds: mean ± sample standard deviation of {REPEATS} batches of {BATCH} masks, forward alone, on the CPU "
+        f"of the machine that made this table ({platform.machine()}, threads: {torch.get_num_threads()}). The "
+        "published seconds are those of another machine, so no difference is taken.",
+        "Needs backpropagation: a pixel that is made of several mask values weighs them by its position, and so does "
+        "its gradient; patch-wise upscaling only copies.",
     )
     return Sheet("Upscaling", "Cost of upscaling the masks of a batch", COLUMNS, tuple(rows), notes)
 
@@ -67,8 +65,8 @@ def values_per_pixel(kind: Callable[[Tensor, int], Tensor], patch: int) -> int:
     return int(gradient.count_nonzero())
 
 
-def seconds_per_batch(kind: Callable[[Tensor, int], Tensor], size: int, patch: int) -> tuple[float, float]:
-    """Mean and sample standard deviation over some repeats, after one that does not count."""
+def seconds_per_batch(kind: Callable[[Tensor, int], Tensor], size: int, patch: int) -> tuple[float, ...]:
+    """Of some repeats, after one that does not count."""
     mask = torch.rand(PART, 3, size // patch, size // patch, generator=torch.Generator().manual_seed(0))
     times = []
     with torch.no_grad():
@@ -77,4 +75,4 @@ def seconds_per_batch(kind: Callable[[Tensor, int], Tensor], size: int, patch: i
             for _ in range(BATCH // PART):
                 kind(mask, patch)
             times.append(time.perf_counter() - start)
-    return fmean(times[1:]), stdev(times[1:])
+    return tuple(times[1:])

@@ -1,4 +1,4 @@
-"""t-SNE of image embeddings before and after reprogramming, with the embeddings of the attributes."""
+"""t-SNE of image features before and after reprogramming, with the embeddings of the attributes where there are any."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,6 @@ from papertables.embed import Embedded, read
 
 CLASSES = 8  # as many as there are colours
 IMAGES = 40  # of a class
-STATES = ("before", "after")
 TEXT_MARKERS = {"descriptive": "^", "distinctive": "*", "name": "X"}
 TEXTS = {
     "descriptive": "mean of descriptive sentences",
@@ -24,60 +23,68 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Embeddings:
-    """frame: panel (data set), state (before, after), kind (image, descriptive, distinctive, name), class, x, y.
+    """frame: panel (data set), state, kind (image, descriptive, distinctive, name), class, x, y. A state is before or
+    after; of several methods, before or the method's name.
 
-    panels: by data set the accuracy in percent before and after.
+    panels: by data set and state the accuracy in percent, None before several methods that disagree.
     """
 
     frame: pd.DataFrame
-    panels: dict[str, tuple[float, float]]
+    panels: dict[str, dict[str, float | None]]
     footer: str
     notes: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
-        return (
-            "t-SNE of image embeddings before and after reprogramming with the embeddings of the attributes, coloured "
-            f"by class, for {', '.join(self.panels)}."
-        )
+        texts = " with the embeddings of the attributes" if (self.frame["kind"] != "image").any() else ""
+        states = list(dict.fromkeys(self.frame["state"]))
+        after = "after reprogramming" if states == ["before", "after"] else f"after {', '.join(states[1:])}"
+        return f"t-SNE of image features before and {after}{texts}, coloured by class, for {', '.join(self.panels)}."
 
 
 def collect(sources: Sources) -> Embeddings:
-    frames, panels = [], {}
+    several = len(sources.planned.rows) > 1
+    frames, panels, texts = [], {}, False
     seeds = set()
     for cell, run in sources.embedded_runs():
         content = read(sources.embedded[run.id])
-        panels[cell.column.label] = (content.accuracy("before"), content.accuracy("after"))
-        frames.append(project(content).assign(panel=cell.column.label))
+        name = cell.row.label if several else "after"
+        accuracies = panels.setdefault(cell.column.label, {})
+        if not accuracies:
+            frames.append(project(content, "before").assign(panel=cell.column.label, state="before"))
+        before = content.accuracy("before")
+        accuracies["before"] = before if accuracies.get("before", before) == before else None
+        accuracies[name] = content.accuracy("after")
+        frames.append(project(content, "after").assign(panel=cell.column.label, state=name))
         seeds.add(run.seed)
+        texts |= bool(content.texts())
     columns = ["panel", "state", "kind", "class", "x", "y"]
-    notes = (
+    means = " and of the mean embedding of each class's sampled sentences" if texts else ""
+    notes = [
         f"t-SNE with cosine distances, perplexity 30 (less for fewer points) and a fixed seed, of the first {IMAGES} "
-        f"test images of each of the first {CLASSES} classes and of the mean embedding of each class's sampled "
-        "sentences; every panel has a projection of its own, so positions in two panels cannot be compared.",
+        f"test images of each of the first {CLASSES} classes{means}; every panel has a projection of its own, so "
+        "positions in two panels cannot be compared.",
         "Before the projection the mean of the images and the mean of the texts are subtracted: images and texts of "
-        "CLIP lie in two separate cones.",
-        "The accuracy over a panel is on all test images; before: the same text side on plain images.",
-    )
+        "CLIP lie in two separate cones."
+        if texts
+        else "Before the projection the mean of the images is subtracted.",
+        "The accuracy over a panel is on all test images; before: the untrained method on plain images.",
+    ]
     below = footer(sources, one_seed(seeds), f"first {CLASSES} classes, {IMAGES} test images of each")
     frame = pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
-    return Embeddings(frame, panels, below, notes)
+    return Embeddings(frame, panels, below, tuple(notes))
 
 
-def project(content: Embedded) -> pd.DataFrame:
-    """state, kind, class, x, y."""
+def project(content: Embedded, state: str) -> pd.DataFrame:
+    """kind, class, x, y before or after."""
     classes = np.arange(min(CLASSES, len(content.class_names)))
     images = np.concatenate([np.flatnonzero(content.labels == label)[:IMAGES] for label in classes])
     texts = [(kind, features[classes].mean(1)) for kind, features in content.texts().items()]
     kinds = ["image"] * len(images) + [kind for kind, _ in texts for _ in classes]
     labels = np.concatenate([content.labels[images], *(classes for _ in texts)])
-    names = [content.class_names[label].replace("_", " ") for label in labels]
-    parts = []
-    for state in STATES:
-        points = np.concatenate([centred(content.images(state)[images]), *(centred(each) for _, each in texts)])
-        x, y = tsne(points).T
-        parts.append(pd.DataFrame({"state": state, "kind": kinds, "class": names, "x": x, "y": y}))
-    return pd.concat(parts)
+    points = np.concatenate([centred(content.images(state)[images]), *(centred(each) for _, each in texts)])
+    x, y = tsne(points).T
+    return pd.DataFrame({"kind": kinds, "class": [content.name(label) for label in labels], "x": x, "y": y})
 
 
 def centred(features: np.ndarray) -> np.ndarray:
@@ -97,30 +104,34 @@ def tsne(points: np.ndarray) -> np.ndarray:
 
 
 def draw(data: Embeddings) -> Figure:
-    """Two data sets a line, each with its two panels and its legend."""
-    across = min(2, max(1, len(data.panels)))
+    """Two data sets a line, each with its two panels and its legend; of several methods one."""
+    states = max((len(accuracies) for accuracies in data.panels.values()), default=2)
+    across = 1 if states > 2 else min(2, max(1, len(data.panels)))
     down = -(-max(1, len(data.panels)) // across)
-    figure = style.blank(across * style.PAGE / 2, 0.25 + 2.45 * down, data.footer)
+    width = style.PAGE / 2 * max(across, 1 + (states > 2))
+    height = 2.45 if states < 4 else 2.05
+    figure = style.blank(width, 0.25 + height * down, data.footer)
     parts = figure.subfigures(down, across, squeeze=False)
     longest = max(data.frame["class"].str.len(), default=1)
-    columns = 4 if longest <= 10 else 3 if longest <= 15 else 2
+    columns = (4 if longest <= 10 else 3 if longest <= 15 else 2) * (1 + (states > 2))
     for part, (name, accuracies) in zip(parts.flat, data.panels.items(), strict=False):
-        _pair(part, data.frame[data.frame["panel"] == name], name, accuracies, columns)
+        _panels(part, data.frame[data.frame["panel"] == name], name, accuracies, columns)
     kinds = [kind for kind in TEXT_MARKERS if (data.frame["kind"] == kind).any()]
-    grey = {"linestyle": "none", "mfc": style.FAINT, "mec": "black", "mew": 0.6}
-    marks = {TEXTS[kind]: grey | {"marker": TEXT_MARKERS[kind], "markersize": 6} for kind in kinds}
-    marks |= {"image": grey | {"marker": "o", "mew": 0, "markersize": 3}}
-    handles = [Line2D([], [], label=text, **look) for text, look in marks.items()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3 if across > 1 else 2)
+    if kinds:
+        grey = {"linestyle": "none", "mfc": style.FAINT, "mec": "black", "mew": 0.6}
+        marks = {TEXTS[kind]: grey | {"marker": TEXT_MARKERS[kind], "markersize": 6} for kind in kinds}
+        marks |= {"image": grey | {"marker": "o", "mew": 0, "markersize": 3}}
+        handles = [Line2D([], [], label=text, **look) for text, look in marks.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=3 if across > 1 else 2)
     return figure
 
 
-def _pair(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: tuple[float, float], columns: int) -> None:
+def _panels(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[str, float | None], columns: int) -> None:
     part.suptitle(name, fontsize=8)
     classes = list(dict.fromkeys(frame["class"]))
     seen = dict(zip(classes, style.looks(classes), strict=True))
-    panels = part.subplots(1, 2)
-    for axes, state, accuracy in zip(panels, STATES, accuracies, strict=True):
+    panels = part.subplots(1, len(accuracies))
+    for axes, (state, accuracy) in zip(panels, accuracies.items(), strict=True):
         own = frame[frame["state"] == state]
         for each, look in seen.items():
             of_class = own[own["class"] == each]
@@ -131,8 +142,9 @@ def _pair(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: tuple[flo
                 texts = of_class[of_class["kind"] == kind]
                 big = {"s": 45, "color": look.colour, "marker": marker, "edgecolors": "black", "linewidths": 0.7}
                 axes.scatter(texts["x"], texts["y"], label=f"_{kind} {each}", zorder=3, **big)
-        axes.set_title(f"{state} ({accuracy:.1f} %)", fontsize=style.SMALL)
-        axes.set(xticks=[], yticks=[])
+        title = state if accuracy is None else f"{state} ({accuracy:.1f} %)"
+        axes.set_title(title, fontsize=style.SMALL)
+        style.bare(axes)
         axes.spines[:].set_visible(True)
     handles, labels = panels[0].get_legend_handles_labels()
     settings = {"ncols": columns, "columnspacing": 0.8, "handletextpad": 0.1, "markerscale": 1.6}

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from papertables.artefacts.figures import style
-from papertables.artefacts.figures.sources import Sources, footer, one_seed
+from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
 from papertables.embed import RULE, Embedded, read
 
 STATES = ("before", "after")
@@ -63,7 +63,7 @@ def _lines(examples: tuple[Example, ...]) -> Iterator[tuple]:
 
 
 def collect(sources: Sources) -> Neighbours:
-    per_set = 2 if len(sources.planned.columns) <= 4 else 1
+    per_set = images_per_column(sources.planned)
     examples, seeds = [], set()
     for cell, run in sources.embedded_runs():
         content = read(sources.embedded[run.id])
@@ -88,12 +88,8 @@ def _example(dataset: str, content: Embedded, number: int) -> Example:
             for kind in content.sentences
         }
         picture = content.pictures(state)[number].transpose(1, 2, 0)
-        states[state] = State(picture, _name(content, content.predicted(state)[row]), nearest)
-    return Example(dataset, int(row), _name(content, content.labels[row]), states)
-
-
-def _name(content: Embedded, label: int) -> str:
-    return content.class_names[label].replace("_", " ")
+        states[state] = State(picture, content.name(content.predicted(state)[row]), nearest)
+    return Example(dataset, int(row), content.name(content.labels[row]), states)
 
 
 def draw(data: Neighbours) -> Figure:
@@ -140,9 +136,9 @@ def _half(figure: Figure, example: Example, state: str, lines: list[str], corner
     x = (left + PICTURE + GAP) / style.PAGE
     small = {"fontsize": style.SMALL, "va": "top"}
     predicted = example.states[state].predicted
-    right = predicted == example.true
-    verdict = f"{'✓' if right else '✗'} predicted: {style.shorten(predicted, 28)}"
+    verdict, colour = style.verdict(predicted == example.true)
     about = f"{example.dataset}, true: {style.shorten(example.true, 24)}"
     figure.text(x, top / total, about, **small)
-    figure.text(x, (top - style.LINE) / total, verdict, color=style.RIGHT if right else style.WRONG, weight="bold", **small)
+    says = f"{verdict} predicted: {style.shorten(predicted, 28)}"
+    figure.text(x, (top - style.LINE) / total, says, color=colour, weight="bold", **small)
     figure.text(x, (top - 2 * style.LINE) / total, "\n".join(lines), linespacing=1.2, **small)

@@ -21,7 +21,7 @@ NEUTRAL = 0.92  # grey of pixels that belong to the image
 @dataclass(frozen=True)
 class Pattern:
     """values (3, P, P): in [0, 1] what the frame's pixels are, or what is added to normalised pixels where
-    ``added``; mask (P, P): what is trained."""
+    ``added``; mask (P, P): what belongs to it."""
 
     values: np.ndarray
     mask: np.ndarray
@@ -64,14 +64,15 @@ def collect(sources: Sources) -> Patterns:
     found = {}
     for cell, runs in sources.cells():
         first = [run for run in runs if run.seed == cell.members[0].runs[0].seed and run.training]
-        if first and {"inner", "pad"} & set(first[0].options):
+        if first and has_program(first[0]):
             found[cell.row.label, cell.column.label] = read_pattern(store, first[0], planned.selection)
     shown = {row for row, _ in found}
     rows = [value.label for value in planned.rows]
     without = [row for row in rows if row not in shown]
     notes = [
-        "A padded method shows the pixels of its frame, the image lies in the grey; a watermark shows what is added "
-        "to normalised pixels, from its largest absolute value (under each) below grey to the same above it."
+        "A padded method shows the pixels of its frame, the image lies in the grey; a watermark, or a program under "
+        "masks, shows what is added to normalised pixels, from its largest absolute value (under each) below grey to "
+        "the same above it."
     ]
     notes += [f"Without a pattern in pixels: {', '.join(without)}."] if without else []
     seeds = {cell.members[0].runs[0].seed for cell in planned.cells} - {None}
@@ -92,12 +93,21 @@ def read_pattern(store: Store, run: RunSpec, selection: str) -> Pattern:
             program = file.get_tensor(name)  # (3, P, P)
     except Exception as error:
         raise UserError(f"{path}: no {name} can be read ({error}): delete the run's folder and run again") from None
+    return pattern_of(program, run)
+
+
+def has_program(run: RunSpec) -> bool:
+    return run.method == "smm" or bool({"inner", "pad"} & set(run.options))
+
+
+def pattern_of(program: np.ndarray, run: RunSpec) -> Pattern:
+    """Of a program (3, P, P); the options of its run say where its frame is. Without one it is the whole image."""
     size = program.shape[-1]
-    added = "pad" in run.options
-    inner = size - 2 * run.options["pad"] if added else run.options["inner"]
-    before = (size - inner + 1) // 2
+    inner = run.options.get("inner", size - 2 * run.options.get("pad", size / 2))
+    before, inner = int(size - inner + 1) // 2, int(inner)
     mask = np.ones((size, size), bool)
     mask[before : before + inner, before : before + inner] = False
+    added = "inner" not in run.options
     return Pattern(program if added else 1 / (1 + np.exp(-program.astype(np.float64))), mask, added)
 
 
@@ -134,8 +144,7 @@ def draw(data: Patterns) -> Figure:
 
 def _panel(axes, pattern: Pattern | None) -> None:
     axes.set_axis_on()
-    axes.grid(False)
-    axes.set(xticks=[], yticks=[])
+    style.bare(axes)
     axes.spines[:].set_visible(False)
     if pattern is None:
         axes.text(0.5, 0.5, "–", ha="center", va="center", transform=axes.transAxes)

@@ -99,6 +99,12 @@ def over_seeds(sources: Sources) -> str:
     return f"mean ± std over seeds {', '.join(map(str, seeds))}"
 
 
+def images_per_column(planned: PlannedArtefact) -> int:
+    """Of drawings of single images."""
+    columns = len(planned.columns)
+    return 4 if columns == 1 else 2 if columns <= 4 else 1
+
+
 def one_seed(seeds: set[int | None]) -> str:
     """Of drawings that show one run per cell."""
     known = sorted(seed for seed in seeds if seed is not None)

@@ -27,11 +27,24 @@ COLOURS = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 3)))
 OWN = {  # the same in every figure
-    "attrvr": 0, "ar": 1, "vp": 2, "attr_zs": 4, "zero_shot": 6, "average": 6,
-    "blmp": 0, "blm": 1, "ilm": 2, "flm": 4, "rlm": 5,
-    "smm": 0, "full": 1, "medium": 2, "narrow": 4, "pad": 5,
+    "attrvr": 0,
+    "ar": 1,
+    "vp": 2,
+    "attr_zs": 4,
+    "zero_shot": 6,
+    "average": 6,
+    "blmp": 0,
+    "blm": 1,
+    "ilm": 2,
+    "flm": 4,
+    "rlm": 5,
+    "smm": 0,
+    "full": 1,
+    "medium": 2,
+    "narrow": 4,
+    "pad": 5,
 }
-RIGHT, WRONG = "#0072B2", "#D55E00"  # predictions, and what goes well or badly
+RIGHT, WRONG = "#0072B2", "#D55E00"
 
 SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -113,13 +126,22 @@ def blank(width: float, height: float, footer: str) -> Figure:
     return figure
 
 
-def panels(count: int, most: int, height: float, footer: str, per: int = 1, **settings) -> tuple[Figure, np.ndarray]:
+def panels(
+    count: int,
+    most: int,
+    height: float,
+    footer: str,
+    per: int = 1,
+    ratios: Sequence[float] | None = None,
+    sharey: bool = False,
+) -> tuple[Figure, np.ndarray]:
     """A figure of ``count`` panels, at most ``most`` in a line and ``height`` inches each: the axes (count, per), of
-    which those of a panel lie below each other."""
+    which those of a panel lie below each other, with heights in these ratios."""
     across = min(most, max(1, count))
     down = ceil(max(1, count) / across)
     figure = blank(PAGE if across > 2 else COLUMN, 0.35 + height * down, footer)
-    grid = figure.subplots(per * down, across, squeeze=False, **settings)
+    heights = down * list(ratios or [1] * per)
+    grid = figure.subplots(per * down, across, squeeze=False, sharey=sharey, height_ratios=heights)
     axes = grid.reshape(down, per, across).swapaxes(1, 2).reshape(-1, per)
     for left_over in axes[count:].flat:
         left_over.set_axis_off()
@@ -130,6 +152,11 @@ def bare(axes) -> None:
     """Without ticks and grid: for pictures."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
+
+
+def verdict(right: bool) -> tuple[str, str]:
+    """Mark and colour of a prediction."""
+    return ("✓", RIGHT) if right else ("✗", WRONG)
 
 
 def wrap(text: str, width: float, lines: int | None = None) -> list[str]:
