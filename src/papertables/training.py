@@ -136,6 +136,12 @@ class Run:
         """The rate of each optimiser at a step of an epoch, both from 0."""
         return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
 
+    def keep_program(self, epoch: int) -> None:
+        """Of a learner that maps labels, what it adds to images, now and then."""
+        program = getattr(self.learner.pixels, "program", None)
+        if self.mappings.epochs and program is not None:
+            self.mappings.snapshot(epoch, self.training.epochs, program)
+
     def score(self, epoch: int, accuracy: float) -> None:
         self.last, self.last_state = Score(epoch=epoch, accuracy=accuracy), snapshot(self.learner)
         if self.best is None or accuracy > self.best.accuracy:
@@ -345,6 +351,8 @@ class Trainer:
         with progress(title, epochs, first) as bar:
             for number in range(first + 1, epochs + 1):
                 alive = self.epoch(number, train)
+                for run in alive:
+                    run.keep_program(number)
                 if alive and (number % every == 0 or number == epochs):
                     for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
                         run.score(number, accuracy)

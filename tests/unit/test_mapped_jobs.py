@@ -10,7 +10,7 @@ from papertables import label_history, training
 from papertables.data.splits import read_split, training_indices
 from papertables.store import Store
 
-from .small_world import CLASSES, CLASSIFIER, PER_CLASS, World, mapped_spec
+from .small_world import CLASSES, CLASSIFIER, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import Killed, learners, results, same
 
 PACKED = [mapped_spec("smm"), mapped_spec("smm", seed=2), mapped_spec("watermark", "blmp_fast", seed=2)]
@@ -35,6 +35,8 @@ def test_every_mapping_is_kept_epoch_by_epoch(world, tmp_path):
         assert np.isnan(kept["changes"][0]) and np.isfinite(kept["changes"][1:]).all()
         one = mapping.startswith(("flm", "ilm"))
         assert kept["sources"].shape[1:] == kept["weights"].shape[1:] == (len(CLASSES), 1 if one else label_history.TOP)
+        assert kept["program_epochs"].tolist() == label_history.kept(3)
+        assert kept["programs"].shape == (len(kept["program_epochs"]), 3, SIDE, SIDE)
         if one:
             assert all(len(set(sources[:, 0])) == len(CLASSES) for sources in kept["sources"])
 
