@@ -1,7 +1,6 @@
 """Accuracy against a number, such as shots: a line per row."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,8 +24,7 @@ LABELS = {
     "fraction": "Share of the training images",
     "training.epochs": "Epochs",
 }
-POWERS = ("shots", "options.patch", "options.width")  # columns that are powers of two
-CROWDED = 0.05  # of the range of x: closer than this, labels meet
+BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 10}  # of logarithmic axes
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def collect(sources: Sources) -> Lines:
         frame.astype(dict.fromkeys(numbers, float)),
         style.of_rows(planned, table.rows),
         LABELS.get(vary, vary.rpartition(".")[2].replace("_", " ")),
-        2 if vary in POWERS else 10 if _crowded(x) else None,
+        BASES.get(vary),
         footer(sources, over_seeds(sources)),
         ("Hollow markers are published values.",) if published else (),
     )
@@ -93,12 +91,6 @@ def _numbers(planned: PlannedArtefact) -> list[float]:
 def _number(value: Value, vary: str) -> float:
     setting = value.settings.get(vary, value.label)
     return 1.0 if vary == "fraction" and setting is None else float(setting)
-
-
-def _crowded(x: list[float]) -> bool:
-    ordered = sorted(set(x))
-    gaps = [after - before for before, after in pairwise(ordered)]
-    return bool(gaps) and min(gaps) < CROWDED * (ordered[-1] - ordered[0])
 
 
 def draw(data: Lines) -> Figure:
