@@ -139,7 +139,7 @@ def embed(
     device: str = "cpu",
     threads: int = 1,
 ) -> None:
-    """Writes ``out`` for a finished run.
+    """Writes ``out``; of a run that diverged, without tensors.
 
     runs: the store. dataset: the folder with ``split.json``. cache_plain, cache_own: test images at the backbone's
     side and at the run's. encoded: what ``encode`` wrote. attributes: the run's descriptive and distinctive files.
@@ -156,7 +156,19 @@ def embed(
     split, frozen = read_split(dataset / "split.json"), encode.read(encoded)
     texts = read_attributes(*attributes) if attributes else None
     sentences = sampled_sentences(spec, split, texts) if spec.attributes else {}
-    learner, store = make_learner(spec, frozen, sentences), Store(runs)
+    described = {
+        "run": spec.id,
+        "selection": selection,
+        "class_names": split.class_names,
+        "source_names": frozen.source_names if METHODS[spec.method].maps_labels else (),
+        "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
+    }
+    metadata, store = {"described": json.dumps(described)}, Store(runs)
+    if (metrics := store.read(spec.id)) and metrics.outcome == "diverged":
+        write_atomic(out, save({}, metadata))
+        return
+
+    learner = make_learner(spec, frozen, sentences)
     work = _Work(learner, load_tower(backbone(spec.backbone), weights, pick_device(device)))
     plain, own = cache.read(cache_plain), cache.read(cache_own)
 
@@ -181,15 +193,8 @@ def embed(
         for state in ("before", "after"):
             near, cosine = nearest(features[f"{state}.images"], features[kind].flatten(0, 1))
             features |= {f"{state}.{kind}.nearest": near, f"{state}.{kind}.cosine": cosine}
-    described = {
-        "run": spec.id,
-        "selection": selection,
-        "class_names": split.class_names,
-        "source_names": frozen.source_names if METHODS[spec.method].maps_labels else (),
-        "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
-    }
     tensors = {name: value.contiguous().clone() for name, value in features.items()}  # some are the same
-    write_atomic(out, save(tensors, {"described": json.dumps(described)}))
+    write_atomic(out, save(tensors, metadata))
 
 
 def choose(labels: np.ndarray, before: np.ndarray, after: np.ndarray, most: int = SHOWN) -> np.ndarray:

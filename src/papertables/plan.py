@@ -27,13 +27,22 @@ from papertables.project import Project, load_project
 from papertables.spec import CacheKey, RunSpec, digest
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
-EMBEDDED_DRAWINGS = ("embeddings", "neighbours")
+EMBEDDED_DRAWINGS = (
+    "embeddings",
+    "neighbours",
+    "masks",
+    "confidence",
+    "loss_change",
+    "top_labels",
+    "evolution",
+)
 ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
 FACTS_OF = (  # what computed tables are about
     Path(__file__).parent / "methods" / "masks.py",
     Path(__file__).parent / "backbones" / "classifier.py",
 )
+EMBEDDED_BY = [Path(__file__).parent / name for name in ("embed.py", "label_history.py")]
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
 
 
@@ -214,6 +223,10 @@ class Plan:
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
             }
         )
+
+    def embedding_signature(self) -> str:
+        """Changes with how embeddings are made."""
+        return digest([NUMERICS, code_digest(EMBEDDED_BY)])
 
     def dataset_signature(self, name: str) -> str:
         """Changes with the catalog's entry and, for a drawn set, with the code that draws it."""

@@ -71,12 +71,12 @@ def _papers(folder: Path) -> dict[str, Paper]:
 
 
 def _artefacts(root: Path, papers: dict[str, Paper]) -> dict[str, Artefact]:
-    """Headlines first within a paper, then by natural order of the name (table2 before table10)."""
+    """Within a paper headlines first, then tables before figures, each in natural order (table2 before table10)."""
     artefacts = {}
     for paper in papers:
         paths = [path for path in (root / "workflow" / "papers" / paper).glob("*.yaml") if path.stem != "protocol"]
         found = [read(Artefact, path, id=f"{paper}_{path.stem}", paper=paper) for path in paths]
-        found.sort(key=lambda artefact: (not artefact.headline, _natural(artefact.id)))
+        found.sort(key=lambda artefact: (not artefact.headline, artefact.kind != "table", _natural(artefact.id)))
         artefacts |= {artefact.id: artefact for artefact in found}
     return artefacts
 

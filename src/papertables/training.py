@@ -256,13 +256,10 @@ class Trainer:
         set, or from what training has observed. A pass keeps sums alone, never the logits of all images."""
         mapped = [run for run in self.runs if run.head and not run.diverged]
         due = [run for run in mapped if run.head.due(number)]
-        training = [run for run in due if number == 1 and run.mapping_pass == "training"]
-        for runs, mode in (
-            (training, True),
-            ([run for run in due if run.mapping_pass != "training" or number > 1], False),
-        ):
+        for training in (True, False):
+            runs = [run for run in due if (number == 1 and run.mapping_pass == "training") is training]
             if runs:
-                self._observe(runs, train, mode)
+                self._observe(runs, train, training)
         for run in mapped:
             if run in due or run.head.observes:
                 before = run.head.mapping.clone()

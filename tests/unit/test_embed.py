@@ -15,6 +15,7 @@ from papertables.errors import UserError
 from papertables.jobs import sampled_sentences, train_job
 from papertables.methods.mapping_heads import LastLayer
 from papertables.methods.mappings import random_mapping
+from papertables.metrics import Divergence
 from papertables.plan import SHIPPED_WEIGHTS
 from papertables.spec import CacheKey, RunSpec
 from papertables.store import Store
@@ -127,6 +128,19 @@ def test_a_missing_or_damaged_learner_is_named(world):
                 make(world, "ar")
     finally:
         path.write_bytes(content)
+
+
+def test_a_run_that_diverged_leaves_a_file_without_tensors(world):
+    store, run = Store(world.results / "runs"), spec("ar").id
+    metrics = store.read(run)
+    evaluations = [each.model_copy(update={"best": None, "last": None}) for each in metrics.evaluations]
+    gone = {"outcome": "diverged", "diverged": Divergence(epoch=1, step=2), "evaluations": evaluations}
+    try:
+        store.write(metrics.model_copy(update=gone))
+        content = make(world, "ar")
+        assert (content.run, content.tensors) == (run, {})
+    finally:
+        store.write(metrics)
 
 
 def test_features_come_in_batches(world, monkeypatch):

@@ -55,6 +55,6 @@ rule embed:
     resources:
         gpu=gpus(),
     params:
-        numerics=NUMERICS,
+        signature=PLAN.embedding_signature(),
     script:
         "../scripts/embed.py"

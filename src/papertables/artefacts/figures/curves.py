@@ -78,7 +78,7 @@ def _diverged(sources: Sources) -> list[str]:
 
 def draw(data: Curves) -> Figure:
     parts = len(data.quantities)
-    figure, grid = style.panels(len(data.columns), ACROSS, 1.45 * parts, data.footer, per=parts)
+    figure, grid = style.panels(len(data.columns), ACROSS, 1.55 * parts, data.footer, per=parts)
     legend = {}
     for column, panel in zip(data.columns, grid, strict=True):
         for axes, quantity in zip(panel, data.quantities, strict=True):

@@ -82,7 +82,7 @@ class Look:
 def looks(keys: Sequence[str], methods: Sequence[str] = ()) -> list[Look]:
     """One for every key; colour, marker and dashes differ. ``OWN`` ones are fixed, and so are those of a paper's
     ``methods``, all of them in its order; the others take what is left."""
-    numbers = _numbered(keys, OWN | _numbered(methods, OWN))
+    numbers = _numbered(keys, OWN | _numbered([*methods, "average"], OWN))
     return [_look(numbers[key]) for key in keys]
 
 

@@ -97,18 +97,18 @@ def draw(data: TopLabels) -> Figure:
         own = data.frame[data.frame["column"] == column]
         for line, label in zip(grid, classes, strict=True):
             for axes, (row, look) in zip(line, data.rows.items(), strict=True):
-                _bars(axes, own[(own["row"] == row) & (own["class"] == label)], look)
+                _bars(axes, own[(own["row"] == row) & (own["class"] == label)], look, data.frame["weight"].max())
             line[0].set_ylabel("\n".join(style.wrap(label, 0.9, lines=3)), rotation=0, ha="right", va="center")
         for axes, row in zip(grid[0], data.rows, strict=True):
             axes.set_title(row)
     return figure
 
 
-def _bars(axes, own: pd.DataFrame, look: style.Look) -> None:
+def _bars(axes, own: pd.DataFrame, look: style.Look, heaviest: float) -> None:
     style.bare(axes)
     axes.spines[:].set_visible(False)
-    axes.set(xlim=(0, 1), ylim=(TOP + 0.5, 0.5))
+    axes.set(xlim=(0, heaviest), ylim=(TOP + 0.5, 0.5))
     bars = axes.barh(own["rank"], own["weight"], 0.9, color=look.colour, alpha=0.35)
     for bar, line in zip(bars, own.itertuples(), strict=True):
         text = f"{line.weight:.2f} {style.shorten(line.source, 36)}"
-        axes.text(0.01, bar.get_y() + bar.get_height() / 2, text, va="center", fontsize=style.SMALL)
+        axes.text(0.01 * heaviest, bar.get_y() + bar.get_height() / 2, text, va="center", fontsize=style.SMALL)
