@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from papertables.artefacts import compare
 from papertables.backbones.catalog import backbone
 from papertables.cells import PlannedArtefact
 from papertables.config import Scale
@@ -40,11 +41,31 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
     verb = "stands" if len(ours) == 1 else "stand"
     parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
+    left_out = _left_out(planned)
+    if left_out:
+        parts.append(f"left out here: {_and(left_out)}")
     used = {run.attributes for run in runs}
     for published, stand_in in replaced.attributes.items():
         if stand_in in used:
             parts.append(f"sentences '{stand_in}' stand in for '{published}'")
     return "; ".join(parts) + "."
+
+
+def _left_out(planned: PlannedArtefact) -> list[str]:
+    """What the artefact declares beside data sets, and the scale has nothing for."""
+    artefact, names = planned.artefact, []
+    shown = {value.published for value in (*planned.rows, *planned.columns)}
+    for axis in (artefact.rows, artefact.blocks, artefact.columns):
+        if axis and axis.vary != "dataset":
+            declared = (value.published for value in compare.declared(planned.paper, axis))
+            prefix = f"{axis.vary.rpartition('.')[2]} " if "." in axis.vary else ""
+            names += [f"{prefix}{name}" for name in declared if not _is_shown(name, shown)]
+    return names
+
+
+def _is_shown(name: str, shown: set[str]) -> bool:
+    """A row of a block is called ``block: row``."""
+    return any(each == name or each.startswith(f"{name}: ") or each.endswith(f": {name}") for each in shown)
 
 
 def _seeds(runs: Sequence[RunSpec]) -> str:

@@ -1,0 +1,43 @@
+"""What stands under a table or figure, on the project's own declarations."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from papertables.artefacts.notes import run_notes
+from papertables.plan import make_plan
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+
+
+def notes(artefact: str, **config) -> str:
+    plan = make_plan(REPOSITORY, CONFIG | config)
+    planned = plan.artefacts[artefact]
+    return " ".join(run_notes(planned, list(planned.runs), plan.scale, averaged=False))
+
+
+@pytest.mark.parametrize(
+    ("artefact", "left_out"),
+    [
+        ("smm_figure4", "left out here: patch 1."),
+        ("smm_table1", "left out here: ResNet-50 (ImageNet-1K)."),
+        ("attrvr_table2", "left out here: CLIP RN101, CLIP ViT-B/32;"),
+    ],
+)
+def test_what_the_scale_leaves_out_is_said(artefact, left_out):
+    assert left_out in notes(artefact)
+    assert "left out here" not in notes(artefact, scale="paper")
+
+
+def test_parts_of_the_training_images_are_said():
+    assert "0.5 of the training images" in notes("blm_padding")
+    assert "all training images" in notes("blm_padding", scale="paper")
+    assert "0.1, 0.2, 0.3, 0.4, 0.5 of the training images" in notes("blm_fraction")
+
+
+def test_stand_ins_are_said():
+    said = notes("blm_clip")
+    assert "mini ViT stands in for CLIP ViT-B/32" in said
+    assert "Kinds, Families stand in for the paper's 12 data sets" in said
