@@ -12,6 +12,7 @@ from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
+from papertables.methods.mapping_options import makes_mapping
 from papertables.project import Project, did_you_mean
 from papertables.spec import Fidelity, RunSpec, Training
 
@@ -211,7 +212,7 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
         "image_size": tower.image_size,
         "images": _images(paper, row, tower, adjusted, settings),
         "attributes": _attributes(project, paper, settings) if method.uses_attributes else None,
-        "fidelity": _fidelity(project, paper, settings, method),
+        "fidelity": _fidelity(project, paper, settings, method, options),
     }
     if method.input_side:
         spec["image_size"] = spec["options"][method.input_side]
@@ -226,7 +227,7 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
             layers += [replaced.training, _under("training.", _adjusted(replaced.adjust, settings))]
         training = paper.training.model_dump()
         for layer in (*layers, _under("training.", settings)):
-            training = _merged(training, layer)
+            training = merged(training, layer)
         spec["training"] = parse(Training, training, f"{where}: training")
     seeds = project.config.seeds or project.scale.seeds or paper.seeds
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in (seeds if seeded else (None,)))
@@ -268,16 +269,16 @@ def _under(prefix: str, settings: dict, only: Container[str] | None = None) -> d
     return found if only is None else {key: value for key, value in found.items() if key in only}
 
 
-def _merged(settings: dict, changes: dict) -> dict:
+def merged(settings: dict, changes: dict) -> dict:
     """Nested settings with changes, whose keys may be paths (``optimizer.lr``)."""
-    merged = dict(settings)
+    result = dict(settings)
     for path, value in changes.items():
         key, _, rest = path.partition(".") if path.partition(".")[0] in settings else (path, "", "")
         if rest or isinstance(value, dict):
-            merged[key] = _merged(merged.get(key) or {}, {rest: value} if rest else value)
+            result[key] = merged(result.get(key) or {}, {rest: value} if rest else value)
         else:
-            merged[key] = value
-    return merged
+            result[key] = value
+    return result
 
 
 def _in_pixels(method: Method, options: dict, size: int) -> dict:
@@ -292,11 +293,12 @@ def _attributes(project: Project, paper: Paper, settings: dict) -> str:
     return replaced.attributes.get(source, source) if replaced else source
 
 
-def _fidelity(project: Project, paper: Paper, settings: dict, method: Method) -> Fidelity:
+def _fidelity(project: Project, paper: Paper, settings: dict, method: Method, options: dict) -> Fidelity:
     """The switches of the paper; those that cannot touch the method take their default, so that runs are shared."""
     switches = paper.switches(settings.get("fidelity") or project.config.fidelity)
     keep = {"few_shot_draw", "shared_seed"} if method.trains and paper.protocol == "few_shot" else set()
     keep |= {"attribute_stream", "attribute_sampling"} if method.uses_attributes else set()
     keep |= {"few_shot_draw", "shared_seed"} if method.uses_attributes else set()
-    keep |= {"first_mapping_pass"} if "patch" in method.options else set()  # only mask networks have batch norm
+    if "patch" in method.options and makes_mapping(options["mapping"]):  # only mask networks have batch norm
+        keep |= {"first_mapping_pass"}
     return Fidelity(**switches.model_dump(include=keep))

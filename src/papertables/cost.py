@@ -11,7 +11,7 @@ from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
-from papertables.methods.mapping_options import MAPPINGS
+from papertables.methods.mapping_options import MAPPINGS, makes_mapping
 from papertables.plan import Job, Plan
 from papertables.spec import RunSpec
 
@@ -56,8 +56,9 @@ def run_images(run: RunSpec) -> tuple[int, int]:
         return 0, data.test
     train = data.train if run.shots is None else min(run.shots * data.classes, data.train)
     train, epochs = round(train * (run.fraction or 1)), run.training.epochs
-    rule, made = MAPPINGS.get(run.options.get("mapping"), ("random", "once"))
-    passes = 0 if rule == "random" else epochs if made == "epoch" else 1  # over the training set, for the mapping
+    mapping, passes = run.options.get("mapping"), 0  # over the training set, to make the mapping
+    if makes_mapping(mapping):
+        passes = epochs if MAPPINGS[mapping][1] == "epoch" else 1
     return train * epochs, data.test * -(-epochs // run.training.evaluate_every) + train * passes
 
 

@@ -1,5 +1,6 @@
 """The device that computes: choice, name, peak memory."""
 
+import os
 import platform
 import resource
 
@@ -15,6 +16,16 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device 'cuda' is asked for, but torch finds no GPU: set device to cpu or auto in config.yaml")
     return torch.device(name)
+
+
+def make_deterministic(device: torch.device) -> None:
+    """So that the same job gives the same bits on a GPU too, where an operation has such an implementation; torch warns
+    where it has none."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def describe(device: torch.device) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from papertables.training import Run
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
+IMAGES_PER_CALL = 1024  # of encoded images: attributes of many classes times these must fit
 Caches = Mapping[CacheKey, Path]
 
 
@@ -111,9 +112,10 @@ class _Job:
         import torch
 
         from papertables import encode
-        from papertables.device import pick_device
+        from papertables.device import make_deterministic, pick_device
 
         torch.set_num_threads(threads)
+        make_deterministic(pick_device(device))
         self.specs, self.store, self.split, self.texts = specs, store, split, texts
         self.fingerprints, self.caches = fingerprints, caches
         self.backbone, self.weights, self.device = backbone, weights, pick_device(device)
@@ -130,8 +132,10 @@ class _Job:
         images, labels = self.encoded.images, self.encoded.labels
         for spec in specs:
             began = time.perf_counter()
+            logits = self.learner(spec).logits
             with torch.inference_mode():
-                hits = (self.learner(spec).logits(images).argmax(-1) == labels).sum().item()
+                parts = zip(images.split(IMAGES_PER_CALL), labels.split(IMAGES_PER_CALL), strict=True)
+                hits = sum((logits(part).argmax(-1) == own).sum().item() for part, own in parts)
             score = Score(epoch=0, accuracy=100 * hits / len(labels))
             evaluation = Evaluation(dataset=spec.dataset, images=len(labels), best=score, last=score)
             cost = self._cost(time.perf_counter() - began, len(labels), 1)

@@ -207,10 +207,17 @@ class Plan:
         folder = self.paths.published(planned.paper.id)
         return [f"{folder}/{published.file}" for published in planned.artefact.published]
 
+    @cached_property
+    def _artefact_code(self) -> str:
+        templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
+        return digest([code_digest(sorted(ARTEFACTS.rglob("*.py"))), *templates])
+
+    @cached_property
+    def _facts_code(self) -> str:
+        return code_digest(FACTS_OF)
+
     def artefact_signature(self, planned: PlannedArtefact) -> str:
         """Changes with what an artefact says (declaration, runs, selection) and with how it is drawn."""
-        drawn_by = sorted(ARTEFACTS.rglob("*.py")) + (list(FACTS_OF) if planned.artefact.facts else [])
-        templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
         return digest(
             {
                 "artefact": planned.artefact.model_dump(mode="json"),
@@ -219,7 +226,7 @@ class Plan:
                 "selection": planned.selection,
                 "runs": [run.digest for run in planned.runs],
                 "partial": self.config.partial and time(),  # what is there changes unseen
-                "code": [code_digest(drawn_by), *templates],
+                "code": [self._artefact_code, self._facts_code if planned.artefact.facts else None],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
             }
         )

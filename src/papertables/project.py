@@ -1,14 +1,19 @@
 """Reads what a person declared: config.yaml with its overrides, the scale, the papers and their artefacts."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from papertables.config import Artefact, Config, Paper, Scale, parse, read
+from papertables.backbones.catalog import backbones
+from papertables.config import Adjustment, Artefact, Config, Paper, Scale, parse, read
+from papertables.data.catalog import datasets
 from papertables.errors import UserError
+from papertables.methods import METHODS
+from papertables.spec import Images, Training
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,12 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     """Validates the whole declaration; raises UserError with the first problem."""
     settings = parse(Config, config, "config")
     papers = _papers(root / "workflow" / "papers")
-    return Project(
-        root, settings, _scale(root / "workflow" / "scales", settings.scale), papers, _artefacts(root, papers)
-    )
+    scale = _scale(root / "workflow" / "scales", settings.scale)
+    for paper in papers.values():
+        _check_adjustments(f"workflow/papers/{paper.id}/protocol.yaml", paper, paper.adjust)
+        replaced = (scale.papers or {}).get(paper.id)
+        _check_adjustments(f"workflow/scales/{scale.name}.yaml", paper, replaced.adjust if replaced else ())
+    return Project(root, settings, scale, papers, _artefacts(root, papers))
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
@@ -63,6 +71,20 @@ def _scale(folder: Path, name: str) -> Scale:
     if name not in known:
         raise UserError(f"config: unknown scale '{name}'{did_you_mean(name, known)}: choose from {', '.join(known)}")
     return read(Scale, folder / f"{name}.yaml", name=name)
+
+
+def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustment]) -> None:
+    """Raises UserError for a name that no cell could have, so that a slip does not go unnoticed."""
+    known = {"dataset": list(datasets()), "backbone": list(backbones()), "method": list(paper.methods)}
+    options = sorted({f"options.{name}" for method in METHODS.values() for name in method.options})
+    settings = options + [f"training.{name}" for name in Training.model_fields]
+    settings += [f"images.{name}" for name in Images.model_fields]
+    for each in adjustments:
+        named = [(key, name, known[key]) for key, names in each.when.items() for name in names]
+        named += [("setting", ".".join(path.split(".")[:2]), settings) for path in each.set]
+        for key, name, names in named:
+            if name not in names:
+                raise UserError(f"{where}: adjust: unknown {key} '{name}'{did_you_mean(name, names)}")
 
 
 def _papers(folder: Path) -> dict[str, Paper]:

@@ -169,7 +169,8 @@ class Run:
         self.learner.load_state_dict(state["learner"])
         for (optimizer, _), own in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(own)
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where none was used
+            self.scaler.load_state_dict(state["scaler"])
         self.order.set_state(state["order"])
         self.augmentation.set_state(state["augmentation"])
         self.curve = [Epoch(**epoch) for epoch in state["curve"]]
@@ -268,7 +269,8 @@ class Trainer:
 
     @torch.no_grad()
     def _observe(self, runs: Sequence[Run], train: ImageCache, training: bool) -> None:
-        """Shows every training image to the heads. In training mode in batches of training, which batch norm sees."""
+        """Shows every training image to the heads, in fp32. In training mode in batches of training, which batch norm
+        sees."""
         orders = [self._order(run) for run in runs]
         size = self.batch_size if training else max(1, self.images_per_call // len(runs))
         for run in runs:
@@ -276,8 +278,7 @@ class Trainer:
         for start in range(0, len(orders[0]), size):
             rows = [order[start : start + size] for order in orders]
             images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
-            with self._autocast():
-                features = self.features(runs, images)
+            features = self.features(runs, images)
             for run, own, seen in zip(runs, rows, features, strict=True):
                 run.head.observe(seen, torch.from_numpy(train.labels[own]).to(self.device))
         for run in runs:

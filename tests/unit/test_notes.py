@@ -21,7 +21,7 @@ def notes(artefact: str, **config) -> str:
 @pytest.mark.parametrize(
     ("artefact", "left_out"),
     [
-        ("smm_figure4", "left out here: patch 1."),
+        ("smm_figure4", "left out here: CIFAR100, patch 1."),
         ("smm_table1", "left out here: ResNet-50 (ImageNet-1K)."),
         ("attrvr_table2", "left out here: CLIP RN101, CLIP ViT-B/32;"),
     ],

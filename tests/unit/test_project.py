@@ -86,3 +86,22 @@ def test_shots_larger_than_a_class(copy):
     edit(copy / "workflow" / "scales" / "mini.yaml", shots=5000)
     with pytest.raises(UserError, match="5000 shots"):
         plan(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"when": {"dataset": ["oxford_pet"]}, "set": {"options.inner": 32}}, "dataset 'oxford_pet'.*oxford_pets"),
+        ({"when": {"method": ["smn"]}, "set": {"training.batch_size": 64}}, "method 'smn'.*smm"),
+        ({"when": {}, "set": {"options.iner": 32}}, "setting 'options.iner'.*options.inner"),
+        ({"when": {}, "set": {"option.inner": 32}}, "setting 'option.inner'.*options.inner"),
+    ],
+)
+def test_a_slip_in_an_adjustment_is_an_error(tmp_path, changes, message):
+    root = tmp_path / "project"
+    shutil.copytree(REPOSITORY / "workflow", root / "workflow")
+    path = root / "workflow" / "papers" / "smm" / "protocol.yaml"
+    declared = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(declared | {"adjust": [*declared["adjust"], changes]}))
+    with pytest.raises(UserError, match=f"smm/protocol.yaml: adjust: unknown {message}"):
+        plan(root)

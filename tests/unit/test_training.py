@@ -47,7 +47,9 @@ def cached(count: int) -> ImageCache:
 
 def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None) -> Trainer:
     runs = [Run(f"run{seed}", Learner(), training, seed, np.arange(count)) for seed in seeds]
-    return Trainer(runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, images_per_call=per_call)
+    return Trainer(
+        runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, images_per_call=per_call
+    )
 
 
 @pytest.mark.parametrize(("drop", "count", "steps"), [(False, 9, 3), (True, 9, 2), (True, 3, 1), (True, 8, 2)])

@@ -26,6 +26,19 @@ papers:
     dataset_stand_ins: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
     attributes: {gpt3: mini, gpt4omini_llm: mini_single, gpt4omini_mllm: mini_half, llama: mini_vague, phi3: mini_wrong}
     training: {epochs: 2}
+  blm: &mapped
+    datasets: [mini_digits]
+    dataset_stand_ins:
+      {cifar10: mini_digits, cifar100: mini_digits, svhn: mini_digits, gtsrb: mini_digits, oxford_flowers: mini_digits,
+       dtd: mini_digits, ucf101: mini_digits, food101: null, sun397: null, eurosat: mini_digits,
+       oxford_pets: mini_digits, stanford_cars: mini_digits}
+    backbones:
+      {resnet18: mini-cls-rn, resnext101_ig: mini-cls-vit, clip_vit_b32: mini-vit, resnet50_v2: mini-cls-rn,
+       vit_b32_384: mini-cls-vit, vit_l_384: null}
+    fraction: 0.2
+    without: {options.patch: [1, 2], options.width: [16, 32, 64, 128]}
+    training: {epochs: 2, batch_size: 32}
+  smm: *mapped
 """
 
 

@@ -7,7 +7,8 @@ from papertables.plan import make_plan
 from tests.workflow.conftest import REPOSITORY, copy_project
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-TARGETS = ["configured", "plan", "pretrain_mini", "attrvr", *make_plan(REPOSITORY, CONFIG).artefacts]
+PLAN = make_plan(REPOSITORY, CONFIG)
+TARGETS = ["configured", "plan", "pretrain_mini", *PLAN.project.papers, *PLAN.selected]
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,13 @@ def test_target_plans(untouched, scale, target):
     assert not (untouched.root / "results").exists()
 
 
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_every_artefact_is_a_target(untouched, scale):
+    artefacts = make_plan(REPOSITORY, CONFIG | {"scale": scale}).artefacts
+    printed = untouched.run(*artefacts, "--dry-run", "--quiet", "rules", config=(f"scale={scale}", "artefacts=all"))
+    assert "Traceback" not in printed
+
+
 @pytest.mark.parametrize("path", ["tables/attrvr/table1.md", "tables/attrvr/table1.html", "index.html", "runs.csv"])
 def test_file_plans(untouched, path):
     untouched.run(f"results/tiny/{path}", "--dry-run")
@@ -31,7 +39,7 @@ def test_file_plans(untouched, path):
 @pytest.mark.parametrize("scale", ["mini", "paper"])
 def test_plan_prints_the_cost_of_every_artefact(untouched, scale):
     printed = untouched.run("plan", config=(f"scale={scale}",))
-    for artefact in make_plan(REPOSITORY, CONFIG).artefacts:
+    for artefact in PLAN.artefacts:
         assert f"\n{artefact} " in printed
     assert "download" in printed
     assert "A100" in printed

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from papertables.artefacts import compare
 from papertables.backbones.catalog import backbone
-from papertables.cells import PlannedArtefact
+from papertables.cells import Cell, PlannedArtefact, merged
 from papertables.config import Scale
 from papertables.data.catalog import dataset
+from papertables.methods.mapping_options import makes_mapping
 from papertables.spec import RunSpec, Training
 
 SELECTIONS = {
@@ -20,7 +21,7 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, a
     notes = [
         _scale(planned, runs, scale),
         _seeds(runs),
-        _training(runs, planned.paper.training),
+        _training(planned, runs),
         _selection(planned),
         _averages(planned, averaged),
         *_fidelity(planned, runs),
@@ -38,10 +39,15 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     for published, stand_in in replaced.backbones.items():
         if stand_in and published in names:
             parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
-    ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
-    verb = "stands" if len(ours) == 1 else "stand"
-    parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
-    left_out = _left_out(planned)
+    axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
+    named = [name for axis in axes if axis and axis.vary == "dataset" and axis.values != "all" for name in axis.values]
+    pairs = {name: replaced.dataset_stand_ins.get(name, name) for name in named}
+    parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in pairs.items() if ours]
+    if not named:
+        ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
+        verb = "stands" if len(ours) == 1 else "stand"
+        parts.append(f"{_and(ours)} {verb} in for the paper's {len(planned.paper.datasets)} data sets")
+    left_out = [dataset(name).label for name, ours in pairs.items() if not ours] + _left_out(planned)
     if left_out:
         parts.append(f"left out here: {_and(left_out)}")
     used = {run.attributes for run in runs}
@@ -80,24 +86,38 @@ def _seeds(runs: Sequence[RunSpec]) -> str:
     return text + "."
 
 
-def _training(runs: Sequence[RunSpec], published: Training) -> str:
-    """Shots, epochs and learning rate, with the paper's own where these were replaced."""
+def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
+    """Shots, epochs, batch size and rates, with the paper's own where these were replaced."""
     trained = [run for run in runs if run.training]
     if not trained:
         return ""
-    shots = {run.shots for run in trained}
-    fractions = {run.fraction for run in trained}
+    shots, fractions = {run.shots for run in trained}, {run.fraction for run in trained}
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
     if fractions != {None}:
-        parts = [f"{_and(f'{each or 1:g}' for each in sorted(fractions, key=lambda x: x or 1))} of the training images"]
-    parts.append(_replaced("epochs", {run.training.epochs for run in trained}, published.epochs))
-    parts.append(_replaced("learning rate", {run.training.optimizer.lr for run in trained}, published.optimizer.lr))
+        parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
+    declared = [_declared_training(planned, cell) for cell in planned.cells]
+    own = [run.training for run in trained]
+    for name, values, published in (
+        ("epochs", {each.epochs for each in own}, {each.epochs for each in declared}),
+        ("batch size", {each.batch_size for each in own}, {each.batch_size for each in declared}),
+        ("learning rate", {each.optimizer.lr for each in own}, {each.optimizer.lr for each in declared}),
+    ):
+        parts.append(_replaced(name, values, published))
+    rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
+    parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
     return f"Training: {', '.join(parts)}."
 
 
-def _replaced(name: str, values: set[float], published: float) -> str:
-    text = f"{name} {_and(f'{value:g}' for value in sorted(values))}"
-    return text if values == {published} else f"{text} (published: {published:g})"
+def _declared_training(planned: PlannedArtefact, cell: Cell) -> Training:
+    """What the paper declares for the method of a cell."""
+    paper = planned.paper
+    settings = planned.artefact.fixed | cell.row.settings | cell.column.settings
+    return Training(**merged(paper.training.model_dump(), paper.methods[settings["method"]].training))
+
+
+def _replaced(name: str, values: set[float], published: set[float]) -> str:
+    text, printed = (_and(f"{value:g}" for value in sorted(each)) for each in (values, published))
+    return f"{name} {text}" if values <= published else f"{name} {text} (published: {printed})"
 
 
 def _selection(planned: PlannedArtefact) -> str:
@@ -135,6 +155,8 @@ def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:
 def _touches(switch: str, run: RunSpec) -> bool:
     if switch == "shared_seed":
         return run.training is not None and run.fidelity.few_shot_draw == "shared"
+    if switch == "first_mapping_pass":
+        return "patch" in run.options and makes_mapping(run.options["mapping"])
     if switch.startswith("attribute_"):
         return run.attributes is not None
     return run.training is not None

@@ -14,7 +14,7 @@ from papertables.backbones.catalog import backbone
 from papertables.code import code_digest
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
-from papertables.methods.mapping_options import check_mapping_options
+from papertables.methods.mapping_options import MAPPINGS, check_mapping_options
 from papertables.methods.mask_options import check_mask_options
 from papertables.methods.options import check_options
 from papertables.spec import RunSpec
@@ -34,14 +34,15 @@ class Method:
 
     module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
     scales to the backbone's input. maps_labels: its logits come from the backbone's own labels or features.
-    input_side: the option that is the side of the images the method is given (None: the backbone's whole
-    input). options: defaults at 224 px.
+    only_output: nothing else is trained. input_side: the option that is the side of the images the method is
+    given (None: the backbone's whole input). options: defaults at 224 px.
     """
 
     module: str
     trains: bool
     uses_attributes: bool = False
     maps_labels: bool = False
+    only_output: bool = False
     pixel_options: tuple[str, ...] = ()
     input_side: str | None = None
     options: dict[str, int | float | str] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class Method:
             check_options(options, tower.image_size)
             if "patch" in options:
                 check_mask_options(tower.image_size, *(options[name] for name in MASKED))
+            if self.only_output and options["mapping"] in MAPPINGS:
+                raise UserError(f"option mapping is '{options['mapping']}': on plain images nothing would be trained")
             if self.maps_labels:
                 mapped = (options[name] for name in MAPPED)
                 check_mapping_options(*mapped, classes=dataset(run.dataset).classes, labels=tower.classes)
@@ -83,7 +86,11 @@ METHODS: dict[str, Method] = {
     "smm": Method(f"{PACKAGE}.smm", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
     "only_mask": Method(f"{PACKAGE}.only_mask", trains=True, maps_labels=True, options={**MASKED, **MAPPED}),
     "finetune": Method(
-        f"{PACKAGE}.finetune", trains=True, maps_labels=True, options=MAPPED | {"mapping": "last_layer"}
+        f"{PACKAGE}.finetune",
+        trains=True,
+        maps_labels=True,
+        only_output=True,
+        options=MAPPED | {"mapping": "last_layer"},
     ),
     "attrvr": Method(
         f"{PACKAGE}.attrvr", trains=True, uses_attributes=True, options={"inner": 192, **ATTRIBUTES}, **PADDED

@@ -1,4 +1,4 @@
-"""Plain images: with a new last layer, the usual finetuning of it; with a label mapping, the mapping alone."""
+"""Plain images and a trained output: with a new last layer, the usual finetuning of it."""
 
 from torch import nn
 
