@@ -17,7 +17,10 @@ def test_makes_tables_runs_and_index(made):
     assert "AttrVR" in (stem / "table1.md").read_text()
     assert "table1" in (made.results / "index.html").read_text()
     with (made.results / "runs.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 1 + 4 * 2  # zero-shot has no seed, four methods have two
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(len(job.read_text().splitlines()) for job in (made.results / "jobs").glob("*.jsonl"))
+    owned = (made.results / "jobs").glob("attrvr_table1.*.jsonl")
+    assert sum(len(job.read_text().splitlines()) for job in owned) == 1 + 4 * 2  # zero-shot has no seed, four have two
 
 
 def test_job_file_holds_the_metrics_verbatim(made):
