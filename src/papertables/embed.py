@@ -168,8 +168,9 @@ def embed(
         write_atomic(out, save({}, metadata))
         return
 
-    learner = make_learner(spec, frozen, sentences)
-    work = _Work(learner, load_tower(backbone(spec.backbone), weights, pick_device(device)))
+    tower = load_tower(backbone(spec.backbone), weights, pick_device(device))
+    learner = make_learner(spec, frozen, sentences, tower.model)
+    work = _Work(learner, tower)
     plain, own = cache.read(cache_plain), cache.read(cache_own)
 
     labels, before = frozen.labels, frozen.images
@@ -255,11 +256,11 @@ class _Work:
 
         from papertables.backbones.clip import FrozenClip
 
-        parts = []
+        encode, parts = getattr(self.learner, "features", self.tower.encode_image), []
         with torch.inference_mode():
             for start in range(0, len(images), IMAGES_PER_CALL):
                 rows = range(start, min(start + IMAGES_PER_CALL, len(images)))
-                parts.append(self.tower.encode_image(self.learner.pixels(self.images(images, rows))).cpu())
+                parts.append(encode(self.learner.pixels(self.images(images, rows))).cpu())
         features = torch.cat(parts)
         return F.normalize(features, dim=-1) if isinstance(self.tower, FrozenClip) else features
 

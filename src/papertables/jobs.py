@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache as remember
 from importlib.metadata import version
 from pathlib import Path
@@ -121,9 +122,9 @@ class _Job:
         self.backbone, self.weights, self.device = backbone, weights, pick_device(device)
         self.encoded: Encoded = encode.read(encoded)
 
-    def learner(self, spec: RunSpec) -> "nn.Module":
+    def learner(self, spec: RunSpec, tower: "nn.Module | None" = None) -> "nn.Module":
         sentences = sampled_sentences(spec, self.split, self.texts[spec.attributes]) if spec.attributes else {}
-        return make_learner(spec, self.encoded, sentences)
+        return make_learner(spec, self.encoded, sentences, tower)
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
         """From the encoded test images: epoch 0, no curve."""
@@ -183,7 +184,7 @@ class _Job:
         runs = []
         for spec in specs:
             rows = train.rows(training_indices(self.split, spec))
-            learner, mode = self.learner(spec), spec.fidelity.first_mapping_pass
+            learner, mode = self.learner(spec, tower.model), spec.fidelity.first_mapping_pass
             runs.append(Run(spec.id, learner, spec.training, spec.seed, rows, mapping_pass=mode))
         batch_size, augmentation = first.training.batch_size_for(first.shots), first.images.augmentation
         trainer = Trainer(runs, tower.encode_image, self.device, first.image_size, batch_size, augmentation)
@@ -244,9 +245,18 @@ def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str
     return {"descriptive": descriptive, "distinctive": sample(text.distinctive, names, m, stream, rule)}
 
 
-def make_learner(spec: RunSpec, encoded: "Encoded", sentences: Mapping[str, list[list[str]]]) -> "nn.Module":
-    """The run's learner before training; ``sentences`` are empty where its method reads none."""
-    return build(spec.method, spec.options, encoded.context(spec.seed or 0, **sentences))
+def make_learner(
+    spec: RunSpec,
+    encoded: "Encoded",
+    sentences: Mapping[str, list[list[str]]],
+    tower: "nn.Module | None" = None,
+) -> "nn.Module":
+    """The run's learner before training; ``sentences`` are empty where its method reads none. tower: the frozen image
+    model, for a method that adapts it."""
+    context = encoded.context(spec.seed or 0, **sentences)
+    if METHODS[spec.method].adapts_tower:
+        context = replace(context, tower=tower)
+    return build(spec.method, spec.options, context)
 
 
 @remember

@@ -243,9 +243,13 @@ class Trainer:
         return Step(torch.stack(losses), logits)
 
     def features(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
-        """Features (B, D) of each run for its images (B, 3, s, s), with one call of the tower."""
+        """Features (B, D) of each run for its images (B, 3, s, s), with one call of the tower for all but those whose
+        learner adapted one of its own."""
         pixels = [run.learner.pixels(batch) for run, batch in zip(runs, images, strict=True)]
-        return list(self.tower(torch.cat(pixels)).split([len(batch) for batch in pixels]))
+        own = [getattr(run.learner, "features", None) for run in runs]
+        shared = [batch for batch, adapted in zip(pixels, own, strict=True) if not adapted]
+        parts = iter(self.tower(torch.cat(shared)).split([len(batch) for batch in shared]) if shared else ())
+        return [adapted(batch) if adapted else next(parts) for batch, adapted in zip(pixels, own, strict=True)]
 
     def forward(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
         """Logits (B, C) of each run for its images (B, 3, s, s), with one call of the tower."""

@@ -14,6 +14,7 @@ from papertables.backbones.catalog import backbone
 from papertables.code import code_digest
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.methods.lora_options import check_lora_options
 from papertables.methods.mapping_options import MAPPINGS, check_mapping_options
 from papertables.methods.mask_options import check_mask_options
 from papertables.methods.options import check_options
@@ -34,8 +35,9 @@ class Method:
 
     module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
     scales to the backbone's input. maps_labels: its logits come from the backbone's own labels or features.
-    only_output: nothing else is trained. input_side: the option that is the side of the images the method is
-    given (None: the backbone's whole input). options: defaults at 224 px.
+    only_output: nothing else is trained. adapts_tower: it trains inside a copy of the tower, and its learner's
+    ``features`` take the place of the shared one. input_side: the option that is the side of the images the
+    method is given (None: the backbone's whole input). options: defaults at 224 px.
     """
 
     module: str
@@ -43,6 +45,7 @@ class Method:
     uses_attributes: bool = False
     maps_labels: bool = False
     only_output: bool = False
+    adapts_tower: bool = False
     pixel_options: tuple[str, ...] = ()
     input_side: str | None = None
     options: dict[str, int | float | str] = field(default_factory=dict)
@@ -59,6 +62,8 @@ class Method:
             check_options(options, tower.image_size)
             if "patch" in options:
                 check_mask_options(tower.image_size, *(options[name] for name in MASKED))
+            if self.adapts_tower:
+                check_lora_options(tower.kind, options["rank"])
             if self.only_output and options["mapping"] in MAPPINGS:
                 raise UserError(f"option mapping is '{options['mapping']}': on plain images nothing would be trained")
             if self.maps_labels:
@@ -92,6 +97,13 @@ METHODS: dict[str, Method] = {
         only_output=True,
         options=MAPPED | {"mapping": "last_layer"},
     ),
+    "lora": Method(
+        f"{PACKAGE}.lora",
+        trains=True,
+        maps_labels=True,
+        adapts_tower=True,
+        options=MAPPED | {"mapping": "last_layer", "rank": 6},
+    ),
     "attrvr": Method(
         f"{PACKAGE}.attrvr", trains=True, uses_attributes=True, options={"inner": 192, **ATTRIBUTES}, **PADDED
     ),
@@ -100,7 +112,8 @@ METHODS: dict[str, Method] = {
 
 def build(name: str, options: dict[str, int | float | str], context: "Context") -> "nn.Module":
     """The learner of a method: ``pixels`` (B, 3, s, s) in [0, 1] to the tower's normalised input (B, 3, P,
-    P), and ``logits`` from the tower's features (B, D) to (B, C)."""
+    P), and ``logits`` from the tower's features (B, D) to (B, C). One that adapts the tower also has ``features``,
+    from the former to the latter."""
     return import_module(METHODS[name].module).Learner(context, **options)
 
 

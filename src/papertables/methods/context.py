@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Context:
     logarithm of the scale of cosines, (). Text features are unit vectors: of classes (C, D), of sampled
     descriptive and distinctive sentences (C, m, D), of the source prompts (S, D); weight (S, D) and bias (S,): of a
     classifier's last layer. None where the method or the backbone has none. class_count: C. seed: of the run, for
-    what a learner draws when it is made."""
+    what a learner draws when it is made. tower: the frozen image model, pixels (B, 3, P, P) to features (B, D), for a
+    method that adapts it."""
 
     image_size: int
     mean: tuple[float, float, float]
@@ -25,3 +26,4 @@ class Context:
     bias: Tensor | None = None
     class_count: int = 0
     seed: int = 0
+    tower: nn.Module | None = None
