@@ -12,7 +12,6 @@ from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
-from papertables.methods.mapping_options import makes_mapping
 from papertables.project import Project, did_you_mean
 from papertables.spec import Fidelity, RunSpec, Training
 
@@ -299,6 +298,6 @@ def _fidelity(project: Project, paper: Paper, settings: dict, method: Method, op
     keep = {"few_shot_draw", "shared_seed"} if method.trains and paper.protocol == "few_shot" else set()
     keep |= {"attribute_stream", "attribute_sampling"} if method.uses_attributes else set()
     keep |= {"few_shot_draw", "shared_seed"} if method.uses_attributes else set()
-    if "patch" in method.options and makes_mapping(options["mapping"]):  # only mask networks have batch norm
+    if method.first_mapping_pass_matters(options):
         keep |= {"first_mapping_pass"}
     return Fidelity(**switches.model_dump(include=keep))

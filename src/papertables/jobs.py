@@ -116,10 +116,11 @@ class _Job:
         from papertables.device import make_deterministic, pick_device
 
         torch.set_num_threads(threads)
-        make_deterministic(pick_device(device))
+        self.device = pick_device(device)
+        make_deterministic(self.device)
         self.specs, self.store, self.split, self.texts = specs, store, split, texts
         self.fingerprints, self.caches = fingerprints, caches
-        self.backbone, self.weights, self.device = backbone, weights, pick_device(device)
+        self.backbone, self.weights = backbone, weights
         self.encoded: Encoded = encode.read(encoded)
 
     def learner(self, spec: RunSpec, tower: "nn.Module | None" = None) -> "nn.Module":

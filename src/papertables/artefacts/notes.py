@@ -7,7 +7,7 @@ from papertables.backbones.catalog import backbone
 from papertables.cells import Cell, PlannedArtefact, merged
 from papertables.config import Scale
 from papertables.data.catalog import dataset
-from papertables.methods.mapping_options import makes_mapping
+from papertables.methods import METHODS
 from papertables.spec import RunSpec, Training
 
 SELECTIONS = {
@@ -156,7 +156,7 @@ def _touches(switch: str, run: RunSpec) -> bool:
     if switch == "shared_seed":
         return run.training is not None and run.fidelity.few_shot_draw == "shared"
     if switch == "first_mapping_pass":
-        return "patch" in run.options and makes_mapping(run.options["mapping"])
+        return METHODS[run.method].first_mapping_pass_matters(run.options)
     if switch.startswith("attribute_"):
         return run.attributes is not None
     return run.training is not None

@@ -15,7 +15,7 @@ from papertables.code import code_digest
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
 from papertables.methods.lora_options import check_lora_options
-from papertables.methods.mapping_options import MAPPINGS, check_mapping_options
+from papertables.methods.mapping_options import MAPPINGS, check_mapping_options, makes_mapping
 from papertables.methods.mask_options import check_mask_options
 from papertables.methods.options import check_options
 from papertables.spec import RunSpec
@@ -54,6 +54,10 @@ class Method:
     def reads_template(self) -> bool:
         """Whether its classes are prompts made from the data set's template."""
         return not (self.uses_attributes or self.maps_labels)
+
+    def first_mapping_pass_matters(self, options: dict[str, int | float | str]) -> bool:
+        """Only a mask network has batch norm, and only a mapping that is made takes a pass."""
+        return "patch" in self.options and makes_mapping(options["mapping"])
 
     def check(self, run: RunSpec) -> None:
         """Raises UserError if the run's options cannot work with its backbone."""
