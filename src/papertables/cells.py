@@ -7,15 +7,20 @@ from math import prod
 
 from pydantic import JsonValue
 
+from papertables.attributes.anchors import anchors
+from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection, parse
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError
 from papertables.methods import METHODS, Method
 from papertables.project import Project, did_you_mean
-from papertables.spec import Fidelity, RunSpec, Training
+from papertables.spec import Fidelity, ProtocolName, RunSpec, Target, Training
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
+FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")
+SHOWS_SEARCHES = ("anchors", "search_weights", "search")  # facts and drawings
+CHOSEN = "chosen"  # attributes: those of the data set, published or searched
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,24 @@ class Value:
 
 @dataclass(frozen=True)
 class Member:
-    """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded)."""
+    """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded).
+
+    scored: what the cell shows of each run, base and new classes for their harmonic mean. search: whose winner its
+    prompts take as attributes.
+    """
 
     method: str  # label
     backbone: Backbone
     dataset: str  # label
     runs: tuple[RunSpec, ...]
+    scored: tuple[Target, ...] = ()
+    search: SearchSpec | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Members: one, or one per value of the pool, over which the cell is the average."""
+    """Members: one, or one per value of the pool, over which the cell is the average; none of a method whose published
+    numbers alone are shown."""
 
     row: Value
     column: Value
@@ -57,6 +69,7 @@ class PlannedArtefact:
     cells: tuple[Cell, ...]  # row by row
     selection: Selection
     comparable: bool  # whether published numbers may stand beside the cells
+    searches: tuple[SearchSpec, ...] = ()  # that it shows
 
     @property
     def runs(self) -> Iterator[RunSpec]:
@@ -73,7 +86,8 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     paper = project.paper_of(artefact)
     selection = project.config.selection or artefact.selection or paper.selection
     if artefact.facts:
-        return PlannedArtefact(artefact, paper, (), (), (), selection, project.scale.compares)
+        shown = _searches(project, paper, artefact)
+        return PlannedArtefact(artefact, paper, (), (), (), selection, project.scale.compares, shown)
     rows = _rows(project, paper, artefact)
     columns = _axis(project, paper, artefact, artefact.columns)
     pool = _axis(project, paper, artefact, artefact.pool) if artefact.pool else ({},)
@@ -81,9 +95,12 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     for row, column in product(rows, columns):
         settings = artefact.fixed | row.settings | column.settings
         pooled = [settings | (value.settings if artefact.pool else {}) for value in pool]
-        members = tuple(_member(project, paper, artefact, each) for each in pooled)
+        printed = paper.methods.get(settings.get("method"))
+        only_printed = printed is not None and printed.method is None
+        members = () if only_printed else tuple(_member(project, paper, artefact, each) for each in pooled)
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
-    return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares)
+    shown = _searches(project, paper, artefact)
+    return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares, shown)
 
 
 def _rows(project: Project, paper: Paper, artefact: Artefact) -> tuple[Value, ...]:
@@ -126,6 +143,11 @@ def _backbone_of(project: Project, artefact: Artefact, value: Value) -> Backbone
 
 
 def _left_out(project: Project, paper: Paper, value: Value) -> bool:
+    """Whether the scale leaves it out: named there, or with nothing but published numbers that would stand for other
+    data."""
+    method = paper.methods.get(value.settings.get("method"))
+    if method is not None and method.method is None and not project.scale.compares:
+        return True
     replaced = project.scale.replaced(paper)
     return replaced is not None and any(value.settings.get(key) in values for key, values in replaced.without.items())
 
@@ -135,7 +157,7 @@ def _value(project, paper, artefact, vary: str, value) -> Value | None:
         label = value.label or "-".join(str(part) for part in value.set.values())
         return Value(label, label, label, value.set)
     label = published = str(value)
-    if vary == "dataset":
+    if vary in ("dataset", "target"):
         published = dataset(value).label
         replaced = project.scale.replaced(paper)
         value = replaced.dataset_stand_ins.get(value, value) if replaced else value
@@ -180,7 +202,8 @@ def _method(paper: Paper, artefact: Artefact, name: str):
 
 
 def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> Member:
-    known = {"method", "backbone", "dataset", "shots", "fraction", "attributes", "fidelity", "measure"}
+    known = {"method", "backbone", "dataset", "target", "protocol"}
+    known |= {"shots", "fraction", "attributes", "fidelity", "measure"}
     unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training.", "images."))]
     if unknown:
         raise UserError(f"{artefact.id}: unknown setting '{unknown[0]}'{did_you_mean(unknown[0], sorted(known))}")
@@ -195,43 +218,105 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     if tower is None:
         raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    adjusted = _adjusted(paper.adjust, settings)
-    options = method.options | row.options | _under("options.", adjusted, only=method.options)
-    options |= _under("options.", settings)
+    settings = {"protocol": paper.protocol, **settings}
+    protocol = _trained_as(settings["protocol"])
+    adjusting = adjusted(paper.adjust, settings)
+    options = method.options | row.options | under("options.", adjusting, only=method.options)
+    replaced = project.scale.replaced(paper)
+    replacing = adjusted(replaced.adjust, settings) if replaced else {}
+    options |= under("options.", replacing, only=method.options) | under("options.", settings)
     unknown = [key for key in options if key not in method.options]
     if unknown:
         raise UserError(f"{where}: unknown option '{unknown[0]}': {row.method} has {', '.join(method.options)}")
+    search = None
+    if options.get("attributes") == CHOSEN:
+        options["attributes"], search = _anchors(project, paper, settings["dataset"], tower.id)
     seeded = method.trains or method.uses_attributes
     spec = {
         "method": row.method,
         "options": _in_pixels(method, options, tower.image_size),
         "backbone": tower.id,
         "dataset": dataset(settings["dataset"]).id,
-        "protocol": paper.protocol,
+        "protocol": protocol,
         "image_size": tower.image_size,
-        "images": _images(paper, row, tower, adjusted, settings),
+        "images": _images(paper, row, tower, adjusting, settings),
         "attributes": _attributes(project, paper, settings) if method.uses_attributes else None,
         "fidelity": _fidelity(project, paper, settings, method, options),
     }
     if method.input_side:
         spec["image_size"] = spec["options"][method.input_side]
     if method.trains:
-        if paper.protocol == "few_shot":
+        if protocol in FEW_SHOT:
             spec["shots"] = settings.get("shots") or project.scale.shots or paper.shots
             _check_shots(where, spec["shots"], dataset(settings["dataset"]))
-        replaced = project.scale.replaced(paper)
         spec["fraction"] = _fraction(settings.get("fraction"), replaced.fraction if replaced else None)
-        layers = [row.training, _under("training.", adjusted)]
+        layers = [row.training, under("training.", adjusting)]
         if replaced:
-            layers += [replaced.training, _under("training.", _adjusted(replaced.adjust, settings))]
+            layers += [replaced.training, under("training.", replacing)]
         training = paper.training.model_dump()
-        for layer in (*layers, _under("training.", settings)):
+        for layer in (*layers, under("training.", settings)):
             training = merged(training, layer)
         spec["training"] = parse(Training, training, f"{where}: training")
-    seeds = project.config.seeds or project.scale.seeds or paper.seeds
-    runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in (seeds if seeded else (None,)))
+    seeds = _seeds(project, paper) if seeded else (None,)
+    runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
-    return Member(row.label, tower, dataset(settings["dataset"]).label, runs)
+    scored = _scored(where, runs[0], settings)
+    return Member(row.label, tower, dataset(settings["dataset"]).label, runs, scored, search)
+
+
+def _trained_as(protocol: ProtocolName) -> ProtocolName:
+    """Cross-dataset transfer and domain generalisation score the same training elsewhere."""
+    return "cross_dataset" if protocol == "domain_generalization" else protocol
+
+
+def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
+    match settings.get("measure", "accuracy"):
+        case "accuracy" if settings.get("target", run.dataset) != run.dataset:
+            return (Target(dataset(settings["target"]).id, "all"),)
+        case "accuracy":
+            return (run.target,)
+        case "base" | "new" | "harmonic_mean" as measure:
+            if run.protocol != "base_to_new":
+                raise UserError(f"{where}: measure {measure} needs protocol base_to_new, this is {run.protocol}")
+            sets = ("base", "new") if measure == "harmonic_mean" else (measure,)
+            return tuple(Target(run.dataset, classes) for classes in sets)
+    return ()
+
+
+def _anchors(project: Project, paper: Paper, data: str, tower: str) -> tuple[list[str] | str, SearchSpec | None]:
+    """The attributes of a data set, and the search whose winner takes their place where config.yaml asks for it."""
+    if project.config.attributes == "published":
+        return list(anchors(data).chosen), None
+    return "searched", _search(project, paper, data, tower, _seeds(project, paper)[0])
+
+
+def _search(project: Project, paper: Paper, data: str, tower: str, seed: int) -> SearchSpec:
+    if paper.search is None:
+        raise UserError(f"workflow/papers/{paper.id}/protocol.yaml: add 'search', how attributes are searched")
+    replaced = project.scale.replaced(paper)
+    settings = paper.search.settings(project.config.fidelity) | (replaced.search if replaced else {})
+    switches = paper.switches(project.config.fidelity)
+    known = {"dataset": data, "backbone": tower, "seed": seed, "bases": anchors(data).bases}
+    known |= {"shots": project.scale.shots or paper.shots}
+    known |= {key: getattr(switches, key) for key in ("few_shot_draw", "shared_seed", "attribute_tokens")}
+    return parse(SearchSpec, settings | known, f"{paper.id}: search")
+
+
+def _searches(project: Project, paper: Paper, artefact: Artefact) -> tuple[SearchSpec, ...]:
+    """Of every data set that a table or figure about searches names, one per seed."""
+    if artefact.facts not in SHOWS_SEARCHES and artefact.drawing not in SHOWS_SEARCHES:
+        return ()
+    named = _axis(project, paper, artefact, artefact.rows) if artefact.rows else ()
+    chosen = [value.settings["dataset"] for value in named if "dataset" in value.settings]
+    if not chosen and "dataset" in artefact.fixed:
+        chosen = [_value(project, paper, artefact, "dataset", artefact.fixed["dataset"]).settings["dataset"]]
+    tower = _stand_in(project, artefact, artefact.fixed["backbone"])
+    ids = dict.fromkeys(dataset(name).id for name in chosen)
+    return tuple(_search(project, paper, name, tower.id, seed) for name in ids for seed in _seeds(project, paper))
+
+
+def _seeds(project: Project, paper: Paper) -> tuple[int, ...]:
+    return project.config.seeds or project.scale.seeds or paper.seeds
 
 
 def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
@@ -243,7 +328,7 @@ def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
         )
 
 
-def _adjusted(adjustments: Iterable[Adjustment], settings: dict) -> dict:
+def adjusted(adjustments: Iterable[Adjustment], settings: dict) -> dict:
     """What the adjustments set that apply to a cell, the later ones over the earlier."""
     return {key: value for each in adjustments if each.applies(settings) for key, value in each.set.items()}
 
@@ -258,11 +343,11 @@ def _images(paper: Paper, row: PaperMethod, tower: Backbone, *layers: dict) -> d
     """How images become input; the margin is stated for a 224 px input and scales with the backbone's."""
     images = paper.images.model_dump() | row.images
     for layer in layers:
-        images |= _under("images.", layer)
+        images |= under("images.", layer)
     return images | {"margin": round(images["margin"] * tower.image_size / PUBLISHED_INPUT)}
 
 
-def _under(prefix: str, settings: dict, only: Container[str] | None = None) -> dict:
+def under(prefix: str, settings: dict, only: Container[str] | None = None) -> dict:
     """The settings below a prefix, without it; of these only some if they are named."""
     found = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
     return found if only is None else {key: value for key, value in found.items() if key in only}
@@ -295,7 +380,10 @@ def _attributes(project: Project, paper: Paper, settings: dict) -> str:
 def _fidelity(project: Project, paper: Paper, settings: dict, method: Method, options: dict) -> Fidelity:
     """The switches of the paper; those that cannot touch the method take their default, so that runs are shared."""
     switches = paper.switches(settings.get("fidelity") or project.config.fidelity)
-    keep = {"few_shot_draw", "shared_seed"} if method.trains and paper.protocol == "few_shot" else set()
+    few_shot = method.trains and _trained_as(settings["protocol"]) in FEW_SHOT
+    keep = {"few_shot_draw", "shared_seed"} if few_shot else set()
+    if method.learns_prompts and options["attributes"]:
+        keep |= {"attribute_tokens", "deep_start"} if method.prompts_images else {"attribute_tokens"}
     keep |= {"attribute_stream", "attribute_sampling"} if method.uses_attributes else set()
     keep |= {"few_shot_draw", "shared_seed"} if method.uses_attributes else set()
     if method.first_mapping_pass_matters(options):

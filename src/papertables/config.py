@@ -13,7 +13,9 @@ from papertables.errors import UserError
 from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
-Measure = Literal["accuracy", "train_accuracy", "parameters", "seconds", "peak_memory_mb"]
+Measure = Literal[
+    "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
+]
 Drawing = Literal[
     "lines",
     "selection",
@@ -26,9 +28,10 @@ Drawing = Literal[
     "loss_change",
     "top_labels",
     "evolution",
+    "search",
 ]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
-Facts = Literal["mask_parameters", "upscaling", "datasets", "settings"]
+Facts = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
 FidelityName = Literal["published", "repaired"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -40,6 +43,7 @@ class Config(Model):
     artefacts: tuple[str, ...] | str = Field("headline", description="headline, all, or papers and artefact ids")
     seeds: tuple[int, ...] | None = None
     selection: Selection | None = None
+    attributes: Literal["published", "searched"] = Field("published", description="anchors of prompts")
     fidelity: FidelityName = "published"
     data_root: str = "data"
     weights: dict[str, str] = Field({}, description="by backbone, a file of yours in place of the published one")
@@ -63,7 +67,8 @@ class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
     vary: str = Field(
-        pattern=r"^(method|dataset|backbone|shots|fraction|attributes|fidelity|measure|(options|training)\.[a-z_.]+)$"
+        pattern=r"^(method|dataset|target|protocol|backbone|shots|fraction|attributes|fidelity|measure"
+        r"|(options|training)\.[a-z_.]+)$"
     )
     values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
     without: tuple[str, ...] = ()
@@ -95,6 +100,7 @@ class Artefact(Model):
     columns: Axis | None = None
     pool: Axis | None = None
     average: bool = False
+    average_without: tuple[str, ...] = Field((), description="data sets, or targets, that the average leaves out")
     fixed: dict[str, JsonValue] = {}
     selection: Selection | None = None
     published: tuple[Published, ...] = ()
@@ -109,10 +115,11 @@ class Artefact(Model):
 
 
 class PaperMethod(Model):
-    """A row of a paper: which method, with which options, and where these were read."""
+    """A row of a paper: which method (None: its published numbers alone), with which options, and where these were
+    read."""
 
     label: str
-    method: str
+    method: str | None
     options: dict[str, JsonValue] = {}
     training: dict[str, JsonValue] = {}
     images: dict[str, JsonValue] = {}
@@ -123,7 +130,7 @@ class Adjustment(Model):
     """Settings of a paper that hold for some cells only: where each key of ``when`` has one of its values, ``set``
     holds (``options.inner``, ``training.batch_size``, …), unless an artefact or a scale says otherwise."""
 
-    when: dict[Literal["dataset", "backbone", "method"], tuple[str, ...]]
+    when: dict[Literal["dataset", "backbone", "method", "protocol"], tuple[str, ...]]
     set: dict[str, JsonValue]
 
     def applies(self, settings: dict[str, JsonValue]) -> bool:
@@ -136,6 +143,23 @@ class Switch(Model):
     published: JsonValue
     repaired: JsonValue
     evidence: str
+
+
+class SearchSettings(Model):
+    """How a paper searches attributes; sizes and validation as published and repaired, the rest as ``SearchSpec``."""
+
+    epochs: int
+    context: int
+    batch_size: int
+    validation_batch: int
+    lr: float
+    weight_lr: float
+    sizes: Switch
+    validation: Switch
+
+    def settings(self, fidelity: FidelityName) -> dict[str, JsonValue]:
+        switched = {key: getattr(getattr(self, key), fidelity) for key in ("sizes", "validation")}
+        return self.model_dump() | switched
 
 
 class Paper(Model):
@@ -159,6 +183,7 @@ class Paper(Model):
     training_source: str
     adjust: tuple[Adjustment, ...] = ()
     methods: dict[str, PaperMethod]
+    search: SearchSettings | None = None
     fidelity: dict[str, Switch]
 
     def switches(self, name: FidelityName) -> Fidelity:
@@ -170,7 +195,7 @@ class Replaced(Model):
 
     datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
     leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
-    left out. fraction: of the training images. training: over every setting of the paper. adjust: over
+    left out. fraction: of the training images. training, search: over every setting of the paper. adjust: over
     this, for some cells.
     """
 
@@ -181,6 +206,7 @@ class Replaced(Model):
     without: dict[str, tuple[JsonValue, ...]] = {}
     fraction: float | None = None
     training: dict[str, JsonValue] = {}
+    search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()
 
 

@@ -29,7 +29,6 @@ from papertables.backbones.catalog import backbone
 from papertables.config import Selection
 from papertables.data import cache
 from papertables.data.splits import read_split
-from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.jobs import make_learner, sampled_sentences
 from papertables.methods import METHODS
@@ -169,16 +168,16 @@ def embed(
         return
 
     tower = load_tower(backbone(spec.backbone), weights, pick_device(device))
-    learner = make_learner(spec, frozen, sentences, tower.model)
+    learner = make_learner(spec, frozen, sentences, tower)
     work = _Work(learner, tower)
     plain, own = cache.read(cache_plain), cache.read(cache_own)
 
-    labels, before = frozen.labels, frozen.images
+    labels, before = frozen.labels, frozen.plain_features
     if spec.training:
         _remember(learner, store.mappings(spec.id))
     judged = {"before": work.judge(before, labels)}
     if spec.training:
-        _restore(learner, store.learner(spec.id), selection)
+        learner.load_state_dict(store.state(spec.id, selection))
     after = work.features(own) if spec.training else before
     judged["after"] = work.judge(after, labels)
     shown = choose(labels.numpy(), *(judged[state]["predicted"].numpy() for state in ("before", "after")))
@@ -223,18 +222,6 @@ def _remember(learner: "nn.Module", path: Path) -> None:
 
     if isinstance(learner.logits, MappingHead) and learner.logits.due(1):
         label_history.recall(label_history.read(path), learner.logits)
-
-
-def _restore(learner: "nn.Module", path: Path, selection: Selection) -> None:
-    from safetensors.torch import load_file
-
-    prefix = f"{selection}."
-    try:
-        state = load_file(path)
-        learner.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: no trained learner ({reason}): delete the run's folder and run again") from None
 
 
 class _Work:

@@ -1,9 +1,9 @@
 """What frozen towers say once and for all: features of the test images, of the classes and of every sentence.
 
-One safetensors file per data set and backbone. Tensors, all fp32: ``images`` (N, D) with ``labels`` (N,); of a CLIP,
-all features of length 1, ``classes`` (C, D), ``sentences`` (M, D), ``prompts`` (S, D) and ``logit_scale`` (); of a
-classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's input and, as JSON, the
-names of the classes and of the source labels, and the sentences.
+One safetensors file per data set and backbone. Tensors, all fp32: ``images`` (N, D), of any length, with ``labels``
+(N,); of a CLIP its text features, of length 1, ``classes`` (C, D), ``sentences`` (M, D), ``prompts`` (S, D), and
+``logit_scale`` (); of a classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's
+input and, as JSON, the names of the classes and of the source labels, and the sentences.
 """
 
 import json
@@ -48,6 +48,11 @@ class Encoded:
     logit_scale: Tensor | None = None
     weight: Tensor | None = None  # (S, D)
     bias: Tensor | None = None  # (S,)
+
+    @property
+    def plain_features(self) -> Tensor:
+        """Of the test images (N, D): of a CLIP of length 1, of a classifier as they enter its last layer."""
+        return self.images if self.classes is None else F.normalize(self.images, dim=-1)
 
     def features(self, chosen: Sequence[Sequence[str]]) -> Tensor:
         """Features (C, m, D) of m sentences for each class."""
@@ -103,7 +108,6 @@ def encode(
         unique = {text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)}
         unique, prompts = sorted(unique), source_prompts(names) if source_labels else []
         features |= {
-            "images": F.normalize(features["images"], dim=-1),
             "classes": class_features(tower, names, templates),
             "sentences": text_features(tower, unique),
             "prompts": text_features(tower, prompts),

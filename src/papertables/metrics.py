@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from papertables.spec import Model, RunSpec
+from papertables.spec import ClassSet, Model, RunSpec, Target
 
 Percent = float
 
@@ -41,13 +41,18 @@ class Score(Model):
 
 
 class Evaluation(Model):
-    """A run scored on one data set and class set (``all``, ``base`` or ``new``)."""
+    """A run scored on one data set and class set. data: the contents of a data set that it was not trained on."""
 
     dataset: str
-    classes: Literal["all", "base", "new"] = "all"
+    classes: ClassSet = "all"
+    data: str | None = None
     images: int
     best: Score | None = None  # highest test accuracy over epochs; the first such epoch
     last: Score | None = None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.dataset, self.classes)
 
     def score(self, selection: Literal["best", "last"]) -> Score | None:
         return self.best if selection == "best" else self.last
@@ -84,6 +89,9 @@ class Metrics(Model):
     cost: Cost
     versions: dict[str, str]
     git_commit: str | None
+
+    def scored(self, target: Target) -> Evaluation | None:
+        return next((each for each in self.evaluations if each.target == target), None)
 
     @model_validator(mode="after")
     def _consistent(self):

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from papertables import NUMERICS
 from papertables.attributes.catalog import attribute_source
+from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import backbone
 from papertables.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.code import code_digest
@@ -24,7 +25,7 @@ from papertables.data.splits import draw_seed
 from papertables.errors import UserError
 from papertables.methods import METHODS, method_code
 from papertables.project import Project, load_project
-from papertables.spec import CacheKey, RunSpec, digest
+from papertables.spec import CacheKey, RunSpec, Target, digest
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
 EMBEDDED_DRAWINGS = (
@@ -42,6 +43,7 @@ FACTS_OF = (  # what computed tables are about
     Path(__file__).parent / "methods" / "masks.py",
     Path(__file__).parent / "backbones" / "classifier.py",
 )
+SEARCHED_BY = [Path(__file__).parent / name for name in ("attributes/search.py", "methods/layout.py")]
 EMBEDDED_BY = [Path(__file__).parent / name for name in ("embed.py", "label_history.py")]
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
 
@@ -72,7 +74,7 @@ class Job:
 
     @property
     def signature(self) -> str:
-        """Changes when a spec, the code of a method or the shared numerics do, and with nothing else."""
+        """Changes when a spec, the code of a method or the shared numerics do."""
         code = {run.method: method_code(run.method) for run in self.runs}
         return digest({"runs": [run.digest for run in self.runs], "code": code, "numerics": NUMERICS})
 
@@ -132,6 +134,9 @@ class Paths:
             return str(SHIPPED_WEIGHTS / entry.file)
         return f"{self.data_root}/weights/{entry.file}"
 
+    def searched(self, dataset: str, backbone: str, search: str) -> str:
+        return f"{self.results}/searched/{dataset}/{backbone}/{search}.json"
+
     def attributes(self, source: str, dataset: str) -> tuple[str, str]:
         """The descriptive and the distinctive sentences: committed, or fetched below the data folder."""
         folder = self.root / "attributes" if attribute_source(source).committed else f"{self.data_root}/attributes"
@@ -170,6 +175,7 @@ class Plan:
                 self.left_out[id] = error
         self.selected = self._selected()
         self.jobs = {job.id: job for job in self._jobs()}
+        self.targets, self.search_of, self.searches = self._scored_and_searched()
         glob = self.config.retrain
         if glob and not any(fnmatchcase(run, glob) for run in self.job_of):
             example = next(iter(self.job_of))
@@ -195,6 +201,51 @@ class Plan:
 
     def artefact_at(self, paper: str, name: str) -> PlannedArtefact:
         return self.artefacts[f"{paper}_{name}"]
+
+    def elsewhere(self, job: Job) -> dict[str, tuple[Target, ...]]:
+        """By run id, what the job's runs are scored on beside what is tested while they train."""
+        return {run.id: self.targets.get(run.id, ()) for run in job.trained}
+
+    def signature(self, job: Job) -> str:
+        """Changes with the job's own and with what its runs are scored on, and with nothing else."""
+        return digest([job.signature, self.elsewhere(job)])
+
+    def target_caches(self, job: Job) -> dict[str, str]:
+        """By data set other than the job's own, the cache of test images for runs that add tokens to them."""
+        seeing = [run for run in job.trained if METHODS[run.method].prompts_images]
+        keys = {(target.dataset, run.test_cache) for run in seeing for target in self.targets.get(run.id, ())}
+        return {name: self.paths.cache(name, *key) for name, key in sorted(keys) if name != job.dataset}
+
+    def target_datasets(self, job: Job) -> list[str]:
+        """The data sets other than its own that a job's runs are scored on."""
+        found = {target.dataset for targets in self.elsewhere(job).values() for target in targets}
+        return sorted(found - {job.dataset})
+
+    def searched_for(self, job: Job) -> dict[str, str]:
+        """By run id, the search whose winner gives its attributes."""
+        found = {run.id: self.search_of[run.id] for run in job.runs if run.id in self.search_of}
+        return {id: self.searched(search) for id, search in found.items()}
+
+    def searched(self, search: SearchSpec) -> str:
+        return self.paths.searched(search.dataset, search.backbone, search.id)
+
+    def searched_by(self, planned: PlannedArtefact) -> dict[SearchSpec, Path]:
+        """The files of the searches that an artefact shows."""
+        return {search: Path(self.searched(search)) for search in planned.searches}
+
+    def search(self, dataset: str, backbone: str, search: str) -> SearchSpec:
+        """The search of some artefact or run."""
+        return self.searches[dataset, backbone, search]
+
+    def search_caches(self, search: SearchSpec) -> dict[str, str]:
+        """Of the images that a search trains and validates on."""
+        size = backbone(search.backbone).image_size
+        keys = {"train": CacheKey("train", "short", size), "val": CacheKey("val", "crop", size)}
+        return {part: self.paths.cache(search.dataset, *key) for part, key in keys.items()}
+
+    def search_signature(self) -> str:
+        """Changes with how attributes are searched."""
+        return digest([NUMERICS, code_digest(SEARCHED_BY)])
 
     def retrain(self, job: str) -> str | None:
         """What sets off a job that owns a run which ``retrain`` names, each time anew; None for the others."""
@@ -249,7 +300,12 @@ class Plan:
         runs = [run for run in runs if run.dataset == name and run.train_cache == key]
         if any(run.shots is None for run in runs):
             return None
-        return sorted({(run.shots, draw_seed(run)) for run in runs})
+        searches = [search for search in self.searches.values() if search.dataset == name]
+        path = self.paths.cache(name, *key)
+        searches = [search for search in searches if path in self.search_caches(search).values()]
+        return sorted(
+            {(run.shots, draw_seed(run)) for run in runs} | {(each.shots, each.draw_seed) for each in searches}
+        )
 
     def attribute_sources(self, dataset: str, backbone: str) -> list[str]:
         """The sources of sentences that some run reads with this backbone on this data set."""
@@ -296,6 +352,22 @@ class Plan:
             if id in self.left_out and id in self.config.artefacts:
                 raise self.left_out[id]
         return [id for id in wanted if id in self.artefacts]
+
+    def _scored_and_searched(self) -> tuple[dict, dict, dict]:
+        """By run id: what a run is scored on beside its own test, and the search it takes its attributes from; and
+        every search by data set, backbone and id."""
+        targets: dict[str, dict[Target, None]] = defaultdict(dict)
+        search_of, searches = {}, [search for planned in self.artefacts.values() for search in planned.searches]
+        for planned in self.artefacts.values():
+            for member in (member for cell in planned.cells for member in cell.members):
+                for run in member.runs:
+                    both = (Target(run.dataset, "new"),) if run.protocol == "base_to_new" else ()
+                    targets[run.id] |= dict.fromkeys(each for each in (*both, *member.scored) if each != run.target)
+                    if member.search:
+                        search_of[run.id] = member.search
+        searches += search_of.values()
+        by_place = {(search.dataset, search.backbone, search.id): search for search in searches}
+        return {id: tuple(sorted(own)) for id, own in targets.items() if own}, search_of, by_place
 
     def _jobs(self) -> Iterable[Job]:
         """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that

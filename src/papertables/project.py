@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import get_args
 
 from pydantic import JsonValue
 
@@ -13,7 +14,7 @@ from papertables.config import Adjustment, Artefact, Config, Paper, Scale, parse
 from papertables.data.catalog import datasets
 from papertables.errors import UserError
 from papertables.methods import METHODS
-from papertables.spec import Images, Training
+from papertables.spec import Images, ProtocolName, Training
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _scale(folder: Path, name: str) -> Scale:
 def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustment]) -> None:
     """Raises UserError for a name that no cell could have, so that a slip does not go unnoticed."""
     known = {"dataset": list(datasets()), "backbone": list(backbones()), "method": list(paper.methods)}
+    known |= {"protocol": list(get_args(ProtocolName))}
     options = sorted({f"options.{name}" for method in METHODS.values() for name in method.options})
     settings = options + [f"training.{name}" for name in Training.model_fields]
     settings += [f"images.{name}" for name in Images.model_fields]

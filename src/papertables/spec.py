@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveInt, model_validator
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
+ClassSet = Literal["all", "base", "new"]
 
 
 class Model(BaseModel):
@@ -95,6 +96,10 @@ class Fidelity(Model):
         (duplicates, even when exactly m are there); ``distinct`` repeats a sentence only if fewer than m exist.
     first_mapping_pass: whether the pass over the training set before the first epoch runs the learner as in
         ``training`` (batch norm takes and updates statistics of batches) or as in ``evaluation``.
+    attribute_tokens: ``first`` lays out a prompt as if every attribute word were one token, so that of a longer word
+        the first piece stays and what follows is shifted; ``all`` gives every word its own tokens.
+    deep_start: where deep prompts replace class context behind attributes: as if every attribute had as many context
+        tokens as the class (``assumed``), or where that context is (``exact``).
     """
 
     few_shot_draw: Literal["shared", "per_seed"] = "shared"
@@ -102,12 +107,21 @@ class Fidelity(Model):
     attribute_stream: Literal["global", "private"] = "global"
     attribute_sampling: Literal["replacement", "distinct"] = "replacement"
     first_mapping_pass: Literal["training", "evaluation"] = "evaluation"
+    attribute_tokens: Literal["first", "all"] = "all"
+    deep_start: Literal["assumed", "exact"] = "exact"
+
+
+class Target(NamedTuple):
+    """What a run is scored on: a data set and which of its classes."""
+
+    dataset: str
+    classes: ClassSet
 
 
 class CacheKey(NamedTuple):
     """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side."""
 
-    part: Literal["train", "test"]
+    part: Literal["train", "val", "test"]
     fit: Literal["short", "crop", "square"]
     size: int
 
@@ -133,6 +147,16 @@ class RunSpec(Model):
     attributes: str | None = None
     training: Training | None = None
     fidelity: Fidelity
+
+    @property
+    def trained_classes(self) -> ClassSet:
+        """Of base-to-new the first half, else all."""
+        return "base" if self.protocol == "base_to_new" else "all"
+
+    @property
+    def target(self) -> Target:
+        """What is tested while it trains."""
+        return Target(self.dataset, self.trained_classes)
 
     @property
     def train_cache(self) -> "CacheKey":

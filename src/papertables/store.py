@@ -4,12 +4,17 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
+from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.metrics import Fingerprint, Metrics
 from papertables.spec import RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRICS, LEARNER, MAPPINGS = "metrics.json", "learner.safetensors", "mappings.npz"
 
@@ -24,7 +29,8 @@ class Store:
         """``learner``: a safetensors file; None where nothing was trained. ``mappings``: an npz file."""
         metrics = Metrics.model_validate(metrics.model_dump())
         folder = self.root / metrics.run
-        (folder / METRICS).unlink(missing_ok=True)
+        if learner is not None:
+            (folder / METRICS).unlink(missing_ok=True)
         for name, content in ((LEARNER, learner), (MAPPINGS, mappings)):
             if content is not None:
                 write_atomic(folder / name, content)
@@ -43,6 +49,18 @@ class Store:
 
     def learner(self, run: str) -> Path:
         return self.root / run / LEARNER
+
+    def state(self, run: str, when: Literal["best", "last"]) -> "dict[str, Tensor]":
+        """Of the kept learner, after the best or the last epoch. Raises UserError where there is none."""
+        from safetensors.torch import load_file
+
+        path = self.learner(run)
+        try:
+            states = load_file(path).items()
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path}: no trained learner ({reason}): delete the run's folder and run again") from None
+        return {name.removeprefix(f"{when}."): value for name, value in states if name.startswith(f"{when}.")}
 
     def mappings(self, run: str) -> Path:
         return self.root / run / MAPPINGS

@@ -10,7 +10,7 @@ import io
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,10 +27,12 @@ from papertables.files import write_atomic
 from papertables.label_history import Mappings
 from papertables.methods.mapping_heads import MappingHead
 from papertables.metrics import Divergence, Epoch, Score
+from papertables.passes import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
 from papertables.spec import Training
 
 LOGIT_SCALE = (0.0, 4.6052)  # what the released code clamps to after every step
 IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
+PROMPTS_PER_CALL = 4096  # of prompts made for single images, in a test
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 State = dict[str, Tensor]
 
@@ -85,7 +87,8 @@ def trained_values(learner: nn.Module) -> int:
 class Run:
     """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
     states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
-    evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping."""
+    evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping. ``names``: of
+    the classes it is trained on, for a learner of prompts."""
 
     id: str
     learner: nn.Module
@@ -101,6 +104,7 @@ class Run:
     images: int = 0  # through the tower
     mapping_pass: Literal["training", "evaluation"] = "evaluation"  # how the learner runs in the first one
     mappings: Mappings = field(default_factory=Mappings)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self):
         self.optimizers = make_optimizers(self.learner, self.training)
@@ -183,6 +187,27 @@ class Run:
 
 
 @dataclass(frozen=True)
+class TestSet:
+    """What runs are scored on: the ``rows`` of a cache (None where only features are needed), their labels from 0 (N,),
+    the names of the classes, and the features (N, D) that the frozen tower gives the plain images."""
+
+    __test__ = False  # no test of pytest's
+    labels: np.ndarray
+    images: ImageCache | None = None
+    rows: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    features: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @staticmethod
+    def whole(images: ImageCache) -> "TestSet":
+        """Every image of a cache."""
+        return TestSet(images.labels, images, np.arange(len(images)))
+
+
+@dataclass(frozen=True)
 class Step:
     """Of each run: mean loss, ``losses`` (S,), and logits (B, C), before the update."""
 
@@ -191,20 +216,20 @@ class Step:
 
 
 class Trainer:
-    """Trains a group of runs. ``tower``: normalised images (B, 3, P, P) to features (B, D). All runs agree
+    """Trains a group of runs. ``towers``: normalised images (B, 3, P, P) to features (B, D). All runs agree
     in epochs, steps per epoch, precision and evaluation; ``side`` is that of the images they are given."""
 
     def __init__(
         self,
         runs: Sequence[Run],
-        tower: Callable[[Tensor], Tensor],
+        towers: Towers,
         device: torch.device,
         side: int,
         batch_size: int,
         augmentation: Augmentation = "resized_crop",
         images_per_call: int | None = None,
     ):
-        self.runs, self.tower, self.device, self.side = list(runs), tower, device, side
+        self.runs, self.towers, self.device, self.side = list(runs), towers, device, side
         self.training, self.batch_size, self.augmentation = runs[0].training, batch_size, augmentation
         self.images_per_call = images_per_call or IMAGES_PER_CALL[device.type]
         for run in runs:
@@ -228,9 +253,11 @@ class Trainer:
             for run in runs[part]:
                 run.learner.zero_grad()
             with self._autocast():
-                features = self.features(runs[part], images[part])
-                outputs = [run.learner.logits(own) for run, own in zip(runs[part], features, strict=True)]
-                own = [F.cross_entropy(out, target) for out, target in zip(outputs, labels[part], strict=True)]
+                learners, names = [run.learner for run in runs[part]], [run.names for run in runs[part]]
+                features = image_features(self.towers, learners, images[part])
+                texts = text_features(self.towers, learners, names, features)
+                parts = zip(runs[part], features, texts, labels[part], strict=True)
+                own, outputs = zip(*(_loss(*each) for each in parts), strict=True)
             scaled = [run.scaler.scale(loss) for run, loss in zip(runs[part], own, strict=True)]
             torch.stack(scaled).sum().backward()
             for run, seen, target in zip(runs[part], features, labels[part], strict=True):
@@ -241,20 +268,6 @@ class Trainer:
         for run, rates in zip(runs, lrs, strict=True):
             run.update(rates)
         return Step(torch.stack(losses), logits)
-
-    def features(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
-        """Features (B, D) of each run for its images (B, 3, s, s), with one call of the tower for all but those whose
-        learner adapted one of its own."""
-        pixels = [run.learner.pixels(batch) for run, batch in zip(runs, images, strict=True)]
-        own = [getattr(run.learner, "features", None) for run in runs]
-        shared = [batch for batch, adapted in zip(pixels, own, strict=True) if not adapted]
-        parts = iter(self.tower(torch.cat(shared)).split([len(batch) for batch in shared]) if shared else ())
-        return [adapted(batch) if adapted else next(parts) for batch, adapted in zip(pixels, own, strict=True)]
-
-    def forward(self, runs: Sequence[Run], images: Sequence[Tensor]) -> list[Tensor]:
-        """Logits (B, C) of each run for its images (B, 3, s, s), with one call of the tower."""
-        features = self.features(runs, images)
-        return [run.learner.logits(own) for run, own in zip(runs, features, strict=True)]
 
     def remap(self, number: int, train: ImageCache) -> None:
         """Before epoch ``number`` (from 1): new label mappings where they are due, from one pass over the training
@@ -282,7 +295,7 @@ class Trainer:
         for start in range(0, len(orders[0]), size):
             rows = [order[start : start + size] for order in orders]
             images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
-            features = self.features(runs, images)
+            features = image_features(self.towers, [run.learner for run in runs], images)
             for run, own, seen in zip(runs, rows, features, strict=True):
                 run.head.observe(seen, torch.from_numpy(train.labels[own]).to(self.device))
         for run in runs:
@@ -325,24 +338,48 @@ class Trainer:
         return [run for run in runs if not run.diverged]
 
     @torch.inference_mode()
-    def accuracies(self, runs: Sequence[Run], test: ImageCache) -> list[float]:
+    def accuracies(self, runs: Sequence[Run], test: TestSet) -> list[float]:
         """In percent, in fp32, on images that are all of side ``side``."""
+        learners, names = [run.learner.eval() for run in runs], [test.names] * len(runs)
+        per_image = [i for i, learner in enumerate(learners) if getattr(learner, "reads_images", False)]
+        fixed = [i for i, learner in enumerate(learners) if learns_prompts(learner) and i not in per_image]
+        texts = dict(zip(fixed, self._texts(learners, fixed, names, {}), strict=True))
         per_call = max(1, self.images_per_call // len(runs))  # images
+        if per_image:
+            per_call = max(1, min(per_call, PROMPTS_PER_CALL // (len(per_image) * len(test.names))))
         hits = torch.zeros(len(runs), dtype=torch.long, device=self.device)
-        for run in runs:
-            run.learner.eval()
         for start in range(0, len(test), per_call):
-            rows = range(start, min(start + per_call, len(test)))
-            images = torch.from_numpy(test.batch(rows)).to(self.device) / 255
-            labels = torch.from_numpy(test.labels[rows]).to(self.device)
-            outputs = self.forward(runs, [images] * len(runs))
+            part = slice(start, start + per_call)
+            labels = torch.from_numpy(test.labels[part]).to(self.device)
+            features = dict(enumerate(self._test_features(learners, test, part)))
+            own = zip(per_image, self._texts(learners, per_image, names, features), strict=True)
+            texts |= dict(own)
+            outputs = [logits_of(each, features[i], texts.get(i), test.names) for i, each in enumerate(learners)]
             hits += torch.stack([correct(output, labels) for output in outputs])
         return (100 * hits.double() / len(test)).tolist()
+
+    def _texts(
+        self, learners: Sequence[nn.Module], chosen: Sequence[int], names: Sequence[tuple[str, ...]], features: dict
+    ) -> list[Tensor]:
+        """Text features of some of the learners."""
+        part = [features.get(i) for i in chosen]
+        return text_features(self.towers, [learners[i] for i in chosen], [names[i] for i in chosen], part)
+
+    def _test_features(self, learners: Sequence[nn.Module], test: TestSet, part: slice) -> list[Tensor]:
+        """Of each learner for some test images; what the frozen tower says of plain ones is known."""
+        known = [test.features is not None and leaves_images(learner) for learner in learners]
+        found = [test.features[part].to(self.device)] * len(learners) if any(known) else [None] * len(learners)
+        if all(known):
+            return found
+        images = torch.from_numpy(test.images.batch(test.rows[part])).to(self.device) / 255
+        own = [learner for learner, ready in zip(learners, known, strict=True) if not ready]
+        rest = iter(image_features(self.towers, own, [images] * len(own)))
+        return [feature if ready else next(rest) for feature, ready in zip(found, known, strict=True)]
 
     def train(
         self,
         train: ImageCache,
-        test: ImageCache,
+        test: TestSet,
         checkpoint: "Checkpoint | None" = None,
         title: str = "training",
     ) -> float:
@@ -379,6 +416,14 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         enabled = self.device.type == "cuda" and self.training.precision in PRECISIONS
         return torch.autocast(self.device.type, PRECISIONS.get(self.training.precision), enabled=enabled)
+
+
+def _loss(run: Run, features: Tensor, texts: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The run's loss, () and logits (B, C); cross-entropy but for a learner that says otherwise."""
+    if hasattr(run.learner, "loss"):
+        return run.learner.loss(features, texts, labels)
+    logits = logits_of(run.learner, features, texts, run.names)
+    return F.cross_entropy(logits, labels), logits
 
 
 def correct(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The project's own loop, heads and optimisers against the released scripts of BLM and SMM, step by step."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,7 @@ class Replay:
         images, labels = case.tensors["images_u8"], case.tensors["labels"]
         train = cached(images, labels)
         run = Run("run", learner, training, seed, np.arange(len(train)), mapping_pass=mapping_pass)
-        trainer = InOrder([run], tower, CPU, images.shape[-1], images.shape[1], "none")
+        trainer = InOrder([run], SimpleNamespace(encode_image=tower), CPU, images.shape[-1], images.shape[1], "none")
         self.run, self.trainer, self.mappings, self.steps = run, trainer, [], []
         self.programs, self.gradients, self.rates, self.states = [], [], [], []
         step, remap = trainer.step, trainer.remap

@@ -11,6 +11,7 @@ from papertables.methods import build
 from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead, nearest_logits
 from papertables.methods.pixels import Padding, Watermark
+from papertables.passes import image_features
 from papertables.spec import Training
 from papertables.training import Run, Trainer, learning_rate
 
@@ -111,7 +112,7 @@ def test_training_steps(golden, tower, context, method):
     case = golden(f"{method}_steps")
     hyper = case.facts["hyper"]
     run = Run("run", learner(case, tower, context, method), training(hyper), hyper["seed"], rows=None)
-    trainer = Trainer([run], tower.encode_image, torch.device("cpu"), hyper["image_size"], 0)
+    trainer = Trainer([run], tower, torch.device("cpu"), hyper["image_size"], 0)
     for step in range(hyper["steps"]):
         images, labels = case.tensors["images_u8"][step] / 255, case.tensors["labels"][step]
         lr = learning_rate(run.training, 0, step, hyper["T_max"])
@@ -123,7 +124,8 @@ def test_training_steps(golden, tower, context, method):
         case.agrees(run.learner.pixels.program.grad, case.tensors["grad"][step])
         case.agrees(run.learner.pixels.program, case.tensors["program"][step])
     with torch.inference_mode():
-        (logits,) = trainer.forward([run], [case.tensors["test_images_u8"] / 255])
+        (features,) = image_features(tower, [run.learner], [case.tensors["test_images_u8"] / 255])
+        logits = run.learner.logits(features)
     case.agrees(logits, "test_logits")
 
 

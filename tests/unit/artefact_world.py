@@ -94,7 +94,7 @@ def member(method: str, data: str) -> Member:
     seeds = (None,) if method == "zero_shot" else (1, 2)
     label = PAPER.methods[method].label
     runs = tuple(run(method, data, seed) for seed in seeds)
-    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs)
+    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs, (runs[0].target,))
 
 
 def methods() -> tuple[Value, ...]:

@@ -34,10 +34,17 @@ ATTRVR = {
     "ucf101",
 }
 FULL_DATA = {"cifar10", "cifar100", "svhn", "gtsrb"}  # of BLM and SMM, beside sets of AttrVR
+SHIFTED = {  # of ATPrompt, beside sets of AttrVR: as printed in its table 4, test images, classes
+    "imagenetv2": ("ImageNetV2", 10_000, 1_000),
+    "imagenet_sketch": ("ImageNet-Sketch", 50_889, 1_000),
+    "imagenet_a": ("ImageNet-A", 7_500, 200),
+    "imagenet_r": ("ImageNet-R", 30_000, 200),
+}
+MINI_SHIFTED = {"mini_source_redrawn", "mini_source_sketch", "mini_source_cluttered", "mini_source_restyled"}
 
 
-def test_the_sixteen_sets_are_there():
-    assert {entry.id for entry in REAL} == ATTRVR | FULL_DATA
+def test_the_twenty_sets_are_there():
+    assert {entry.id for entry in REAL} == ATTRVR | FULL_DATA | SHIFTED.keys()
     assert len({entry.label for entry in datasets().values()}) == len(datasets())
 
 
@@ -72,6 +79,21 @@ def test_a_set_without_validation_images_is_checked_as_printed(id):
     assert all(file.known_hash for file in entry.source.files)
 
 
+@pytest.mark.parametrize("id", SHIFTED)
+def test_a_shifted_imagenet_is_for_testing_and_has_the_names_of_imagenet(id):
+    entry = dataset(id)
+    assert (entry.label, entry.test, entry.classes) == SHIFTED[id]
+    assert (entry.train, entry.val) == (entry.classes, 0)
+    assert entry.split.file == dataset("imagenet").split.file
+    assert all(file.sha256 for file in entry.source.files)
+
+
+@pytest.mark.parametrize("id", sorted(SHIFTED.keys() | MINI_SHIFTED))
+def test_a_set_for_testing_has_too_few_images_for_few_shot_training(id):
+    entry = dataset(id)
+    assert entry.train <= 2 * entry.classes
+
+
 def test_checksums_are_those_of_torchvision():
     def known(id: str) -> set[str]:
         return {file.md5 for file in dataset(id).source.files}
@@ -88,6 +110,7 @@ def test_checksums_are_those_of_torchvision():
         ({"rule": "torchvision"}, "needs a reader"),
         ({"rule": "gtsrb"}, "needs names"),
         ({"rule": "file"}, "needs a file"),
+        ({"rule": "imagenet_test"}, "needs a file"),
         ({"rule": "folders", "reader": {"class_name": "SVHN", "train": {}, "test": {}}}, "takes no reader"),
         ({"rule": "gtsrb", "names": ["one", "one"]}, "1 class names for 2 classes"),
         ({"rule": "gtsrb", "names": ["one", "two", "three"]}, "3 class names for 2 classes"),
@@ -103,6 +126,8 @@ def test_the_drawn_sets_are_those_of_the_mini_world():
     assert drawn.keys() == SETS.keys()
     for id, target in SETS.items():
         assert (drawn[id].classes, drawn[id].task) == (len(target.classes), target.task)
+        for part, count in target.counts.items():
+            assert getattr(drawn[id], part) == count * len(target.classes)
 
 
 def test_a_drawn_set_is_prepared_without_raw_files(tmp_path):
@@ -269,6 +294,59 @@ def test_imagenet_tests_on_its_validation_folder(raw, tmp_path, tiny):
         ["images/val/n01/3.jpg", 0, "great white shark"],
         ["images/val/n02/3.jpg", 1, "tench"],
     ]
+
+
+@pytest.fixture
+def unpacked(tmp_path, tiny):
+    """Makes the raw folder of a shifted ImageNet: the catalog's entry, with counts of these folders' images."""
+
+    def make(id: str, folders: dict[str, int], names: str) -> Path:
+        entry = dataset(id)
+        raw = tmp_path / "shifted"
+        for folder, count in folders.items():
+            (raw / entry.images / folder).mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (4, 4), (10 * number, 0, 0)).save(raw / entry.images / folder / f"{number}.jpeg")
+        (raw / entry.images / "README.txt").write_text("about")
+        (raw / entry.split.file.name).write_text(names)
+        classes = len(folders)
+        tiny(entry.model_copy(update={"classes": classes, "train": classes, "test": sum(folders.values())}))
+        return raw
+
+    return make
+
+
+def test_folders_named_by_number_take_the_class_of_that_label(unpacked, tmp_path):
+    names = "".join(f"n{number:04} class {number}\n" for number in range(12))
+    raw = unpacked("imagenetv2", {str(number): 2 for number in range(12)}, names)
+    manifest = prepare("imagenetv2", tmp_path / "ready", raw, seed=1)
+    assert (manifest["made_by"], manifest["images"], manifest["val"]) == ("classnames.txt", 24, 0)
+    split = json.loads((tmp_path / "ready/split.json").read_text())
+    assert split["test"][4] == ["images/2/0.jpeg", 2, "class 2"]
+    assert split["test"][-1] == ["images/11/1.jpeg", 11, "class 11"]
+    assert split["train"] == split["test"][::2]
+
+
+@pytest.mark.parametrize("id", ["imagenet_sketch", "imagenet_a", "imagenet_r"])
+def test_folders_of_some_classes_are_labelled_from_zero(unpacked, tmp_path, id):
+    names = "n01 tench\nn02 goldfish\nn03 great white shark\nn04 hammerhead shark\n"
+    raw = unpacked(id, {"n04": 1, "n02": 3}, names)
+    prepare(id, tmp_path / "ready", raw, seed=1)
+    split = json.loads((tmp_path / "ready/split.json").read_text())
+    assert split["test"] == [
+        ["images/n02/0.jpeg", 0, "goldfish"],
+        ["images/n02/1.jpeg", 0, "goldfish"],
+        ["images/n02/2.jpeg", 0, "goldfish"],
+        ["images/n04/0.jpeg", 1, "hammerhead shark"],
+    ]
+    assert split["train"] == [split["test"][0], split["test"][3]]
+    assert split["val"] == []
+
+
+def test_a_folder_that_is_no_class_is_named(unpacked, tmp_path):
+    raw = unpacked("imagenet_a", {"n01": 1, "thumbnails": 1}, "n01 tench\nn02 goldfish\n")
+    with pytest.raises(UserError, match=r"thumbnails is no class of .*: keep nothing but class folders there"):
+        prepare("imagenet_a", tmp_path / "ready", raw, seed=1)
 
 
 def test_without_a_published_split_the_seed_draws_one(raw, tmp_path, tiny):

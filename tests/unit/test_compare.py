@@ -22,7 +22,7 @@ DTD = Value("dtd", "DTD", "DTD", {"dataset": "dtd"})
 
 
 def notes(folder):
-    return compare.average_notes(world.PAPER, read(folder), [quotes(folder, VP, compare.average_value())])
+    return compare.average_notes(world.PAPER.datasets, read(folder), [quotes(folder, VP, compare.average_value())])
 
 
 def test_matches_backbone_data_set_and_method(tmp_path):

@@ -67,7 +67,9 @@ def against_shots():
             runs = world.member(row.key, "dtd").runs
             if row.key == "vp":
                 runs = tuple(run.model_copy(update={"shots": column.settings["shots"]}) for run in runs)
-            cells.append(Cell(row, column, (Member(row.label, world.backbone("clip_vit_b16"), "DTD", runs),)))
+            cells.append(
+                Cell(row, column, (Member(row.label, world.backbone("clip_vit_b16"), "DTD", runs, (runs[0].target,)),))
+            )
     made = planned(
         "lines",
         columns={"vary": "shots", "values": SHOTS},

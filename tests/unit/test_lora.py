@@ -1,5 +1,7 @@
 """LoRA in a tiny ViT: adapters begin as nothing; they and the last layer alone are trained and kept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import timm
@@ -13,7 +15,7 @@ from papertables.methods import METHODS, build
 from papertables.methods.context import Context
 from papertables.methods.lora import adapted
 from papertables.spec import Training
-from papertables.training import Run, Trainer, trained_values
+from papertables.training import Run, TestSet, Trainer, trained_values
 
 from .small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import learners, results, same
@@ -72,7 +74,9 @@ def images(count: int) -> ImageCache:
 def train(tower, *chosen, count=12) -> list[Run]:
     """Trains (method, seed) together."""
     runs = [Run(f"{m} {seed}", learner(tower, seed, m), TRAINING, seed, np.arange(count)) for m, seed in chosen]
-    Trainer(runs, tower, torch.device("cpu"), SIDE, TRAINING.batch_size, "none").train(images(count), images(6))
+    Trainer(runs, SimpleNamespace(encode_image=tower), torch.device("cpu"), SIDE, TRAINING.batch_size, "none").train(
+        images(count), TestSet.whole(images(6))
+    )
     return runs
 
 

@@ -11,16 +11,16 @@ from PIL import Image
 from papertables.data.miniworld import TARGETS, draw_target, grammar, sentences, write_sentences
 from papertables.data.miniworld.draw import ATTRIBUTES, DIGITS, PALETTE, SHAPES, SIDE, draw, sample_scene
 from papertables.data.miniworld.sentences import QUALITIES, degraded
-from papertables.data.miniworld.targets import COUNTS
+from papertables.data.miniworld.targets import SETS, SOURCES
 
 COMMITTED = Path(__file__).parents[2] / "attributes"
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Every target set, drawn once."""
+    """Every set, drawn once."""
     root = tmp_path_factory.mktemp("targets")
-    for name in TARGETS:
+    for name in SETS:
         draw_target(name, root / name, seed=0)
     return root
 
@@ -92,12 +92,12 @@ def test_the_vocabulary_holds_every_word_but_nonsense():
         assert all(set(word) <= set("".join(grammar.SYLLABLES)) for word in unknown)
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_a_target_set_has_its_counts_and_no_image_twice(name, folders):
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_has_its_counts_and_no_image_twice(name, folders):
     split = json.loads((folders / name / "split.json").read_text())
-    classes = list(TARGETS[name].classes)
-    assert 10 <= len(classes) <= 20
-    for part, count in COUNTS.items():
+    classes = list(SETS[name].classes)
+    assert 10 <= len(classes) <= 24
+    for part, count in SETS[name].counts.items():
         assert [label for _, label, _ in split[part]] == [label for label in range(len(classes)) for _ in range(count)]
         assert all(classes[label] == cls and path.startswith(f"images/{cls}/") for path, label, cls in split[part])
     paths = [path for part in split.values() for path, _, _ in part]
@@ -122,6 +122,108 @@ def test_the_digits_are_those_of_scikit_learn(folders):
         small = np.asarray(image.resize((8, 8), Image.Resampling.BOX), float).ravel()
         likeness = [abs(np.corrcoef(small, ink.ravel())[0, 1]) for ink in digits.images]
         assert digits.target[np.argmax(likeness)] == label and max(likeness) > 0.9
+
+
+def test_a_new_set_leaves_the_others_as_they_are():
+    """A set's place is part of its seed, so the order of those that are there is fixed."""
+    assert list(SETS) == [
+        "mini_digits",
+        "mini_signs",
+        "mini_cloths",
+        "mini_moths",
+        "mini_families",
+        "mini_kinds",
+        "mini_source",
+        "mini_source_redrawn",
+        "mini_source_sketch",
+        "mini_source_cluttered",
+        "mini_source_restyled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("mini_digits", (136.3, 125.2, 112.1)),
+        ("mini_signs", (75.7, 79.3, 121.7)),
+        ("mini_cloths", (126.6, 71.4, 32.0)),
+        ("mini_moths", (118.8, 109.1, 73.5)),
+        ("mini_families", (87.5, 68.5, 69.7)),
+        ("mini_kinds", (131.2, 138.8, 142.0)),
+        ("mini_source", (66.3, 72.6, 49.5)),
+    ],
+)
+def test_a_set_is_drawn_as_ever(name, known, folders):
+    """The mean colour of a set's first images, to a tenth of a grey level: a changed draw of chance moves it."""
+    first = [folders / name / "images" / cls / "000.png" for cls in SETS[name].classes]
+    means = [np.asarray(Image.open(path), float).mean(axis=(0, 1)) for path in first]
+    assert np.mean(means, axis=0) == pytest.approx(known, abs=0.1)
+
+
+def test_the_source_set_has_every_pair_of_its_colours_and_forms():
+    pairs = [(scene["colour"], scene["form"]) for scene in SETS["mini_source"].classes.values()]
+    assert len(set(pairs)) == len(pairs) == 24
+    for half in (pairs[:12], pairs[12:]):
+        colours, forms = (set(values) for values in zip(*half, strict=True))
+        assert (len(colours), len(forms)) == (8, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "mini_source"])
+def test_a_shifted_set_shows_classes_of_the_source_in_other_images(name, folders):
+    def images(of: str) -> set[bytes]:
+        return {Image.open(path).tobytes() for path in (folders / of).rglob("*.png")}
+
+    source = SETS["mini_source"].classes
+    assert SETS[name].classes.items() <= source.items()
+    assert list(SETS[name].classes) == [cls for cls in source if cls in SETS[name].classes]
+    assert len({scene["form"] for scene in SETS[name].classes.values()}) == 3
+    assert not images(name) & images("mini_source")
+
+
+def test_a_sketch_is_mostly_white_paper_and_keeps_a_hint_of_its_colour(folders):
+    for cls, strongest in {"red_square": 0, "green_ring": 1, "blue_heart": 2}.items():
+        image = np.asarray(Image.open(folders / "mini_source_sketch/images" / cls / "002.png"), float)
+        ink = image.min(axis=2) < 170
+        assert 0.02 < ink.mean() < 0.4
+        assert image[~ink].mean() > 215
+        assert image[ink].mean(axis=0).argmax() == strongest
+
+
+@pytest.fixture(scope="module")
+def zero_shot(folders):
+    """Zero-shot accuracy of mini-vit on the source sets, in %."""
+    import torch
+
+    from papertables.backbones import mini
+
+    model = mini.load("mini-vit")
+
+    @torch.no_grad()
+    def accuracy(name: str) -> float:
+        test = json.loads((folders / name / "split.json").read_text())["test"]
+        pixels = [Image.open(folders / name / path).resize((mini.SIDE, mini.SIDE), Image.BICUBIC) for path, *_ in test]
+        names = [cls.replace("_", " ") for cls in SETS[name].classes]
+        text = mini.encode_text(model, mini.tokenizer()([f"a photo of a {name}." for name in names]))
+        guesses = (model.encode_image(mini.to_input(np.stack(pixels))) @ text.T).argmax(dim=1)
+        return 100 * (guesses == torch.tensor([label for _, label, _ in test])).float().mean().item()
+
+    return {name: accuracy(name) for name in SOURCES}
+
+
+def test_a_source_set_is_neither_hopeless_nor_solved(zero_shot):
+    for name, accuracy in zero_shot.items():
+        assert 300 / len(SETS[name].classes) < accuracy < 90, name
+
+
+def test_the_source_sets_rank_as_documented(zero_shot):
+    order = (
+        "mini_source_restyled",
+        "mini_source",
+        "mini_source_redrawn",
+        "mini_source_cluttered",
+        "mini_source_sketch",
+    )
+    assert tuple(sorted(zero_shot, key=zero_shot.get, reverse=True)) == order
 
 
 @pytest.mark.parametrize("quality", QUALITIES)

@@ -270,3 +270,37 @@ def test_what_an_unfinished_run_left_is_written_again(served, tmp_path, monkeypa
     prepare("cifar10", tmp_path / "ready", tmp_path / "raw", seed=1)
     assert len(list((tmp_path / "ready/images").rglob("*.png"))) == 13
     assert not (tmp_path / "ready/images.part").exists()
+
+
+@pytest.mark.parametrize("id", ["imagenetv2", "imagenet_sketch", "imagenet_a", "imagenet_r"])
+def test_a_shifted_imagenet_from_its_archive(web, tmp_path, monkeypatch, id):
+    folder, url = web
+    entry = dataset(id)
+    file, names = entry.source.files[0], entry.split.file
+    inside = {"0": 2, "1": 1} if id == "imagenetv2" else {"n01": 2, "n02": 1}
+    images = {f"{entry.images}/{name}/{n}.jpg": ppm(8, 9) for name, count in inside.items() for n in range(count)}
+    served = {
+        file.name: zipped(images) if file.format == "zip" else tar(images),
+        names.name: b"n01 tench\nn02 goldfish",
+    }
+    for name, content in served.items():
+        (folder / name).write_bytes(content)
+
+    def moved(file):
+        checksum = hashlib.sha256(served[file.name]).hexdigest()
+        return file.model_copy(update={"urls": (f"{url}/{file.name}",), "sha256": checksum})
+
+    entry = entry.model_copy(
+        update={
+            "source": entry.source.model_copy(update={"files": (moved(file),)}),
+            "split": entry.split.model_copy(update={"file": moved(names)}),
+            "classes": 2, "train": 2, "test": 3, "bytes": 0,
+        }
+    )  # fmt: skip
+    monkeypatch.setattr(preparing, "dataset", lambda id: entry)
+    fetch(entry, tmp_path / "raw")
+    prepare(id, tmp_path / "ready", tmp_path / "raw", seed=1)
+    test = split_of(tmp_path / "ready")["test"]
+    assert [item[1:] for item in test] == [[0, "tench"], [0, "tench"], [1, "goldfish"]]
+    for (path, *_), content in zip(test, images.values(), strict=True):
+        assert (tmp_path / "ready" / path).read_bytes() == content

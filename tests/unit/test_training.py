@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from torch import nn
 
 from papertables.data.cache import ImageCache
 from papertables.spec import Training
-from papertables.training import LOGIT_SCALE, Run, Trainer, learning_rate, progress
+from papertables.training import LOGIT_SCALE, Run, TestSet, Trainer, learning_rate, progress
 
 SIDE = 8
 
@@ -48,7 +49,12 @@ def cached(count: int) -> ImageCache:
 def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None) -> Trainer:
     runs = [Run(f"run{seed}", Learner(), training, seed, np.arange(count)) for seed in seeds]
     return Trainer(
-        runs, lambda x: x.mean((2, 3)), torch.device("cpu"), SIDE, training.batch_size, images_per_call=per_call
+        runs,
+        SimpleNamespace(encode_image=lambda x: x.mean((2, 3))),
+        torch.device("cpu"),
+        SIDE,
+        training.batch_size,
+        images_per_call=per_call,
     )
 
 
@@ -60,7 +66,7 @@ def test_an_incomplete_last_batch(drop, count, steps):
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "lr": 0.5, "momentum": 0.9}, {"name": "adam", "lr": 0.05}])
 def test_both_optimisers_learn(optimizer):
     one = trainer(settings(epochs=15, optimizer=optimizer), 12)
-    one.train(cached(12), cached(6))
+    one.train(cached(12), TestSet.whole(cached(6)))
     curve = one.runs[0].curve
     assert curve[-1].train_loss < curve[0].train_loss
 
@@ -80,7 +86,7 @@ def test_a_trained_logit_scale_stays_in_its_bounds():
 @pytest.mark.parametrize(("every", "evaluated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
 def test_evaluation_every_n_epochs_and_at_the_last(every, evaluated):
     one = trainer(settings(epochs=5, evaluate_every=every), 12)
-    one.train(cached(12), cached(6))
+    one.train(cached(12), TestSet.whole(cached(6)))
     run = one.runs[0]
     assert [epoch.epoch for epoch in run.curve if epoch.test_accuracy is not None] == evaluated
     assert run.last.epoch == 5
@@ -99,7 +105,7 @@ def test_each_run_has_its_own_order_and_gradient():
 def test_calls_of_few_images_change_nothing():
     whole, parts = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
     for each in (whole, parts):
-        each.train(cached(12), cached(6))
+        each.train(cached(12), TestSet.whole(cached(6)))
     for one, other in zip(whole.runs, parts.runs, strict=True):
         torch.testing.assert_close(one.learner.logits.weight, other.learner.logits.weight)
         assert one.curve[-1].test_accuracy == other.curve[-1].test_accuracy

@@ -17,6 +17,7 @@ rule table:
     input:
         jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
         published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
+        searched=searches_of,
     output:
         md=f"{RESULTS}/tables/{{paper}}/{{name}}.md",
         csv=f"{RESULTS}/tables/{{paper}}/{{name}}.csv",
@@ -44,6 +45,7 @@ rule figure:
     input:
         jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
         published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
+        searched=searches_of,
         embedded=lambda w: list(embedded_files(w).values()),
     output:
         pdf=f"{RESULTS}/figures/{{paper}}/{{name}}.pdf",

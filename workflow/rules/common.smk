@@ -7,12 +7,13 @@ wildcard_constraints:
     dataset=r"[a-z0-9_]+",
     backbone=r"[a-z0-9_-]+",
     source=r"[a-z0-9_-]+",
-    part="train|test",
+    part="train|val|test",
     fit="short|crop|square",
     size=r"\d+",
     paper="|".join(PLAN.project.papers),
     job=r"[A-Za-z0-9_.+-]+",
     run=r"[A-Za-z0-9_.+-]+",
+    search=r"seed\d+-[0-9a-f]+",
     selection="best|last",
 
 
@@ -52,6 +53,30 @@ def train_input(w):
         "weights": PATHS.weights(job.backbone),
         "caches": list(PLAN.caches(job).values()),
         "sentences": sentence_files(job.dataset, job.backbone),
+        "searched": list(dict.fromkeys(PLAN.searched_for(job).values())),
+        "elsewhere": elsewhere_files(job),
+    }
+
+
+def elsewhere_files(job):
+    """Of the other data sets that a job's runs are scored on."""
+    names = PLAN.target_datasets(job)
+    files = [[PATHS.manifest(name), PATHS.encoded(name, job.backbone)] for name in names]
+    return [*sum(files, []), *PLAN.target_caches(job).values()]
+
+
+def searches_of(w):
+    """The searches that a table or figure shows."""
+    return [PLAN.searched(search) for search in PLAN.artefact_at(w.paper, w.name).searches]
+
+
+def search_input(w):
+    caches = PLAN.search_caches(PLAN.search(w.dataset, w.backbone, w.search))
+    return {
+        "split": PATHS.split(w.dataset),
+        "manifest": PATHS.manifest(w.dataset),
+        "weights": PATHS.weights(w.backbone),
+        **caches,
     }
 
 

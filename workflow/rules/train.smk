@@ -34,7 +34,7 @@ rule train:
     resources:
         gpu=gpus(),
     params:
-        signature=lambda w: PLAN.jobs[w.job].signature,
+        signature=lambda w: PLAN.signature(PLAN.jobs[w.job]),
         retrain=lambda w: PLAN.retrain(w.job),
     script:
         "../scripts/train.py"

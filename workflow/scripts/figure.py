@@ -15,6 +15,7 @@ with script(snakemake.log[0]):
         Path(snakemake.output.png).with_suffix(""),
         runs=Path(plan.paths.runs),
         embedded={run: Path(path) for run, path in embedded.items()},
+        searches=plan.searched_by(planned),
         published_folder=Path(plan.paths.published(planned.paper.id)),
         scale=plan.scale,
         config=plan.config,

@@ -1,14 +1,14 @@
 from pathlib import Path
 
 from papertables.data.catalog import dataset
-from papertables.jobs import train_job
+from papertables.jobs import Elsewhere, train_job
 from papertables.plan import make_plan
 from papertables.scripting import root, script
 
 with script(snakemake.log[0]):
     plan = make_plan(root(snakemake), snakemake.config)
     job = plan.jobs[snakemake.wildcards.job]
-    attributes = plan.attribute_files(job.dataset, job.backbone)
+    attributes, others = plan.attribute_files(job.dataset, job.backbone), plan.target_datasets(job)
     train_job(
         job.runs,
         Path(snakemake.output[0]),
@@ -25,4 +25,11 @@ with script(snakemake.log[0]):
         threads=snakemake.threads,
         retrain=plan.config.retrain,
         checkpoint_seconds=plan.config.checkpoint_seconds,
+        elsewhere=Elsewhere(
+            targets=plan.elsewhere(job),
+            encoded={name: Path(plan.paths.encoded(name, job.backbone)) for name in others},
+            manifests={name: Path(plan.paths.manifest(name)) for name in others},
+            images={name: Path(path) for name, path in plan.target_caches(job).items()},
+        ),
+        searched={run: Path(path) for run, path in plan.searched_for(job).items()},
     )

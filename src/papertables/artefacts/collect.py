@@ -68,6 +68,8 @@ class Row:
     attribute_stream: str
     attribute_sampling: str
     first_mapping_pass: str
+    attribute_tokens: str
+    deep_start: str
     outcome: str
     diverged_epoch: int | None
     diverged_step: int | None

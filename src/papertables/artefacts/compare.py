@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, harmonic_mean
 
 from pydantic import JsonValue
 
@@ -17,8 +17,9 @@ from papertables.errors import UserError
 from papertables.spec import Model
 
 COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
-KNOWN = {"method", "backbone", "dataset", "shots", "measure"}  # settings that the published files have columns for
-PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((\d+)(?:, no (\w+))?\))?")
+# settings that the published files have columns for
+KNOWN = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}
+PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((?:target|(\d+)(?:, no (\w+))?)\))?")
 
 Quotes = tuple[tuple["Quote | None", ...], ...]
 
@@ -44,6 +45,7 @@ class Numbers:
     file: str
     average: str | None
     measure: Measure = "accuracy"
+    without: tuple[str, ...] = ()  # labels of data sets that its averages leave out
     quotes: dict[tuple[str, str, str], list[Quote]] = field(default_factory=dict)  # by backbone, dataset, method
 
     def find(self, backbone: str, dataset: str | None, method: str, shots: int | None) -> Quote | None:
@@ -59,19 +61,21 @@ class Numbers:
         row = [each for quotes in self.quotes.values() for each in quotes]
         row = [each for each in row if (each.backbone, each.method) == (average.backbone, average.method)]
         row = [each for each in row if _agree(each.shots, average.shots)]
-        left_out = _printed(average.dataset)[1]
-        return [each for each in row if not _is_average(each.dataset) and each.dataset != left_out]
+        left_out = (_printed(average.dataset)[1], *self.without)
+        return [each for each in row if not _is_average(each.dataset) and each.dataset not in left_out]
 
 
-def read(folder: Path, published: Iterable[Published]) -> list[Numbers]:
-    """The files in the order in which they are to be asked; a malformed line is a UserError."""
-    return [_read(folder / each.file, each) for each in published]
+def read(folder: Path, published: Iterable[Published], without: Iterable[str] = ()) -> list[Numbers]:
+    """The files in the order in which they are to be asked; a malformed line is a UserError. without: data sets that
+    their averages leave out."""
+    labels = tuple(dataset(name).label for name in without)
+    return [_read(folder / each.file, each, labels) for each in published]
 
 
-def _read(path: Path, published: Published) -> Numbers:
+def _read(path: Path, published: Published, without: tuple[str, ...]) -> Numbers:
     if not path.exists():
         raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
-    numbers = Numbers(path.name, published.average, published.measure)
+    numbers = Numbers(path.name, published.average, published.measure, without)
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
@@ -79,11 +83,12 @@ def _read(path: Path, published: Published) -> Numbers:
             raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
         for row in reader:
             if row["metric"] == published.metric and row["value"]:
-                _add(numbers, row, f"{path}:{reader.line_num}")
+                add(numbers, row, f"{path}:{reader.line_num}")
     return numbers
 
 
-def _add(numbers: Numbers, row: dict[str, str], where: str) -> None:
+def add(numbers: Numbers, row: dict[str, str], where: str) -> None:
+    """Takes in one line of a published file; a malformed one is a UserError."""
     try:
         value, std = float(row["value"]), float(row["std"]) if row["std"] else None
     except (TypeError, ValueError):
@@ -128,7 +133,8 @@ def average_value(label: str = "Average") -> Value:
 def declared(paper: Paper, axis: Axis) -> list[Value]:
     """An axis as the paper has it, whatever stands in at the scale."""
     listed = {"dataset": paper.datasets, "method": tuple(paper.methods)}
-    return [_declared(paper, axis.vary, each) for each in (listed[axis.vary] if axis.values == "all" else axis.values)]
+    values = listed[axis.vary] if axis.values == "all" else axis.values
+    return [_declared(paper, axis.vary, each) for each in values if each not in axis.without]
 
 
 def declared_rows(paper: Paper, artefact: Artefact) -> list[Value]:
@@ -144,11 +150,12 @@ def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Valu
         settings = {vary: value}
         labels = {
             "dataset": lambda: dataset(value).label,
+            "target": lambda: dataset(value).label,
             "method": lambda: paper.methods[value].label,
             "backbone": lambda: backbone(value).label,
         }
         label = labels.get(vary, lambda: str(value))()
-    return Value(label, label, label, settings)
+    return Value(label if isinstance(value, Entry) else str(value), label, label, settings)
 
 
 def quotes(
@@ -166,7 +173,7 @@ def _quote(artefact: Artefact, paper: Paper, numbers: Sequence[Numbers], row: Va
     if artefact.pool and artefact.pool.vary != "dataset":
         return None
     settings = artefact.fixed | row.settings | column.settings | ({"dataset": None} if artefact.pool else {})
-    name = settings["dataset"]
+    name = settings.get("target", settings["dataset"])
     wanted = (
         backbone(settings["backbone"]).label,
         name and dataset(name).label,
@@ -194,27 +201,52 @@ def _method(paper: Paper, settings: dict[str, JsonValue], values: Iterable[Value
     return name
 
 
-def average_notes(paper: Paper, numbers: Sequence[Numbers], used: Iterable[Quote | None]) -> list[str]:
-    """Whether the printed averages among ``used`` follow from their own rows, or why that is not known."""
+def recomputed(
+    quote: Quote, numbers: Sequence[Numbers], covered: int | None = None
+) -> tuple[float, float] | str | None:
+    """What a printed average or harmonic mean should be by the printed numbers it is made of, and how much rounding may
+    change it. A text where these are not all known; None of a number that is made of no others.
+
+    covered: over how many data sets an average is that does not say so.
+    """
+    own = next(each for each in numbers if quote in each)
+    half = 0.5 * 10**-quote.digits
+    if own.measure == "harmonic_mean":
+        key = (quote.backbone, quote.dataset, quote.method)
+        found = {each.measure: each.quotes[key][0] for each in numbers if each.file == own.file and key in each.quotes}
+        if not {"base", "new"} <= set(found):
+            return "base or new classes are not known"
+        base, new = found["base"].value, found["new"].value
+        return harmonic_mean([base, new]), half + half * 2 * (base**2 + new**2) / (base + new) ** 2
+    if not _is_average(quote.dataset):
+        return None
+    parts = own.parts(quote)
+    count = quote.covers or covered or len(parts)
+    if len(parts) != count or not count:
+        return f"{len(parts)} of its {count} values are known"
+    return fmean(part.value for part in parts), half + fmean(0.5 * 10**-part.digits for part in parts)
+
+
+def average_notes(covered: Sequence[Value], numbers: Sequence[Numbers], used: Iterable[Quote | None]) -> list[str]:
+    """Whether the printed averages and harmonic means among ``used`` follow from their own rows, or why that is not
+    known. covered: the values that an average is over."""
     following, notes = 0, []
     for quote in used:
-        if quote is None or not _is_average(quote.dataset):
+        found = quote and recomputed(quote, numbers, len(covered))
+        if not found:
             continue
-        what = f"The published average of {quote.method} with {quote.backbone}"
-        parts = next(each for each in numbers if quote in each).parts(quote)
-        count = quote.covers or len(paper.datasets)
-        if len(parts) != count:
-            notes.append(f"{what} cannot be checked: {len(parts)} of its {count} values are known.")
-            continue
-        mean = fmean(part.value for part in parts)
-        rounding = 0.5 * 10**-quote.digits + fmean(0.5 * 10**-part.digits for part in parts)
-        if abs(mean - quote.value) <= rounding + 1e-9:
-            following += 1
+        is_mean = next(each for each in numbers if quote in each).measure == "harmonic_mean"
+        kind = f"harmonic mean ({quote.dataset})" if is_mean else "average"
+        what = f"The published {kind} of {quote.method} with {quote.backbone}"
+        if isinstance(found, str):
+            notes.append(f"{what} cannot be checked: {found}.")
+        elif abs(found[0] - quote.value) <= found[1] + 1e-9:
+            following += not is_mean
         else:
-            exact = f"{mean:.{quote.digits + 2}f}"
             notes.append(
                 f"{what} does not follow from its own row: printed {quote.value:.{quote.digits}f}, "
-                f"the mean of its {count} values is {exact}."
+                f"{'that of its two values' if is_mean else f'the mean of its {quote.covers or len(covered)} values'} "
+                f"is {found[0]:.{quote.digits + 2}f}."
             )
     if following:
         are = (

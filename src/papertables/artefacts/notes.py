@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from papertables.artefacts import compare
 from papertables.backbones.catalog import backbone
-from papertables.cells import Cell, PlannedArtefact, merged
+from papertables.cells import Cell, PlannedArtefact, adjusted, merged, under
 from papertables.config import Scale
 from papertables.data.catalog import dataset
 from papertables.methods import METHODS
@@ -40,7 +40,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
         if stand_in and published in names:
             parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
-    named = [name for axis in axes if axis and axis.vary == "dataset" and axis.values != "all" for name in axis.values]
+    sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
+    named = [name for axis in sets for name in axis.values]
+    named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
     pairs = {name: replaced.dataset_stand_ins.get(name, name) for name in named}
     parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in pairs.items() if ours]
     if not named:
@@ -62,7 +64,7 @@ def _left_out(planned: PlannedArtefact) -> list[str]:
     artefact, names = planned.artefact, []
     shown = {value.published for value in (*planned.rows, *planned.columns)}
     for axis in (artefact.rows, artefact.blocks, artefact.columns):
-        if axis and axis.vary != "dataset":
+        if axis and axis.vary not in ("dataset", "target"):
             declared = (value.published for value in compare.declared(planned.paper, axis))
             prefix = f"{axis.vary.rpartition('.')[2]} " if "." in axis.vary else ""
             names += [f"{prefix}{name}" for name in declared if not _is_shown(name, shown)]
@@ -95,7 +97,7 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
-    declared = [_declared_training(planned, cell) for cell in planned.cells]
+    declared = [_declared_training(planned, cell) for cell in planned.cells if cell.members]
     own = [run.training for run in trained]
     for name, values, published in (
         ("epochs", {each.epochs for each in own}, {each.epochs for each in declared}),
@@ -111,8 +113,9 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
 def _declared_training(planned: PlannedArtefact, cell: Cell) -> Training:
     """What the paper declares for the method of a cell."""
     paper = planned.paper
-    settings = planned.artefact.fixed | cell.row.settings | cell.column.settings
-    return Training(**merged(paper.training.model_dump(), paper.methods[settings["method"]].training))
+    settings = {"protocol": paper.protocol} | planned.artefact.fixed | cell.row.settings | cell.column.settings
+    declared = merged(paper.training.model_dump(), paper.methods[settings["method"]].training)
+    return Training(**merged(declared, under("training.", adjusted(paper.adjust, settings))))
 
 
 def _replaced(name: str, values: set[float], published: set[float]) -> str:
@@ -157,6 +160,10 @@ def _touches(switch: str, run: RunSpec) -> bool:
         return run.training is not None and run.fidelity.few_shot_draw == "shared"
     if switch == "first_mapping_pass":
         return METHODS[run.method].first_mapping_pass_matters(run.options)
+    if switch in ("attribute_tokens", "deep_start"):
+        method = METHODS[run.method]
+        reads = method.learns_prompts and (method.prompts_images or switch == "attribute_tokens")
+        return reads and bool(run.options["attributes"])
     if switch.startswith("attribute_"):
         return run.attributes is not None
     return run.training is not None

@@ -70,6 +70,7 @@ def tidy(table: Table) -> pd.DataFrame:
                     "source": quote.source if quote else None,
                     "status": _status(cell),
                 }
+                | ({} if cell.text is None else {"text": cell.text})
             )
     return pd.DataFrame(rows)
 
@@ -79,7 +80,9 @@ def _status(cell: TableCell) -> str:
 
 
 def ours(cell: TableCell) -> str:
-    """``69.5 ± 0.2`` with the cell's marks; – where there is no number."""
+    """``69.5 ± 0.2`` with the cell's marks, or words; – where there is neither."""
+    if cell.text is not None:
+        return cell.text
     if cell.mean is None:
         return NOTHING + cell.mark
     std = f" ± {cell.std:,.{cell.digits}f}" if cell.std is not None else ""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, harmonic_mean, stdev
 
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
@@ -15,14 +16,16 @@ from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
-DIGITS = {"accuracy": 1, "train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
+SCORES = ("accuracy", "base", "new", "harmonic_mean")
+DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
 
 
 class TableCell(Model):
     """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
-    mark: † a run diverged, * a run is not finished, ‡ the published average is over other data sets.
+    mark: † a run diverged, * a run is not finished, ‡ the published average is over other data sets. text: words in
+    the place of a number.
     """
 
     mean: float | None = None
@@ -33,6 +36,7 @@ class TableCell(Model):
     difference: float | None = None
     mark: str = ""
     best: bool = False
+    text: str | None = None
 
 
 class PublishedTable(Model):
@@ -71,10 +75,26 @@ class Table(Model):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The measure by seed (None: the same for every seed). Nothing where a run diverged."""
+    """The measure by seed (None: the same for every seed). Nothing where a run diverged. halves: of a harmonic mean,
+    what it is of."""
 
     values: dict[int | None, float]
     mark: str = ""
+    halves: "tuple[Outcome, Outcome] | None" = None
+
+    @property
+    def mean(self) -> float | None:
+        """Over seeds; a harmonic mean is that of the means."""
+        if not self.values:
+            return None
+        return harmonic_mean([half.mean for half in self.halves]) if self.halves else fmean(self.values.values())
+
+
+def of_halves(base: Outcome, new: Outcome) -> Outcome:
+    """The harmonic mean of the accuracies on base and new classes."""
+    both = {seed: (value, new.values[seed]) for seed, value in base.values.items() if seed in new.values}
+    values = {seed: harmonic_mean(pair) for seed, pair in both.items()}
+    return Outcome(values, base.mark or new.mark, (base, new))
 
 
 def build(
@@ -96,10 +116,11 @@ def build(
         grid.append([_average(column) for column in zip(*grid, strict=True)])
         rows.append(compare.average_value())
     elif artefact.average:
-        grid = [[*row, _average(row)] for row in grid]
+        kept = [j for j, column in enumerate(columns) if column.key not in artefact.average_without]
+        grid = [[*row, _average([row[j] for j in kept])] for row in grid]
         columns.append(compare.average_value())
 
-    numbers = compare.read(published_folder, artefact.published)
+    numbers = compare.read(published_folder, artefact.published, artefact.average_without)
     quotes = compare.quotes(artefact, paper, numbers, rows, columns) if planned.comparable else ()
     counterpart = None if planned.comparable else _published_table(planned, numbers)
     shown = quotes or (counterpart.quotes if counterpart else ())
@@ -123,11 +144,14 @@ def build(
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
         unit=_unit(measures),
-        cells=_with_best(cells, across_row=artefact.columns.vary == "method") if measures == {"accuracy"} else cells,
+        cells=_with_best(cells, [_measured(row, columns[0]) for row in rows], artefact.columns.vary == "method")
+        if measures <= set(SCORES)
+        else cells,
         notes=(
             *notes,
             *_comparison_notes(planned, used, cells),
-            *compare.average_notes(paper, numbers, used),
+            *_printed_only(planned),
+            *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
         failures=tuple(_failures(runs, metrics)),
         sources=tuple(compare.sources(used)),
@@ -147,7 +171,9 @@ def _own_weights(runs: Sequence[RunSpec], config: Config) -> list[str]:
 
 
 def _unit(measures: set[Measure]) -> str:
-    accuracies = measures & {"accuracy", "train_accuracy"}
+    accuracies = measures & {*SCORES, "train_accuracy"}
+    if "harmonic_mean" in measures:
+        return "Accuracy in percent on base and new classes, and its harmonic mean"
     if not accuracies:
         return "Cost of one run"
     return "Accuracy in percent" if measures == accuracies else "Accuracy in percent, and cost of one run"
@@ -167,6 +193,10 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
     there = {run.id: metrics[run.id] for run in runs if run.id in metrics}
     if any(each.outcome == "diverged" for each in there.values()):
         return Outcome({}, DIVERGED)
+    mark = UNFINISHED if len(there) < len({run.id for run in runs}) else ""
+    if cell.measure in SCORES and cell.members:
+        shown = [_scored(cell, there, i, selection, mark) for i in range(len(cell.members[0].scored))]
+        return of_halves(*shown) if len(shown) > 1 else shown[0]
     counted = cell.measure == "parameters"  # no seed changes them
     members = [
         {
@@ -176,7 +206,17 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
         }
         for member in cell.members
     ]
-    return Outcome(_mean_by_seed(members), UNFINISHED if len(there) < len({run.id for run in runs}) else "")
+    return Outcome(_mean_by_seed(members), mark)
+
+
+def _scored(cell: Cell, there: dict[str, Metrics], which: int, selection: Selection, mark: str) -> Outcome:
+    """Of what the members are scored on, one."""
+    members = []
+    for member in cell.members:
+        found = {run.seed: there[run.id].scored(member.scored[which]) for run in member.runs if run.id in there}
+        members.append({seed: each.score(selection).accuracy for seed, each in found.items() if each})
+        mark = mark or (UNFINISHED if None in found.values() else "")
+    return Outcome(_mean_by_seed(members), mark)
 
 
 def _measured(row: Value, column: Value) -> Measure:
@@ -185,8 +225,6 @@ def _measured(row: Value, column: Value) -> Measure:
 
 def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
     match measure:
-        case "accuracy":
-            return _accuracy(metrics, selection)
         case "train_accuracy":
             return _train_accuracy(metrics, selection)
         case "parameters":
@@ -199,18 +237,14 @@ def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
 
 def _train_accuracy(metrics: Metrics, selection: Selection) -> float:
     """Of augmented images while training, in the epoch whose test accuracy is shown."""
-    score = metrics.evaluations[0].score(selection)
+    score = metrics.scored(metrics.spec.target).score(selection)
     return next(epoch.train_accuracy for epoch in metrics.curve if epoch.epoch == score.epoch)
 
 
-def _accuracy(metrics: Metrics, selection: Selection) -> float:
-    """On the whole test set of the data set that the run was trained on."""
-    own = next(each for each in metrics.evaluations if each.dataset == metrics.spec.dataset and each.classes == "all")
-    return own.score(selection).accuracy
-
-
 def _average(outcomes: Sequence[Outcome]) -> Outcome:
-    """Over data sets, seed by seed."""
+    """Over data sets, seed by seed; of harmonic means, that of the averages."""
+    if outcomes and all(outcome.halves for outcome in outcomes):
+        return of_halves(*map(_average, zip(*(outcome.halves for outcome in outcomes), strict=True)))
     marks = {outcome.mark for outcome in outcomes}
     mark = DIVERGED if DIVERGED in marks else UNFINISHED if UNFINISHED in marks else ""
     return Outcome(_mean_by_seed([outcome.values for outcome in outcomes]), mark)
@@ -218,7 +252,7 @@ def _average(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _mean_by_seed(parts: Sequence[dict[int | None, float]]) -> dict[int | None, float]:
     """The mean over parts for each seed that all of them have; a part without seed counts for every seed."""
-    if not all(parts):
+    if not parts or not all(parts):
         return {}
     seeded = [set(part) for part in parts if None not in part]
     seeds = sorted(set.intersection(*seeded)) if seeded else [None]
@@ -233,8 +267,22 @@ def _covered(planned: PlannedArtefact) -> int:
         if artefact.pool
         else planned.rows
         if artefact.rows.vary == "dataset"
-        else planned.columns
+        else [value for value in planned.columns if value.key not in artefact.average_without]
     )
+
+
+def _averaged_over(planned: PlannedArtefact) -> list[Value]:
+    """What averages are over, as the paper declares it."""
+    artefact = planned.artefact
+    axis = artefact.pool or (artefact.rows if artefact.rows.vary == "dataset" else artefact.columns)
+    return [value for value in compare.declared(planned.paper, axis) if value.key not in artefact.average_without]
+
+
+def _printed_only(planned: PlannedArtefact) -> list[str]:
+    """Which methods have published numbers alone."""
+    rows = [cell.row.label for cell in planned.cells if not cell.members]
+    names = dict.fromkeys(row.rpartition(": ")[2] for row in rows)
+    return [f"Published numbers alone, not trained here: {', '.join(names)}."] if names else []
 
 
 def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
@@ -242,8 +290,7 @@ def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
 
 
 def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int) -> TableCell:
-    values = list(outcome.values.values())
-    mean = fmean(values) if values else None
+    values, mean = list(outcome.values.values()), outcome.mean
     std = stdev(values) if len(values) > 1 else None
     other = quote is not None and quote.covers is not None and quote.covers != covered
     difference = mean - quote.value if quote and mean is not None and not other else None
@@ -251,8 +298,20 @@ def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int) -> T
     return TableCell(mean=mean, std=std, digits=digits, n=len(values), quote=quote, difference=difference, mark=mark)
 
 
-def _with_best(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:
-    """Marks the highest printed mean of every column (of every row, where the methods are the columns)."""
+def _with_best(
+    cells: list[list[TableCell]], measures: list[Measure], across_row: bool
+) -> tuple[tuple[TableCell, ...], ...]:
+    """Marks the highest printed mean of every column (of every row, where the methods are the columns), among rows of
+    the same measure."""
+    marked, start = [], 0
+    for _, same in groupby(measures):
+        end = start + len(list(same))
+        marked += _best_of(cells[start:end], across_row)
+        start = end
+    return tuple(marked)
+
+
+def _best_of(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:
     turn: Callable = (lambda grid: grid) if across_row else (lambda grid: list(zip(*grid, strict=True)))
     marked = []
     for line in turn(cells):

@@ -55,6 +55,11 @@ class Backbone(Model):
         """How images are brought to its own input: CLIP crops, BLM and SMM give a classifier squares."""
         return "crop" if self.classes is None else "square"
 
+    @property
+    def is_vit(self) -> bool:
+        """Whether its image tower is a vision transformer, by its architecture's name."""
+        return "vit" in self.architecture.lower()
+
     def check(self, path: Path) -> None:
         """Raises UserError where the file's SHA-256 does not begin with what is known of it."""
         known = self.sha256 or self.sha256_prefix

@@ -9,11 +9,14 @@ from open_clip.model import CLIP, build_model_from_openai_state_dict
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
 from papertables.backbones.catalog import Backbone
+from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.errors import UserError
 
+PROMPTS_PER_CALL = 4096  # of the text tower
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",
@@ -44,6 +47,45 @@ class FrozenClip:
         """(B, 3, P, P), normalised, to features (B, D) of any length."""
         return self.model.encode_image(pixels)
 
+    def encode_prompted(self, pixels: Tensor, prompts: ImagePrompts) -> Tensor:
+        """As ``encode_image``, with learned tokens behind the patches (MaPLe). Raises UserError for a tower that is no
+        ViT."""
+        visual, own = self.model.visual, prompts.tokens.shape[1]
+        if not hasattr(visual, "ln_pre"):
+            raise UserError("prompts beside image patches need a ViT: take another backbone")
+        x = torch.cat([visual._embeds(pixels), visual.ln_pre(prompts.tokens)], dim=1)  # (B, patches + n, V)
+        for depth, block in enumerate(visual.transformer.resblocks):
+            if 0 < depth <= len(prompts.deep):
+                x = torch.cat([x[:, :-own], prompts.deep[depth - 1]], dim=1)
+            x = block(x)
+        pooled, _ = visual._pool(x[:, :-own])
+        return pooled @ visual.proj
+
+    def encode_prompts(self, prompts: TextPrompts) -> Tensor:
+        """Features (N, D) of any length. Many prompts go through in chunks, of which only the inputs are kept for the
+        gradient."""
+        parts = [prompts.part(slice(i, i + PROMPTS_PER_CALL)) for i in range(0, len(prompts), PROMPTS_PER_CALL)]
+        if len(parts) == 1 or not torch.is_grad_enabled():
+            return torch.cat([self._encode_prompts(part) for part in parts])
+        return torch.cat([checkpoint(self._encode_prompts, part, use_reentrant=False) for part in parts])
+
+    @property
+    def text(self) -> Text:
+        """What prompts are built from."""
+        model, visual = self.model, self.model.visual
+        blocks = getattr(getattr(visual, "transformer", None), "resblocks", ())
+        return Text(
+            encode=self.tokenizer.encode,
+            embed=lambda tokens: model.token_embedding(tokens.to(self.device)),
+            start=self.tokenizer.sot_token_id,
+            end=self.tokenizer.eot_token_id,
+            length=model.context_length,
+            width=model.token_embedding.weight.shape[1],
+            blocks=len(model.transformer.resblocks),
+            image_width=visual.conv1.out_channels if len(blocks) else 0,
+            image_blocks=len(blocks),
+        )
+
     def encode_text(self, sentences: list[str], batch: int = 256) -> Tensor:
         """Features (N, D) of any length. Sentences of similar length go through together, cut at the
         longest one's end token: under the causal mask nothing behind it reaches the pooled end token."""
@@ -55,11 +97,18 @@ class FrozenClip:
             return torch.cat(parts)[order.argsort()]
 
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
-        """(B, L) to (B, D)."""
-        model, length = self.model, tokens.shape[1]
-        x = model.token_embedding(tokens) + model.positional_embedding[:length]  # (B, L, width)
-        x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
-        pooled = model.ln_final(x)[torch.arange(len(x), device=x.device), tokens.argmax(1)]  # (B, width)
+        """(N, L) to (N, D)."""
+        return self._encode_prompts(TextPrompts(self.model.token_embedding(tokens), tokens.argmax(1)))
+
+    def _encode_prompts(self, prompts: TextPrompts) -> Tensor:
+        model, length = self.model, prompts.embeddings.shape[1]
+        x, mask = prompts.embeddings + model.positional_embedding[:length], model.attn_mask[:length, :length]
+        for depth, block in enumerate(model.transformer.resblocks):
+            if 0 < depth <= len(prompts.deep):
+                deep = prompts.deep[depth - 1].to(x.dtype)
+                x = x.scatter(1, prompts.at[:, :, None].expand_as(deep), deep)
+            x = block(x, attn_mask=mask)
+        pooled = model.ln_final(x[torch.arange(len(x), device=x.device), prompts.ends])  # (N, width)
         return pooled @ model.text_projection
 
 

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from papertables.data.splits import Item, check_shots, few_shot, read_split
+from papertables.data.splits import Item, check_shots, few_shot, read_split, validated
 from papertables.errors import UserError
 from papertables.files import write_atomic
 
@@ -71,7 +71,7 @@ class ImageCache:
 
 def build(
     folder: Path,
-    part: Literal["train", "test"],
+    part: Literal["train", "val", "test"],
     size: int,
     fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
@@ -84,13 +84,14 @@ def build(
     UserError for an image that cannot be read and, where ``strict_shots``, for a class with fewer images
     than shots.
     """
-    split = read_split(folder / "split.json")
+    split = validated(read_split(folder / "split.json"))
     items = getattr(split, part)
     chosen = range(len(items))
     if draws is not None:
         if strict_shots:
             check_shots(split, max(shots for shots, _ in draws))
-        chosen = sorted({index for shots, seed in draws for index in few_shot(split, shots, Random(seed))[0]})
+        drawn = [few_shot(split, shots, Random(seed)) for shots, seed in draws]
+        chosen = sorted({index for train, val in drawn for index in (val if part == "val" else train)})
     write(folder, [items[index] for index in chosen], list(chosen), size, fit, out)
 
 

@@ -96,13 +96,15 @@ class Split(Model):
 
     rule: ``file``: a split file in CoOp's format, taken as it is; ``fgvc_aircraft``: the lists that come with
     the images; ``imagenet``: the folders ``train`` and ``val`` (the test set) with the class names of
-    ``file``; ``folders``: drawn by CoOp's procedure from a folder per class, unless the raw folder holds
-    ``use_if_present``; ``torchvision``: the published train and test parts, as ``reader`` reads them from
-    arrays; ``gtsrb``: a folder per class for training, a list of labels for the test images.
+    ``file``; ``imagenet_test``: a folder for each of ImageNet's classes or some of them, named by identifier
+    (n01440764) or by label (0), every image for testing, with the class names of ``file``; ``folders``: drawn by
+    CoOp's procedure from a folder per class, unless the raw folder holds ``use_if_present``; ``torchvision``: the
+    published train and test parts, as ``reader`` reads them from arrays; ``gtsrb``: a folder per class for
+    training, a list of labels for the test images.
     names: the classes by label, where the data has none.
     """
 
-    rule: Literal["file", "fgvc_aircraft", "imagenet", "folders", "torchvision", "gtsrb"]
+    rule: Literal["file", "fgvc_aircraft", "imagenet", "imagenet_test", "folders", "torchvision", "gtsrb"]
     file: File | None = None
     use_if_present: str | None = None
     reader: Reader | None = None
@@ -110,7 +112,7 @@ class Split(Model):
 
     @model_validator(mode="after")
     def _rule_has_its_options(self):
-        for option, rules in {"file": ("file", "imagenet"), "reader": ("torchvision",)}.items():
+        for option, rules in {"file": ("file", "imagenet", "imagenet_test"), "reader": ("torchvision",)}.items():
             given = getattr(self, option) is not None
             if given != (self.rule in rules):
                 raise ValueError(f"rule {self.rule} {'takes no' if given else 'needs a'} {option}")

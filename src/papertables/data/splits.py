@@ -3,14 +3,14 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
 from papertables.errors import UserError
-from papertables.spec import RunSpec
+from papertables.spec import ClassSet, RunSpec
 
 MAX_VAL_SHOTS = 4
 PARTS = ("train", "val", "test")
@@ -72,6 +72,11 @@ def _check(path: Path, split: Split) -> None:
         raise UserError(f"{path}: labels must count from 0 without gaps, {min(missing)} is missing")
 
 
+def validated(split: Split) -> Split:
+    """With the test part for validation where there is no other, as CoOp's ImageNet."""
+    return split if split.val else replace(split, val=split.test)
+
+
 def check_shots(split: Split, shots: int) -> None:
     """Raises UserError naming the smallest class with fewer than ``shots`` training images."""
     counts = Counter(item.label for item in split.train)
@@ -104,6 +109,9 @@ def training_indices(split: Split, run: RunSpec) -> list[int]:
     """What a run trains on: a few-shot draw, or everything where no shots are given; of this, of every class the first
     round(fraction · n) images (at least one) in an order drawn from the run's seed."""
     indices = few_shot(split, run.shots or 0, Random(draw_seed(run)))[0]
+    if run.trained_classes != "all":
+        labels = chosen_labels(len(split.class_names), run.trained_classes)
+        indices = [index for index in indices if split.train[index].label in labels]
     if run.fraction is None:
         return indices
     by_class: dict[int, list[int]] = defaultdict(list)
@@ -132,6 +140,12 @@ def attribute_stream(run: RunSpec, split: Split) -> Random:
     if run.shots and draw_seed(run) == run.seed:
         few_shot(split, run.shots, stream)
     return stream
+
+
+def chosen_labels(count: int, classes: ClassSet) -> range:
+    """All labels, or CoOp's halves: the first ceil(n/2) are base, the others new."""
+    middle = (count + 1) // 2
+    return {"all": range(count), "base": range(middle), "new": range(middle, count)}[classes]
 
 
 def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", "new"]) -> list[Item]:

@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from papertables.backbones.catalog import backbone
 from papertables.code import code_digest
 from papertables.data.catalog import dataset
@@ -18,6 +20,7 @@ from papertables.methods.lora_options import check_lora_options
 from papertables.methods.mapping_options import MAPPINGS, check_mapping_options, makes_mapping
 from papertables.methods.mask_options import check_mask_options
 from papertables.methods.options import check_options
+from papertables.methods.prompt_options import check_prompt_options
 from papertables.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ class Method:
     module: where its ``Learner`` is. pixel_options: options in pixels of a 224 px input, which the plan
     scales to the backbone's input. maps_labels: its logits come from the backbone's own labels or features.
     only_output: nothing else is trained. adapts_tower: it trains inside a copy of the tower, and its learner's
-    ``features`` take the place of the shared one. input_side: the option that is the side of the images the
+    ``features`` take the place of the shared one. learns_prompts: its classes are learned prompts, made for any names.
+    prompts_images: it also adds tokens to images. input_side: the option that is the side of the images the
     method is given (None: the backbone's whole input). options: defaults at 224 px.
     """
 
@@ -46,16 +50,23 @@ class Method:
     maps_labels: bool = False
     only_output: bool = False
     adapts_tower: bool = False
+    learns_prompts: bool = False
+    prompts_images: bool = False
     pixel_options: tuple[str, ...] = ()
     input_side: str | None = None
-    options: dict[str, int | float | str] = field(default_factory=dict)
+    options: dict[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def needs_tower(self) -> bool:
+        """Whether its learner is made with the tower at hand."""
+        return self.adapts_tower or self.learns_prompts
 
     @property
     def reads_template(self) -> bool:
         """Whether its classes are prompts made from the data set's template."""
-        return not (self.uses_attributes or self.maps_labels)
+        return not (self.uses_attributes or self.maps_labels or self.learns_prompts)
 
-    def first_mapping_pass_matters(self, options: dict[str, int | float | str]) -> bool:
+    def first_mapping_pass_matters(self, options: dict[str, JsonValue]) -> bool:
         """Only a mask network has batch norm, and only a mapping that is made takes a pass."""
         return "patch" in self.options and makes_mapping(options["mapping"])
 
@@ -68,6 +79,8 @@ class Method:
                 check_mask_options(tower.image_size, *(options[name] for name in MASKED))
             if self.adapts_tower:
                 check_lora_options(tower.kind, options["rank"])
+            if self.learns_prompts:
+                check_prompt_options(options, tower, run.protocol)
             if self.only_output and options["mapping"] in MAPPINGS:
                 raise UserError(f"option mapping is '{options['mapping']}': on plain images nothing would be trained")
             if self.maps_labels:
@@ -82,6 +95,7 @@ class Method:
 ATTRIBUTES = {"k": 3, "lam": 0.5, "m": 20}
 PADDED = {"pixel_options": ("inner",), "input_side": "inner"}
 MAPPED = {"mapping": "ilm", "laplace": 1, "ratio": 0.15}
+ANCHORED = {"attributes": [], "anchors": "interval", "attribute_context": None}
 MASKED = {"layers": 5, "patch": 8, "channels": 3, "width": 8}
 METHODS: dict[str, Method] = {
     "zero_shot": Method(f"{PACKAGE}.zero_shot", trains=False),
@@ -108,16 +122,50 @@ METHODS: dict[str, Method] = {
         adapts_tower=True,
         options=MAPPED | {"mapping": "last_layer", "rank": 6},
     ),
+    "coop": Method(
+        f"{PACKAGE}.coop",
+        trains=True,
+        learns_prompts=True,
+        options={"context": 16, "class_specific": False, "class_position": "end", "init": "", **ANCHORED},
+    ),
+    "cocoop": Method(
+        f"{PACKAGE}.cocoop",
+        trains=True,
+        learns_prompts=True,
+        options={"context": 4, "init": "a photo of a", **ANCHORED},
+    ),
+    "maple": Method(
+        f"{PACKAGE}.maple",
+        trains=True,
+        learns_prompts=True,
+        prompts_images=True,
+        options={"context": 2, "depth": 9, "init": "a photo of a", "deep": "keep", **ANCHORED},
+    ),
+    "dept": Method(
+        f"{PACKAGE}.dept",
+        trains=True,
+        learns_prompts=True,
+        options={
+            "prompt": "coop",
+            "context": 4,
+            "init": "",
+            "class_position": "end",
+            "weight": 0.7,
+            "probe": "linear",
+            **ANCHORED,
+        },
+    ),
     "attrvr": Method(
         f"{PACKAGE}.attrvr", trains=True, uses_attributes=True, options={"inner": 192, **ATTRIBUTES}, **PADDED
     ),
 }
 
 
-def build(name: str, options: dict[str, int | float | str], context: "Context") -> "nn.Module":
+def build(name: str, options: dict[str, JsonValue], context: "Context") -> "nn.Module":
     """The learner of a method: ``pixels`` (B, 3, s, s) in [0, 1] to the tower's normalised input (B, 3, P,
     P), and ``logits`` from the tower's features (B, D) to (B, C). One that adapts the tower also has ``features``,
-    from the former to the latter."""
+    from the former to the latter; one that learns prompts has ``prompts`` for class names, and its ``logits`` take the
+    features of these texts and the names too."""
     return import_module(METHODS[name].module).Learner(context, **options)
 
 

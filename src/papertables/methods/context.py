@@ -1,8 +1,11 @@
 """What a method is given beside its options."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
+
+from papertables.backbones.prompts import Text
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,8 @@ class Context:
     descriptive and distinctive sentences (C, m, D), of the source prompts (S, D); weight (S, D) and bias (S,): of a
     classifier's last layer. None where the method or the backbone has none. class_count: C. seed: of the run, for
     what a learner draws when it is made. tower: the frozen image model, pixels (B, 3, P, P) to features (B, D), for a
-    method that adapts it."""
+    method that adapts it. text, class_names (of the trained classes, as they stand in prompts), features (their number
+    D), attribute_tokens and deep_start (see ``Fidelity``): for a method that learns prompts."""
 
     image_size: int
     mean: tuple[float, float, float]
@@ -27,3 +31,8 @@ class Context:
     class_count: int = 0
     seed: int = 0
     tower: nn.Module | None = None
+    text: Text | None = None
+    class_names: tuple[str, ...] = ()
+    features: int = 0
+    attribute_tokens: Literal["first", "all"] = "all"
+    deep_start: Literal["assumed", "exact"] = "exact"

@@ -8,13 +8,18 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, sources
-from papertables.artefacts.tables import Table, TableCell
+from papertables.artefacts.tables import PublishedTable, Table, TableCell
+from papertables.attributes.searched import SearchResult
 from papertables.cells import Cell, plan_artefact
 from papertables.config import Artefact, Axis, Config, Paper, Scale
 from papertables.errors import UserError
 from papertables.project import Project
 
 WORDS = {"yes": "1", "no": "0"}
+HOW = (
+    "Computed, not trained, and of the paper's own data sets and backbones at every scale.",
+    "Below a value: the published one and, in brackets, the difference (ours minus published).",
+)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 Key = tuple[str, str, str]  # backbone, data set and method, as in the published file
@@ -26,6 +31,19 @@ class Source:
     paper: Paper
     scale: Scale
     config: Config
+    published_folder: Path = Path()
+    searches: tuple[SearchResult, ...] = ()
+
+    def printed(self) -> list[dict[str, str]]:
+        """Every line of the artefact's published files. One that is not there is a UserError."""
+        return [line for each in self.artefact.published for line in _lines(self.published_folder / each.file)]
+
+    def searched(self) -> dict[str, list[SearchResult]]:
+        """By data set."""
+        found: dict[str, list[SearchResult]] = {}
+        for result in self.searches:
+            found.setdefault(result.spec.dataset, []).append(result)
+        return found
 
     def cells(self, columns: Axis, method: str) -> Iterator[Cell]:
         """The artefact's rows × ``columns`` with the runs of a method, as the paper has them at any scale."""
@@ -52,11 +70,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """values: one per column, or several measurements of it."""
+    """values: one per column, or several measurements of it, or words."""
 
     label: str
     key: Key
-    values: tuple[float | tuple[float, ...], ...]
+    values: tuple[float | tuple[float, ...] | str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,12 +84,15 @@ class Sheet:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    how: tuple[str, ...] = HOW
+    published: PublishedTable | None = None
+    sources: tuple[str, ...] = ()
 
 
-def table(source: Source, sheet: Sheet, published_folder: Path) -> Table:
-    """Each value beside its published one. A published file that is not there is a UserError."""
+def table(source: Source, sheet: Sheet) -> Table:
+    """Each value beside its published one."""
     artefact, paper = source.artefact, source.paper
-    printed = [line for each in artefact.published for line in _lines(published_folder / each.file)]
+    printed = source.printed()
     quotes = [[_quote(printed, row.key, column) for column in sheet.columns] for row in sheet.rows]
     cells = [
         tuple(_cell(*each) for each in zip(row.values, sheet.columns, beside, strict=True))
@@ -90,16 +111,15 @@ def table(source: Source, sheet: Sheet, published_folder: Path) -> Table:
         rows=tuple(row.label for row in sheet.rows),
         columns=tuple(column.label for column in sheet.columns),
         cells=tuple(cells),
-        notes=(
-            "Computed, not trained, and of the paper's own data sets and backbones at every scale.",
-            "Below a value: the published one and, in brackets, the difference (ours minus published).",
-            *sheet.notes,
-        ),
-        sources=tuple(sources(quote for row in quotes for quote in row)),
+        notes=(*sheet.how, *sheet.notes),
+        sources=sheet.sources or tuple(sources(quote for row in quotes for quote in row)),
+        published=sheet.published,
     )
 
 
-def _cell(value: float | tuple[float, ...], column: Column, quote: Quote | None) -> TableCell:
+def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote | None) -> TableCell:
+    if isinstance(value, str):
+        return TableCell(text=value)
     values = value if isinstance(value, tuple) else (value,)
     mean, std = fmean(values), stdev(values) if len(values) > 1 else None
     difference = mean - quote.value if quote and column.compares else None

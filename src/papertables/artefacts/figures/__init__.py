@@ -7,9 +7,11 @@ A module has ``collect(sources)``, whose result holds ``frame`` (tidy: what is d
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
+from papertables.attributes.searched import SearchSpec
 from papertables.cells import PlannedArtefact
 from papertables.config import Config, Scale
 from papertables.files import write_atomic
@@ -28,6 +30,7 @@ def write(
     published_folder: Path,
     scale: Scale,
     config: Config,
+    searches: Mapping[SearchSpec, Path] = MappingProxyType({}),
 ) -> None:
     """``stem`` + .pdf, .png, .csv (what is drawn) and .json (what the index says of it). The same results give the
     same bytes.
@@ -39,7 +42,7 @@ def write(
 
     check(planned)
     table = tables.build(planned, metrics, published_folder, scale, config)
-    sources = Sources(planned, metrics, table, runs, embedded, published_folder, scale, config)
+    sources = Sources(planned, metrics, table, runs, embedded, published_folder, scale, config, searches)
     module = import_module(f"{__name__}.{planned.artefact.drawing}")
     data = module.collect(sources)
     with style.style():

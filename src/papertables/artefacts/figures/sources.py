@@ -1,12 +1,13 @@
 """What figures are made of, and what stands beside them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.tables import Table
+from papertables.attributes.searched import SearchSpec
 from papertables.cells import Cell, PlannedArtefact
 from papertables.config import Config, Drawing, Scale
 from papertables.errors import UserError
@@ -50,6 +51,7 @@ class Sources:
     published_folder: Path
     scale: Scale
     config: Config
+    searches: Mapping[SearchSpec, Path] = field(default_factory=dict)
 
     def cells(self) -> Iterator[tuple[Cell, tuple[RunSpec, ...]]]:
         """Each cell with its runs that are there and finished."""

@@ -63,13 +63,19 @@ def draw(scene: Scene, rng: np.random.Generator, clutter: int = 0) -> np.ndarray
     figure = shade(scene["colour"], rng) * pattern(scene["texture"], rng)[..., None]
     image = np.broadcast_to(shade(scene["background"], rng), (SIDE, SIDE, 3))
     if clutter:
-        image = _scribble(image, clutter, rng)
+        image = scribble(image, clutter, rng)
     image = image + mask[..., None] * (figure - image)
     return to_uint8(image + rng.normal(0, 4, image.shape))
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def light(image: np.ndarray, gains: tuple[float, float, float], rng: np.random.Generator, noise: float) -> np.ndarray:
+    """The image (H, W, 3) under coloured light, with sensor noise of that standard deviation."""
+    image = image * (np.array(gains) * rng.uniform(0.9, 1.05))
+    return to_uint8(image + rng.normal(0, noise, image.shape))
 
 
 def shade(colour: str, rng: np.random.Generator, spread: float = 14) -> np.ndarray:
@@ -148,7 +154,7 @@ def _glyph(digit: str, u: np.ndarray, v: np.ndarray, font: str) -> np.ndarray:
     return above * (1 - y) + below * y
 
 
-def _scribble(image: np.ndarray, lines: int, rng: np.random.Generator) -> np.ndarray:
+def scribble(image: np.ndarray, lines: int, rng: np.random.Generator) -> np.ndarray:
     """Stray lines of the backgrounds' colours across the image."""
     canvas = Image.fromarray(to_uint8(image))
     pen = ImageDraw.Draw(canvas)

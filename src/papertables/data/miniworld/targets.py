@@ -4,19 +4,22 @@ Each synthetic set draws its classes under a condition of its own (light, noise,
 shifts all its images in one direction. Such a shift moves zero-shot predictions towards some classes, which is what
 reprogramming can mend; the sets were designed so. A class of ``TARGETS`` is one look, and sentences describe it. A
 class of ``MIXTURES`` unites several pairs of colour and shape, which are the tiny classifiers' source classes.
+``SOURCES`` are the set on which prompts are learned that others then test, and shifted versions of it for testing.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .draw import DIGITS, SHAPES, SIDE, Scene, draw, pattern, sample_scene, shade, to_uint8
+from . import sources
+from .draw import DIGITS, SHAPES, SIDE, Scene, draw, light, pattern, sample_scene, shade, to_uint8
 
 COUNTS = {"train": 32, "val": 8, "test": 22}  # images per class
+TEST_ONLY = {"train": 2, "val": 0, "test": 22}  # a split may not lack a train part; no protocol learns from this one
 Choice = dict[str, tuple[str, ...]]  # attribute -> values
 
 
@@ -28,12 +31,7 @@ class Target:
     task: str
     classes: dict[str, Scene] | dict[str, Choice]
     sample: Callable[..., list[np.ndarray]]  # (class, n, generator) -> n images (SIDE, SIDE, 3) of it
-
-
-def light(image: np.ndarray, gains: tuple[float, float, float], rng: np.random.Generator, noise: float) -> np.ndarray:
-    """The image (H, W, 3) under coloured light, with sensor noise of that standard deviation."""
-    image = image * (np.array(gains) * rng.uniform(0.9, 1.05))
-    return to_uint8(image + rng.normal(0, noise, image.shape))
+    counts: dict[str, int] = field(default_factory=COUNTS.copy)  # images per class of each part
 
 
 def _digits(cls: Scene, count: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -152,7 +150,14 @@ MIXTURES: dict[str, Target] = {
     ),
     "mini_kinds": Target("shape", {shape: {"form": (shape,)} for shape in SHAPES}, _kinds),
 }
-SETS = TARGETS | MIXTURES
+SOURCES: dict[str, Target] = {
+    "mini_source": Target("figure", sources.CLASSES, sources.plain),
+    "mini_source_redrawn": Target("figure", sources.CLASSES, sources.plain, TEST_ONLY),
+    "mini_source_sketch": Target("figure", sources.CLASSES, sources.sketch, TEST_ONLY),
+    "mini_source_cluttered": Target("figure", sources.subset(0, 2, 3, 5), sources.cluttered, TEST_ONLY),
+    "mini_source_restyled": Target("figure", sources.subset(1, 3, 4, 6, 7), sources.restyled, TEST_ONLY),
+}
+SETS = TARGETS | MIXTURES | SOURCES  # a set's place is part of its seed: new ones come last
 
 
 def draw_target(name: str, folder: Path, seed: int) -> None:
@@ -161,8 +166,8 @@ def draw_target(name: str, folder: Path, seed: int) -> None:
     Raises KeyError for an unknown name.
     """
     target = SETS[name]
-    split: dict[str, list] = {part: [] for part in COUNTS}
-    parts = [part for part, count in COUNTS.items() for _ in range(count)]
+    split: dict[str, list] = {part: [] for part in target.counts}
+    parts = [part for part, count in target.counts.items() for _ in range(count)]
     for label, (cls, scene) in enumerate(target.classes.items()):
         rng = np.random.default_rng([seed, list(SETS).index(name), label])
         (folder / "images" / cls).mkdir(parents=True, exist_ok=True)

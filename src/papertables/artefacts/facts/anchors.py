@@ -1,0 +1,73 @@
+"""Attribute bases, what was published as searched, and what is found here (ATPrompt, tables 3 and 12)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+
+from papertables.artefacts.compare import declared
+from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.attributes.anchors import anchors
+from papertables.attributes.searched import Combination, SearchResult
+from papertables.data.catalog import dataset
+
+COLUMNS = tuple(
+    Column(label, "") for label in ("bases", "published choice", "found here", "their weight", "all true", "some true")
+)
+HOW = ("Bases and published choices are printed words; what is found here comes from searches at this scale.",)
+
+
+def collect(source: Source) -> Sheet:
+    printed, found = {}, source.searched()
+    for line in source.printed():
+        printed.setdefault(line["dataset"], {})[line["metric"]] = line["value"]
+    rows = []
+    for value in declared(source.paper, source.artefact.rows):
+        words = printed.get(value.published, {})
+        results = found.pop(value.settings["dataset"], [])
+        own = (words.get("attribute bases", "–"), words.get("searched result", "–"), *_found(results))
+        rows.append(Row(value.label, ("", value.label, ""), own))
+    for name, results in found.items():
+        label = dataset(name).label
+        rows.append(Row(label, ("", label, ""), (", ".join(anchors(name).bases), "–", *_found(results))))
+    known = [result for result in source.searches if anchors(result.spec.dataset).actual]
+    lines = {line["source"]: None for line in source.printed()}
+    unit = "Words, and the weight of what is found"
+    return Sheet("Data set", unit, COLUMNS, tuple(rows), _notes(known), HOW, sources=tuple(lines))
+
+
+def _found(results: Sequence[SearchResult]) -> tuple[str, str, str, str]:
+    """Winners over seeds, their weights, and in how many seeds all or some of their attributes are true."""
+    if not results:
+        return ("–",) * 4
+    counted = Counter(result.winner for result in results)
+    winners = "; ".join(_words(each) + (f" × {n}" if n > 1 else "") for each, n in counted.most_common())
+    weight = f"{fmean(max(result.last) for result in results):.2f}"
+    actual = set(anchors(results[0].spec.dataset).actual)
+    if not actual:
+        return winners, weight, "–", "–"
+    everything = sum(set(result.winner) <= actual for result in results)
+    something = sum(bool(set(result.winner) & actual) for result in results)
+    return winners, weight, f"{everything} of {len(results)}", f"{something} of {len(results)}"
+
+
+def _words(combination: Combination) -> str:
+    return f"({', '.join(combination)})"
+
+
+def _notes(results: Sequence[SearchResult]) -> tuple[str, ...]:
+    """How often searches whose answer is known found it."""
+    if not results:
+        return ()
+    actual = [set(anchors(result.spec.dataset).actual) for result in results]
+    something = sum(bool(set(result.winner) & own) for result, own in zip(results, actual, strict=True))
+    everything = sum(set(result.winner) <= own for result, own in zip(results, actual, strict=True))
+    chance = fmean(_share(result, own) for result, own in zip(results, actual, strict=True))
+    return (
+        f"Of {len(results)} searches whose true attributes are known, {something} found a true one and {everything} "
+        f"true ones alone; a winner drawn by lot would hold a true one in {100 * chance:.0f} of 100 searches.",
+    )
+
+
+def _share(result: SearchResult, actual: set[str]) -> float:
+    """Of the combinations, those with a true attribute."""
+    return fmean(bool(set(each) & actual) for each in result.combinations)

@@ -1,0 +1,35 @@
+"""The attributes that anchor prompts, by data set: the bases a language model gave, and those that were chosen."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from papertables.errors import UserError
+from papertables.spec import Model
+
+
+class AnchorSet(Model):
+    """bases: what is searched. chosen: what ATPrompt published; of a mini set what stands in. actual: of a mini set,
+    the attributes that tell its classes apart; empty where this is not known."""
+
+    bases: tuple[str, ...]
+    chosen: tuple[str, ...]
+    actual: tuple[str, ...] = ()
+
+
+@cache
+def anchor_sets() -> dict[str, AnchorSet]:
+    entries = yaml.safe_load((Path(__file__).parent / "anchors.yaml").read_text())
+    return {id: AnchorSet(**entry) for id, entry in entries.items()}
+
+
+def anchors(dataset: str) -> AnchorSet:
+    """The entry of a data set, or a UserError that says where to add one."""
+    known = anchor_sets()
+    if dataset not in known:
+        raise UserError(
+            f"no attributes are known for '{dataset}': add it to attributes/anchors.yaml, or set options.attributes; "
+            f"known are {', '.join(known)}"
+        )
+    return known[dataset]

@@ -1,0 +1,237 @@
+"""ATPrompt's differentiable search for attributes (its section 3.3).
+
+Every combination of the bases has learned contexts of its own and a weight; contexts learn from training images,
+weights from validation images, in turn. The heaviest combination wins.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, cycle
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from papertables.attributes.searched import Combination, SearchResult, SearchSpec
+from papertables.backbones import load_tower
+from papertables.backbones.catalog import backbone
+from papertables.backbones.prompts import Text, TextPrompts
+from papertables.data import cache
+from papertables.data.augment import augment
+from papertables.data.splits import chosen_labels, few_shot, read_split, validated
+from papertables.device import make_deterministic, pick_device
+from papertables.encode import IMAGES_PER_CALL
+from papertables.files import write_atomic
+from papertables.methods.layout import AttributeTokens, layout, place
+from papertables.methods.seeding import seeded
+from papertables.spec import Optimizer, Schedule, Training
+from papertables.training import learning_rate, progress, random_stream
+
+MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
+WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
+CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
+MORE_THAN = {"any": 0, "three_or_more": 2}
+
+
+def all_combinations(bases: Sequence[str], sizes: str = "any") -> tuple[Combination, ...]:
+    """Of the bases, in increasing size: of ``any`` size (31 of five bases), or ``three_or_more`` as in the released
+    file (16)."""
+    return tuple(chain.from_iterable(combinations(bases, n) for n in range(MORE_THAN[sizes] + 1, len(bases) + 1)))
+
+
+class Search(nn.Module):
+    """K combinations for C classes. ``vectors`` (V, W): all contexts, combination by combination, in the order of their
+    layouts; ``weights`` (K,), before the softmax, drawn from [0, 1)."""
+
+    def __init__(
+        self,
+        text: Text,
+        logit_scale: Tensor,
+        class_names: Sequence[str],
+        combinations: Sequence[Combination],
+        context: int,
+        attribute_context: int | None = None,
+        seed: int = 0,
+        attribute_tokens: AttributeTokens = "first",
+    ):
+        super().__init__()
+        counts = [attribute_context or context] * max(map(len, combinations))
+        layouts = [layout(context, own, counts[: len(own)]) for own in combinations]
+        placed = [
+            place(each, class_names, text.encode, text.start, text.end, text.length, attribute_tokens)
+            for each in layouts
+        ]
+        longest = max(each.tokens.shape[1] for each in placed)
+        tokens = torch.cat([F.pad(each.tokens, (0, longest - each.tokens.shape[1])) for each in placed])
+        self.names = [(i, name, n) for i, each in enumerate(placed) for name, n in each.lengths.items()]
+        first = [0]
+        for each in placed:
+            first.append(first[-1] + sum(each.lengths.values()))
+        index = [
+            torch.where(each.index < 0, each.index, each.index + start)
+            for each, start in zip(placed, first, strict=False)
+        ]
+        index = torch.cat([F.pad(each, (0, longest - each.shape[1]), value=-1) for each in index])
+        self.register_buffer("index", index)  # (K · C, L)
+        self.register_buffer("ends", torch.cat([each.ends for each in placed]))
+        self.register_buffer("embedded", text.embed(tokens).detach())  # (K · C, L, W)
+        self.register_buffer("scale", logit_scale.clone())
+        std = {"context": CONTEXT_STD}
+        with seeded(seed):
+            drawn = [std.get(name, ATTRIBUTE_STD) * torch.randn(n, text.width) for _, name, n in self.names]
+            self.vectors = nn.Parameter(torch.cat(drawn))
+            self.weights = nn.Parameter(torch.rand(len(combinations)))
+
+    def prompts(self) -> TextPrompts:
+        """Of every class in every combination, (K · C)."""
+        learned = self.vectors[self.index.clamp(min=0)]
+        return TextPrompts(torch.where((self.index >= 0)[:, :, None], learned, self.embedded), self.ends)
+
+    def logits(self, features: Tensor, texts: Tensor) -> Tensor:
+        """(B, D) with texts (K · C, D) to (B, C): logits of all combinations, mixed by the softmax of their weights."""
+        features, texts = F.normalize(features, dim=-1), F.normalize(texts, dim=-1)
+        mixed = self.weights.softmax(0) @ texts.unflatten(0, (len(self.weights), -1)).flatten(1)  # (C · D)
+        return self.scale.exp() * features @ mixed.view(-1, texts.shape[1]).T
+
+
+class Searcher:
+    """The two optimisers. ``tower``: of a CLIP, in evaluation mode."""
+
+    def __init__(
+        self,
+        learner: Search,
+        tower,
+        weight_lr: float,
+        weight_decay: float = WEIGHT_DECAY,
+        momentum: float = MOMENTUM,
+        betas: tuple[float, float] = BETAS,
+    ):
+        self.learner, self.tower = learner, tower
+        self.contexts = torch.optim.SGD([learner.vectors], lr=0.0, momentum=momentum, weight_decay=weight_decay)
+        self.weights = torch.optim.Adam([learner.weights], lr=weight_lr, betas=betas)
+
+    def learn_contexts(self, features: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+        """A step on training features (B, D); returns loss and logits before it."""
+        self.contexts.param_groups[0]["lr"] = lr
+        logits = self.learner.logits(features, self.tower.encode_prompts(self.learner.prompts()))
+        return self._step(self.contexts, logits, labels)
+
+    def learn_weights(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """A step on validation features, with the contexts as they are now."""
+        with torch.no_grad():
+            texts = self.tower.encode_prompts(self.learner.prompts())
+        return self._step(self.weights, self.learner.logits(features, texts), labels)
+
+    def _step(self, optimizer: torch.optim.Optimizer, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        loss = F.cross_entropy(logits, labels)
+        self.learner.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach(), logits.detach()
+
+
+def search(
+    spec: SearchSpec,
+    dataset: Path,
+    train_cache: Path,
+    validation_cache: Path,
+    weights: Path,
+    out: Path,
+    device: str = "cpu",
+    threads: int = 1,
+) -> None:
+    """Writes a ``SearchResult``. dataset: the folder with ``split.json`` and ``manifest.json``. The caches hold at
+    least the few-shot images of the search's seed. It sees base classes alone, since those are trained on afterwards;
+    the released code leaves this to its user."""
+    torch.set_num_threads(threads)
+    began, chosen = time.perf_counter(), pick_device(device)
+    make_deterministic(chosen)
+    tower = load_tower(backbone(spec.backbone), weights, chosen)
+    split = validated(read_split(dataset / "split.json"))
+    base = chosen_labels(len(split.class_names), "base")
+    names = [split.class_names[label].replace("_", " ") for label in base]
+    drawn = few_shot(split, spec.shots, Random(spec.draw_seed))
+    train, validation = cache.read(train_cache), cache.read(validation_cache)
+    rows, validation_rows = (
+        [row for row in images.rows(items) if images.labels[row] in base]
+        for images, items in zip((train, validation), drawn, strict=True)
+    )
+    learner = Search(
+        tower.text,
+        tower.logit_scale,
+        names,
+        all_combinations(spec.bases, spec.sizes),
+        spec.context,
+        seed=spec.seed,
+        attribute_tokens=spec.attribute_tokens,
+    ).to(chosen)
+    searcher = Searcher(learner, tower, spec.weight_lr)
+    with torch.no_grad():
+        seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255)
+    targets = torch.from_numpy(validation.labels[validation_rows]).to(chosen)
+    batches = _validation_batches(len(targets), spec)
+    order, augmentation = random_stream("search order", spec.seed), random_stream("search augmentation", spec.seed)
+    training = _schedule(spec)
+    history, losses = [], []
+    with progress(f"search {spec.dataset}", spec.epochs, 0) as bar:
+        for epoch in range(spec.epochs):
+            steps = []
+            shuffled = np.array(rows)[torch.randperm(len(rows), generator=order).numpy()]
+            for batch in _batches(shuffled, spec.batch_size):
+                images = torch.from_numpy(train.batch(batch)).to(chosen)
+                sizes = torch.from_numpy(train.sizes[batch])
+                images = augment("resized_crop", images, sizes, tower.image_size, augmentation)
+                with torch.no_grad():
+                    features = _features(tower, images)
+                labels = torch.from_numpy(train.labels[batch]).to(chosen)
+                fitted, _ = searcher.learn_contexts(features, labels, learning_rate(training, epoch, 0, 1))
+                own = next(batches)
+                weighed, _ = searcher.learn_weights(seen[own], targets[own])
+                steps.append((fitted.item(), weighed.item()))
+            losses.append(tuple(np.mean(steps, axis=0).tolist()))
+            history.append(tuple(learner.weights.detach().softmax(0).tolist()))
+            bar.update()
+    with weights.open("rb") as file:
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    result = SearchResult(
+        spec=spec,
+        combinations=all_combinations(spec.bases, spec.sizes),
+        weights=history,
+        train_loss=[train for train, _ in losses],
+        validation_loss=[validation for _, validation in losses],
+        seconds=time.perf_counter() - began,
+        data=json.loads((dataset / "manifest.json").read_text())["digest"],
+        backbone=fingerprint,
+    )
+    write_atomic(out, (result.model_dump_json(indent=1) + "\n").encode())
+
+
+def _schedule(spec: SearchSpec) -> Training:
+    """Dassl's: cosine by epoch, after one epoch at a constant rate."""
+    optimizer = Optimizer(name="sgd", lr=spec.lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    schedule = Schedule(name="cosine_epoch", **WARMUP)
+    return Training(epochs=spec.epochs, batch_size=spec.batch_size, optimizer=optimizer, schedule=schedule)
+
+
+def _batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Without an incomplete last one, unless it is the only one."""
+    count = max(1, len(rows) // size)
+    yield from (rows[i * size : (i + 1) * size] for i in range(count))
+
+
+def _validation_batches(count: int, spec: SearchSpec) -> Iterator[slice]:
+    """Without end: of the validation images in order, always the first batch or one after the other."""
+    starts = range(0, count if spec.validation == "cycle" else 1, spec.validation_batch)
+    return cycle(slice(start, start + spec.validation_batch) for start in starts)
+
+
+def _features(tower, images: Tensor) -> Tensor:
+    """(B, D) of images (B, 3, P, P) in [0, 1]."""
+    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (tower.mean, tower.std))
+    parts = ((images - mean) / std).split(IMAGES_PER_CALL)
+    return torch.cat([tower.encode_image(part) for part in parts])

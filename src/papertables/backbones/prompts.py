@@ -1,0 +1,79 @@
+"""What learned prompts are built from, and what they hand to frozen towers: embedded text, tokens beside patches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a learned prompt is built from. encode: text to tokens, without start and end. embed: tokens (…) to the text
+    tower's input (…, W), before positions. length: the longest prompt in tokens, start and end included. width,
+    image_width: W and V of the blocks of both towers. blocks, image_blocks: how many there are; an image tower that is
+    no ViT has 0."""
+
+    encode: Callable[[str], list[int]]
+    embed: Callable[[Tensor], Tensor]
+    start: int
+    end: int
+    length: int
+    width: int
+    blocks: int
+    image_width: int
+    image_blocks: int
+
+
+@dataclass(frozen=True)
+class TextPrompts:
+    """embeddings: (N, L, W), before positions are added. ends: (N,), where each end token stands. deep: for the blocks
+    from the second on, what replaces tokens there, (N, n, W) each; the replaced ones stand at ``at`` (N, n)."""
+
+    embeddings: Tensor
+    ends: Tensor
+    deep: tuple[Tensor, ...] = ()
+    at: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """What prompts that go through the tower together agree in: how many deep blocks, tokens replaced."""
+        return len(self.deep), self.at.shape[1] if self.deep else 0
+
+    def part(self, rows: slice) -> "TextPrompts":
+        """Some of the prompts, cut behind the last end token among them: under the causal mask nothing there counts."""
+        ends = self.ends[rows]
+        deep = tuple(each[rows] for each in self.deep)
+        at = self.at[rows] if self.deep else None
+        return TextPrompts(self.embeddings[rows, : int(ends.max()) + 1], ends, deep, at)
+
+
+@dataclass(frozen=True)
+class ImagePrompts:
+    """Tokens (B, n, V) that follow an image's patches, and what replaces them from the second block on."""
+
+    tokens: Tensor
+    deep: tuple[Tensor, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.deep), self.tokens.shape[1]
+
+
+def join_texts(parts: Sequence[TextPrompts]) -> TextPrompts:
+    """Prompts of the same ``shape``, one after the other."""
+    longest = max(part.embeddings.shape[1] for part in parts)
+    padded = [F.pad(part.embeddings, (0, 0, 0, longest - part.embeddings.shape[1])) for part in parts]
+    deep = tuple(torch.cat(own) for own in zip(*(part.deep for part in parts), strict=True))
+    at = torch.cat([part.at for part in parts]) if deep else None
+    return TextPrompts(torch.cat(padded), torch.cat([part.ends for part in parts]), deep, at)
+
+
+def join_images(parts: Sequence[ImagePrompts]) -> ImagePrompts:
+    """Prompts of the same ``shape``, one after the other."""
+    deep = tuple(torch.cat(own) for own in zip(*(part.deep for part in parts), strict=True))
+    return ImagePrompts(torch.cat([part.tokens for part in parts]), deep)

@@ -1,0 +1,41 @@
+"""CoOp (IJCV 2022), and with attributes ATPrompt's CoOp+ATPrompt: a learned context before the class name."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from papertables.backbones.prompts import TextPrompts
+from papertables.methods.context import Context
+from papertables.methods.layout import Anchors, ClassPosition
+from papertables.methods.pixels import Plain
+from papertables.methods.prompting import Prompting, Similarity
+
+
+class Learner(nn.Module):
+    reads_images = False
+
+    def __init__(
+        self,
+        given: Context,
+        /,
+        context: int,
+        class_specific: bool = False,
+        class_position: ClassPosition = "end",
+        init: str = "",
+        attributes: Sequence[str] = (),
+        anchors: Anchors = "interval",
+        attribute_context: Sequence[int] | None = None,
+    ):
+        super().__init__()
+        self.pixels = Plain(given)
+        anchored = (attributes, anchors, attribute_context, class_position)
+        self.prompting = Prompting(given, context, *anchored, init, class_specific=class_specific)
+        self.similarity = Similarity(given)
+
+    def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
+        """Of C classes."""
+        return self.prompting(names)
+
+    def logits(self, features: Tensor, texts: Tensor, names: tuple[str, ...]) -> Tensor:
+        """(B, D) and (C, D) to (B, C)."""
+        return self.similarity(features, texts)

@@ -1,0 +1,130 @@
+"""The learned side of a prompt: context vectors of classes and attributes, put into a layout for any class names."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from papertables.backbones.prompts import TextPrompts
+from papertables.methods.context import Context
+from papertables.methods.layout import Anchors, ClassPosition, Placed, layout, place
+from papertables.methods.seeding import seeded
+
+CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
+
+
+class Laid(NamedTuple):
+    """A layout for some classes, on a device: the embeddings (C, L, W) of its tokens, and what replaces which."""
+
+    placed: Placed
+    embedded: Tensor
+    index: Tensor  # (C, L)
+    ends: Tensor  # (C,)
+
+
+class Prompting(nn.Module):
+    """CoOp's context (its section 3.2) with ATPrompt's attribute anchors (its section 3.2).
+
+    Parameters: ``context`` (n, W), drawn from N(0, 0.02), or (C, n, W) where ``class_specific``; ``attribute1``, … of
+    each attribute, from N(0, 0.01), ``attribute_context`` tokens each (None: as many as the class). init: words whose
+    embeddings the context starts from; it gets as many tokens as they have, unless ``keep_length``: then the first
+    words start it and the others stay fixed behind it, as in MaPLe's released code. Attributes' contexts start from
+    the first of these words too, which is our reading of ATPrompt's table 11.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        tokens: int,
+        attributes: Sequence[str] = (),
+        anchors: Anchors = "interval",
+        attribute_context: Sequence[int] | None = None,
+        class_position: ClassPosition = "end",
+        init: str = "",
+        keep_length: bool = False,
+        class_specific: bool = False,
+    ):
+        super().__init__()
+        text = context.text
+        words = text.encode(init)
+        n = tokens if keep_length or not words else len(words)
+        fixed = " ".join(init.split()[n:]) if keep_length else ""
+        counts = list(attribute_context or [n] * len(attributes))[: len(attributes)]
+        self.layout = layout(n, attributes, counts, class_position, anchors, fixed)
+        self.text, self.attribute_tokens, self.class_specific = text, context.attribute_tokens, class_specific
+        shape = (len(context.class_names), n, text.width) if class_specific else (n, text.width)
+        with seeded(context.seed):
+            self.context = nn.Parameter(CONTEXT_STD * torch.randn(shape))
+            for i, count in enumerate(counts, start=1):
+                self.register_parameter(f"attribute{i}", nn.Parameter(ATTRIBUTE_STD * torch.randn(count, text.width)))
+        if words:
+            embedded = text.embed(torch.tensor(words)).detach().cpu()
+            with torch.no_grad():
+                for own in self.parameters():
+                    own[..., : len(words), :] = embedded[: own.shape[-2]]
+        self._laid: dict[tuple, Laid] = {}
+
+    def laid(self, names: tuple[str, ...]) -> Laid:
+        """The layout for classes, remembered."""
+        device = self.context.device
+        if (names, device) not in self._laid:
+            text = self.text
+            placed = place(self.layout, names, text.encode, text.start, text.end, text.length, self.attribute_tokens)
+            embedded = text.embed(placed.tokens).to(device)
+            self._laid[names, device] = Laid(placed, embedded, placed.index.to(device), placed.ends.to(device))
+        return self._laid[names, device]
+
+    def vectors(self, laid: Laid, context: Tensor) -> Tensor:
+        """All learned vectors (…, V, W) in the order of the layout, with this context (…, n, W)."""
+        parts = [context if name == "context" else getattr(self, name) for name in laid.placed.lengths]
+        return torch.cat([part.expand(*context.shape[:-2], -1, -1) for part in parts], dim=-2)
+
+    def forward(self, names: tuple[str, ...], shift: Tensor | None = None) -> TextPrompts:
+        """Prompts of C classes; with a ``shift`` (B, W) of the class context for every image, (B · C), image by
+        image."""
+        laid = self.laid(names)
+        index = laid.index
+        if self.class_specific:
+            rows = torch.arange(len(index), device=index.device)[:, None] * self.context.shape[1]
+            index = torch.where(index < 0, index, index + rows)
+        context = self.context.view(-1, self.text.width)  # of all classes, where each has its own
+        context = context if shift is None else context + shift[:, None]  # (B, n, W)
+        learned = self.vectors(laid, context)[..., index.clamp(min=0), :]  # (…, C, L, W)
+        embeddings = torch.where((index >= 0)[:, :, None], learned, laid.embedded)
+        if shift is None:
+            return TextPrompts(embeddings, laid.ends)
+        return TextPrompts(embeddings.flatten(0, 1), laid.ends.repeat(len(shift)))
+
+
+class MetaNetwork(nn.Sequential):
+    """CoCoOp's shift of the context (its section 3.2): image features (B, D), taken with length 1, to (B, W)."""
+
+    def __init__(self, context: Context):
+        with seeded(context.seed):
+            hidden = max(context.features // 16, 1)
+            super().__init__(nn.Linear(context.features, hidden), nn.ReLU(), nn.Linear(hidden, context.text.width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(F.normalize(features, dim=-1))
+
+
+class Similarity(nn.Module):
+    """Scaled cosines."""
+
+    def __init__(self, context: Context):
+        super().__init__()
+        self.register_buffer("scale", context.logit_scale.clone())
+
+    def forward(self, features: Tensor, texts: Tensor) -> Tensor:
+        """(B, D) with texts (C, D), or (B · C, D) image by image, to (B, C)."""
+        features, texts = F.normalize(features, dim=-1), F.normalize(texts, dim=-1)
+        if texts.ndim == 3:
+            return self.scale.exp() * torch.einsum("bd,bcd->bc", features, texts)
+        return self.scale.exp() * features @ texts.T
+
+
+def by_image(texts: Tensor, images: int) -> Tensor:
+    """(B · C, D) to (B, C, D)."""
+    return texts.unflatten(0, (images, -1))
