@@ -218,7 +218,7 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     if tower is None:
         raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    settings = {"protocol": paper.protocol, **settings}
+    settings = {"protocol": paper.protocol, **_stood_in(project, paper, artefact, settings)}
     protocol = _trained_as(settings["protocol"])
     adjusting = adjusted(paper.adjust, settings)
     options = method.options | row.options | under("options.", adjusting, only=method.options)
@@ -262,6 +262,17 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     method.check(runs[0])
     scored = _scored(where, runs[0], settings)
     return Member(row.label, tower, dataset(settings["dataset"]).label, runs, scored, search)
+
+
+def _stood_in(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> dict:
+    """With what stands in for data sets that no axis varies."""
+    replaced, found = project.scale.replaced(paper), dict(settings)
+    for key in ("dataset", "target") if replaced else ():
+        if key in settings:
+            found[key] = replaced.dataset_stand_ins.get(settings[key], settings[key])
+            if found[key] is None:
+                raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for '{settings[key]}'")
+    return found
 
 
 def _trained_as(protocol: ProtocolName) -> ProtocolName:

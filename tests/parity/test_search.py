@@ -26,6 +26,12 @@ def vectors(learner: Search, case, prefix: str) -> torch.Tensor:
     return torch.cat([case.tensors[f"{prefix}prompt_learner.{theirs(*name)}"] for name in learner.names])
 
 
+def first_context(learner: Search) -> torch.Tensor:
+    """Of the class in the first combination."""
+    parts = learner.vectors.detach().split([count for *_, count in learner.names])
+    return next(part for part, (_, name, _) in zip(parts, learner.names, strict=True) if name == "context")
+
+
 def theirs(combination: int, name: str, _: int) -> str:
     if name == "context":
         return f"ctx_list.{combination}"
@@ -54,6 +60,7 @@ def test_alternating_steps(golden, tower, name):
         case.agrees(logits, tensors["val_logits"][step])
         case.agrees(loss, torch.tensor(case.facts["scalars"]["val_loss"][step]))
         case.agrees(learner.weights, f"step{step}.att_weight")
+        case.agrees(first_context(learner), f"step{step}.prompt_learner.ctx_list.0")
     case.agrees(learner.vectors, vectors(learner, case, "final."))
 
 

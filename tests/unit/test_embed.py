@@ -66,7 +66,7 @@ def test_features_are_of_length_one_and_plain_ones_are_those_of_the_encoding(wor
     content = make(world, "attrvr")
     for state in ("before", "after"):
         np.testing.assert_allclose(np.linalg.norm(content.images(state), axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(content.images("before"), encode.read(world.encoded).images)
+    np.testing.assert_array_equal(content.images("before"), encode.read(world.encoded).plain_features)
     assert np.abs(content.images("after") - content.images("before")).max() > 1e-3
 
 

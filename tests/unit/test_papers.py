@@ -179,4 +179,4 @@ def test_fractions_of_the_training_images():
 
 def test_headlines():
     headlines = {artefact.id for artefact in load_project(REPOSITORY, CONFIG).artefacts.values() if artefact.headline}
-    assert {"attrvr_table1", "blm_padding", "smm_table1"} <= headlines
+    assert {"attrvr_table1", "blm_padding", "smm_table1", "atprompt_table1", "atprompt_table2"} <= headlines

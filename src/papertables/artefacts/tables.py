@@ -111,7 +111,7 @@ def build(
     artefact, paper = planned.artefact, planned.paper
     rows, columns = list(planned.rows), list(planned.columns)
     outcomes = [_outcome(cell, metrics, planned.selection) for cell in planned.cells]
-    grid = [outcomes[start : start + len(columns)] for start in range(0, len(outcomes), len(columns))]
+    grid = [outcomes[start : start + len(columns)] for start in range(0, len(outcomes), max(1, len(columns)))]
     if artefact.average and artefact.rows.vary == "dataset":
         grid.append([_average(column) for column in zip(*grid, strict=True)])
         rows.append(compare.average_value())
@@ -145,7 +145,7 @@ def build(
         columns=tuple(value.label for value in columns),
         unit=_unit(measures),
         cells=_with_best(cells, [_measured(row, columns[0]) for row in rows], artefact.columns.vary == "method")
-        if measures <= set(SCORES)
+        if cells and measures <= set(SCORES)
         else cells,
         notes=(
             *notes,

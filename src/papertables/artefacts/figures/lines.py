@@ -23,6 +23,7 @@ LABELS = {
     "options.ratio": "Top-k ratio: k over the number of classes",
     "fraction": "Share of the training images",
     "training.epochs": "Epochs",
+    "options.context": "Learned tokens of each context",
 }
 BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 10}  # of logarithmic axes
 

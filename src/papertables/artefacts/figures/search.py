@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources
@@ -61,6 +62,7 @@ def draw(data: Weights) -> Figure:
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Weight of the combination")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if data.heaviest:
         figure.legend(loc="outside upper left", ncols=1)
     return figure

@@ -80,6 +80,8 @@ def made_how(sources: Sources) -> list[str]:
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.drawing in POOLED
     notes = run_notes(planned, list(planned.runs), sources.scale, averaged)
+    if not planned.cells:  # a search: nothing was trained by the paper's protocol
+        return notes[:1]
     untrue = () if planned.artefact.drawing in SELECTED else ("Selection ",)
     untrue += ("Mean ± ", "Seed ") if planned.artefact.drawing in SINGLE else ()
     return [note for note in notes if not note.startswith(untrue)]

@@ -1,0 +1,251 @@
+"""ATPrompt's declarations: its hyper-parameters, which runs its artefacts share, and what each cell shows of them."""
+
+import csv
+
+import pytest
+
+from papertables.attributes.anchors import anchors
+from papertables.data.catalog import dataset
+from papertables.plan import make_plan
+from papertables.spec import Target
+
+from .test_plan import CONFIG, REPOSITORY
+
+FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
+ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem != "protocol"}
+PLANS = {scale: make_plan(REPOSITORY, CONFIG | {"scale": scale, "artefacts": "all"}) for scale in ("paper", "mini")}
+PLAN = PLANS["paper"]
+PAPER = PLAN.project.papers["atprompt"]
+
+TRAINED = ("CoOp", "CoCoOp", "MaPLe", "DePT")
+TRANSFERRED = ("CoOp", "CoCoOp", "MaPLe")
+PRINTED = ("PromptKD", "PromptKD+ATPrompt", "PromptSRC", "ArGue", "CoPrompt")
+# The released file of settings names: its table at the start of a protocol, and the setting of a run.
+TABLES = {"base-to-novel": "table1", "cross-dataset / domain generalisation (source ImageNet)": "table2"}
+SETTINGS = {
+    "epochs": lambda run: run.training.epochs,
+    "N_CTX (=N_ATT)": lambda run: run.options["context"],
+    "DePT w": lambda run: run.options["weight"],
+}
+
+
+def lines(name):
+    with (FOLDER / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def ids(table, plan=PLAN, method=None):
+    members = [member for cell in plan.artefacts[f"atprompt_{table}"].cells for member in cell.members]
+    return {run.id for member in members for run in member.runs if method in (None, member.method)}
+
+
+def first_run(table, method, name):
+    """Of a method, by its label, on a data set, by its own."""
+    members = [member for cell in PLAN.artefacts[f"atprompt_{table}"].cells for member in cell.members]
+    return next(each.runs[0] for each in members if (each.method, each.dataset) == (method, name))
+
+
+def row(table, label, plan=PLAN):
+    return [cell for cell in plan.artefacts[f"atprompt_{table}"].cells if cell.row.label == label]
+
+
+@pytest.mark.parametrize(
+    "line",
+    lines("hyperparameters.csv"),
+    ids=lambda line: f"{line['protocol'][:5]}-{line['dataset']}-{line['method']}-{line['metric']}",
+)
+def test_anchored_rows_have_the_released_settings(line):
+    run = first_run(TABLES[line["protocol"]], line["method"], line["dataset"])
+    assert SETTINGS[line["metric"]](run) == float(line["value"])
+
+
+def test_every_anchored_row_has_released_settings_but_one():
+    def stated(protocol):
+        return {
+            (each["method"], each["dataset"]) for each in lines("hyperparameters.csv") if each["protocol"] == protocol
+        }
+
+    base_to_new, elsewhere = (stated(protocol) for protocol in TABLES)
+    labels = [dataset(name).label for name in PAPER.datasets]
+    every = {(f"{method}+ATPrompt", label) for method in TRAINED for label in labels}
+    assert every - base_to_new == {("DePT+ATPrompt", "ImageNet")}
+    assert elsewhere == {(f"{method}+ATPrompt", "ImageNet") for method in TRANSFERRED}
+
+
+@pytest.mark.parametrize(
+    ("method", "epochs", "batch", "rate", "context", "init"),
+    [
+        ("CoOp", 200, 32, 0.002, 16, ""),
+        ("CoCoOp", 10, 1, 0.002, 4, "a photo of a"),
+        ("MaPLe", 5, 4, 0.0035, 2, "a photo of a"),
+        ("DePT", 20, 4, 0.0035, 4, ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["ImageNet", "DTD", "EuroSAT"])
+def test_plain_rows_have_their_own_settings_on_every_data_set(method, epochs, batch, rate, context, init, name):
+    run = first_run("table1", method, name)
+    assert (run.training.epochs, run.training.batch_size, run.training.optimizer.lr) == (epochs, batch, rate)
+    assert (run.options["context"], run.options["init"], run.options["attributes"]) == (context, init, [])
+
+
+@pytest.mark.parametrize(("method", "batch", "rate"), [("CoOp", 32, 0.002), ("CoCoOp", 1, 0.002), ("MaPLe", 4, 0.0035)])
+def test_anchors_change_neither_batch_nor_rate(method, batch, rate):
+    for label in (method, f"{method}+ATPrompt"):
+        training = first_run("table1", label, "DTD").training
+        assert (training.batch_size, training.optimizer.lr) == (batch, rate)
+
+
+@pytest.mark.parametrize(("method", "epochs"), [("CoOp", 10), ("CoCoOp", 5), ("MaPLe", 2)])
+def test_transfer_trains_plain_and_anchored_rows_alike(method, epochs):
+    plain, anchored = (first_run("table2", label, "ImageNet") for label in (method, f"{method}+ATPrompt"))
+    assert plain.training == anchored.training
+    assert (plain.training.epochs, plain.options["context"], plain.protocol) == (epochs, 4, "cross_dataset")
+    if method == "MaPLe":
+        assert (plain.options["depth"], anchored.options["depth"]) == (3, 3)
+        assert plain.training.optimizer.lr == 0.0026
+
+
+def test_every_run_is_trained_as_dassl_does():
+    for table in ("table1", "table2"):
+        for run in PLAN.artefacts[f"atprompt_{table}"].runs:
+            training = run.training
+            assert (training.optimizer.name, training.optimizer.momentum) == ("sgd", 0.9)
+            assert training.optimizer.weight_decay == 0.0005
+            assert (training.schedule.name, training.schedule.warmup_epochs) == ("cosine_epoch", 1)
+            assert training.schedule.warmup_lr == 0.00001
+            assert training.drop_last and training.evaluate_every > training.epochs
+            assert (run.shots, run.images.fit, run.images.augmentation) == (16, "short", "resized_crop")
+            assert run.fidelity.few_shot_draw == "per_seed"
+
+
+@pytest.mark.parametrize("scale", PLANS)
+def test_every_artefact_is_planned_at_every_scale(scale):
+    assert {id for id in PLANS[scale].artefacts if id.startswith("atprompt_")} == ARTEFACTS
+
+
+def test_headlines_need_their_own_runs_and_no_more():
+    assert len(ids("table1")) == 2 * len(TRAINED) * 11 * 3
+    assert len(ids("table2")) == 2 * len(TRANSFERRED) * 3
+    assert not ids("table1") & ids("table2")
+
+
+@pytest.mark.parametrize("scale", PLANS)
+def test_later_tables_take_what_the_headlines_trained(scale):
+    plan = PLANS[scale]
+    assert ids("table1_v1", plan) < ids("table1", plan)
+    assert ids("table4", plan) == ids("table2", plan)
+
+
+@pytest.mark.parametrize(
+    ("table", "label", "method"),
+    [
+        ("table5", "class token end", "CoOp+ATPrompt"),
+        ("table6", "keep hard+soft attribute tokens", "MaPLe+ATPrompt"),
+        ("table9", "Searched Attributes (color, shape)", "CoOp+ATPrompt"),
+        ("table9", "(color, shape)", "CoOp+ATPrompt"),
+        ("table10", "(a) Interval (Ours)", "CoOp+ATPrompt"),
+        ("table10", "CoOp+ATPrompt[Baseline (CoOp)]", "CoOp"),
+        ("table11", "Random Normal Init", "CoOp+ATPrompt"),
+    ],
+)
+def test_ablations_take_their_usual_row_from_table1(table, label, method):
+    usual = {run.id for cell in row("table1", f"Base: {method}") for run in cell.members[0].runs}
+    found = {run.id for cell in row(table, label) for member in cell.members for run in member.runs}
+    assert len(found) == 3
+    assert found <= usual
+
+
+@pytest.mark.parametrize("table", ["table5", "table6", "table7", "table8", "table10", "table11", "figure5"])
+def test_other_rows_of_ablations_differ(table):
+    planned = PLAN.artefacts[f"atprompt_{table}"]
+    varied = [planned.columns if table == "figure5" else planned.rows][0]
+    runs = [
+        frozenset(
+            run.id for cell in planned.cells if value in (cell.row, cell.column) for m in cell.members for run in m.runs
+        )
+        for value in varied
+    ]
+    assert len(set(runs)) == len(varied)
+
+
+def test_measures_score_base_new_or_both_of_the_same_runs():
+    base, new, both = (row("table1", f"{label}: DePT+ATPrompt")[8] for label in ("Base", "Novel", "HM"))
+    assert base.members[0].runs == new.members[0].runs == both.members[0].runs
+    assert base.members[0].scored == (Target("dtd", "base"),)
+    assert new.members[0].scored == (Target("dtd", "new"),)
+    assert both.members[0].scored == (Target("dtd", "base"), Target("dtd", "new"))
+
+
+def test_transfer_scores_every_target_and_averages_all_but_imagenet():
+    for table, targets in (("table2", 11), ("table4", 5)):
+        planned = PLAN.artefacts[f"atprompt_{table}"]
+        scored = [cell.members[0].scored for cell in planned.cells if cell.row.label == "MaPLe+ATPrompt"]
+        assert len(scored) == targets
+        assert scored == [(Target(column.settings["target"], "all"),) for column in planned.columns]
+        assert planned.artefact.average_without == ("imagenet",)
+
+
+def test_rows_that_are_only_printed_have_no_runs_and_are_not_shown_for_stand_ins():
+    for label in PRINTED:
+        cells = row("table1", f"Base: {label}")
+        assert len(cells) == 11
+        assert not any(cell.members for cell in cells)
+        assert not row("table1", f"Base: {label}", PLANS["mini"])
+
+
+@pytest.mark.parametrize(
+    ("table", "count"),
+    [("table1", 468), ("table1_v1", 360), ("table2", 72), ("table4", 36), ("table13", 31), ("table9", 39)],
+)
+def test_no_published_number_is_missing(table, count):
+    assert len(lines(f"published/{table}.csv")) == count
+
+
+@pytest.mark.parametrize("table", ["table3", "table12"])
+def test_published_attributes_are_those_that_prompts_name(table):
+    found = {"attribute bases": "bases", "searched result": "chosen"}
+    named = {dataset(name).label: name for name in PAPER.datasets}
+    for line in lines(f"published/{table}.csv"):
+        words = tuple(line["value"].strip("()").split(", "))
+        assert tuple(getattr(anchors(named[line["dataset"]]), found[line["metric"]])) == words
+
+
+def test_anchored_rows_name_the_chosen_attributes_of_their_data_set():
+    for name in PAPER.datasets:
+        for method in TRAINED:
+            run = first_run("table1", f"{method}+ATPrompt", dataset(name).label)
+            assert run.options["attributes"] == list(anchors(name).chosen)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_repairs_touch_anchored_rows_alone(method):
+    repaired = make_plan(REPOSITORY, CONFIG | {"scale": "paper", "fidelity": "repaired"})
+    assert ids("table1", method=method) == ids("table1", repaired, method)
+    assert not ids("table1", method=f"{method}+ATPrompt") & ids("table1", repaired, f"{method}+ATPrompt")
+
+
+def test_fidelity_is_compared_where_an_attribute_has_several_tokens():
+    for scale, plan in PLANS.items():
+        runs = list(plan.artefacts["atprompt_fidelity"].runs)
+        assert {tuple(run.options["attributes"]) for run in runs} == {("playfulness", "energy")}, scale
+        assert {run.fidelity.attribute_tokens for run in runs} == {"first", "all"}
+        deep = [run.fidelity for run in runs if run.method == "maple"]
+        assert {(each.attribute_tokens, each.deep_start) for each in deep} == {("first", "assumed"), ("all", "exact")}
+
+
+@pytest.mark.parametrize(("fidelity", "validation"), [("published", "first_batch"), ("repaired", "cycle")])
+def test_searches_reach_every_size_and_switch_their_validation(fidelity, validation):
+    plan = make_plan(REPOSITORY, CONFIG | {"scale": "paper", "fidelity": fidelity, "artefacts": "all"})
+    searches = plan.artefacts["atprompt_table12"].searches
+    assert {search.dataset for search in searches} == set(PAPER.datasets)
+    assert {search.seed for search in searches} == {1, 2, 3}
+    for search in searches:
+        assert (search.epochs, search.context, search.batch_size, search.validation_batch) == (40, 4, 32, 100)
+        assert (search.lr, search.weight_lr, search.sizes, search.validation) == (0.002, 0.02, "any", validation)
+        assert search.bases == tuple(anchors(search.dataset).bases)
+
+
+@pytest.mark.parametrize("id", ["table3", "table13", "search"])
+def test_searches_are_shared(id):
+    every = {search.id for search in PLAN.artefacts["atprompt_table12"].searches}
+    assert {search.id for search in PLAN.artefacts[f"atprompt_{id}"].searches} <= every

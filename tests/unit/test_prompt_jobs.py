@@ -1,0 +1,137 @@
+"""Jobs of learned prompts: base-to-new, targets elsewhere, packing, resuming."""
+
+import json
+
+import pytest
+import torch
+
+from papertables.jobs import Elsewhere
+from papertables.methods import METHODS
+from papertables.spec import RunSpec, Target
+from papertables.store import Store
+
+from .small_world import BACKBONE, SIDE, World
+
+NEW = Target("small", "new")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("prompted"))
+
+
+def spec(method: str, seed: int = 1, protocol: str = "base_to_new", **options) -> RunSpec:
+    return RunSpec(
+        method=method,
+        options=METHODS[method].options | {"context": 2, "init": ""} | options,
+        backbone=BACKBONE,
+        dataset="small",
+        protocol=protocol,
+        image_size=SIDE,
+        shots=4,
+        seed=seed,
+        training={
+            "epochs": 3,
+            "batch_size": 4,
+            "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
+            "schedule": {"name": "cosine_epoch", "warmup_epochs": 1, "warmup_lr": 1e-5},
+            "drop_last": True,
+        },
+        fidelity={"few_shot_draw": "per_seed"},
+    )
+
+
+def elsewhere(world, specs, *targets) -> Elsewhere:
+    names = {target.dataset for target in targets} - {"small"}
+    manifest = world.folder / "manifest.json"
+    images = next(path for key, path in world.caches.items() if key == specs[0].test_cache)
+    return Elsewhere(
+        targets={each.id: targets for each in specs},
+        encoded=dict.fromkeys(names, world.encoded),
+        manifests=dict.fromkeys(names, manifest),
+        images=dict.fromkeys(names, images),
+    )
+
+
+def scores(line: dict) -> dict[tuple[str, str], float]:
+    return {(each["dataset"], each["classes"]): each["last"]["accuracy"] for each in line["evaluations"]}
+
+
+METHODS_HERE = ("coop", "cocoop", "maple", "dept")
+
+
+@pytest.mark.parametrize("method", METHODS_HERE)
+def test_base_and_new_classes_are_scored(world, tmp_path, method):
+    one = spec(method, attributes=["color"])
+    (line,) = world.train([one], tmp_path, elsewhere=elsewhere(world, [one], NEW))
+    assert line["outcome"] == "finished"
+    assert set(scores(line)) == {("small", "base"), ("small", "new")}
+    assert [each["images"] for each in line["evaluations"]] == [8, 4]  # two of three classes are base
+    assert scores(line)["small", "new"] == 100  # one class alone
+
+
+def test_a_new_target_trains_nothing_again(world, tmp_path):
+    runs = [spec("coop"), spec("maple", 2)]
+    before = world.train(runs, tmp_path, elsewhere=elsewhere(world, runs, NEW))
+    learners = [Store(tmp_path / "runs").learner(run.id).stat().st_mtime_ns for run in runs]
+    target = Target("other", "all")
+    after = world.train(runs, tmp_path, elsewhere=elsewhere(world, runs, NEW, target))
+    assert [Store(tmp_path / "runs").learner(run.id).stat().st_mtime_ns for run in runs] == learners
+    for old, new in zip(before, after, strict=True):
+        assert new["evaluations"][:2] == old["evaluations"]
+        assert new["evaluations"][2]["dataset"] == "other"
+        assert new["evaluations"][2]["data"] == "0" * 64
+        assert new["curve"] == old["curve"]
+
+
+def test_another_target_data_is_scored_again(world, tmp_path):
+    run, target = spec("coop"), Target("other", "all")
+    world.train([run], tmp_path, elsewhere=elsewhere(world, [run], target))
+    changed = tmp_path / "manifest.json"
+    changed.write_text(json.dumps({"digest": "1" * 64}))
+    given = elsewhere(world, [run], target)
+    moved = Elsewhere(given.targets, given.encoded, {"other": changed}, given.images)
+    (line,) = world.train([run], tmp_path, elsewhere=moved)
+    assert [each["data"] for each in line["evaluations"]] == [None, "1" * 64]
+
+
+def test_the_same_data_under_another_name_has_the_same_score(world, tmp_path):
+    """A learner kept in the store scores as it did in the loop, with features that were encoded or not."""
+    runs = [spec(method, protocol="cross_dataset") for method in METHODS_HERE]
+    lines = world.train(runs, tmp_path, elsewhere=elsewhere(world, runs, Target("other", "all")))
+    for line in lines:
+        assert scores(line)["other", "all"] == scores(line)["small", "all"]
+
+
+@pytest.mark.parametrize("method", METHODS_HERE)
+def test_packed_equals_alone(world, tmp_path, method):
+    runs = [spec(method, seed, attributes=own) for seed in (1, 2) for own in ([], ["color", "shape"])]
+    world.train(runs, tmp_path / "packed")
+    for run in runs:
+        world.train([run], tmp_path / "alone")
+        one, other = (Store(tmp_path / where / "runs").state(run.id, "last") for where in ("packed", "alone"))
+        for name, value in one.items():
+            torch.testing.assert_close(value, other[name], rtol=0, atol=2e-5)
+        assert one["prompting.context"].abs().max() > 0.01
+
+
+def test_searched_attributes_come_from_the_winner(world, tmp_path):
+    from papertables.attributes.searched import SearchResult, SearchSpec
+
+    run = spec("coop", attributes="searched")
+    found = tmp_path / "search.json"
+    result = SearchResult(
+        spec=SearchSpec(dataset="small", backbone=BACKBONE, seed=1, bases=("color", "shape")),
+        combinations=(("color",), ("shape",), ("color", "shape")),
+        weights=((0.2, 0.5, 0.3),),
+        train_loss=(1.0,),
+        validation_loss=(1.0,),
+        seconds=1.0,
+        data="",
+        backbone="",
+    )
+    found.write_text(result.model_dump_json())
+    (line,) = world.train([run], tmp_path, searched={run.id: found})
+    (named,) = world.train([spec("coop", attributes=["shape"])], tmp_path / "named")
+    assert line["curve"] == named["curve"]
+    assert line["fingerprint"]["attributes"] and not named["fingerprint"]["attributes"]
