@@ -10,13 +10,18 @@ from statistics import median
 from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
+from papertables.data.splits import chosen_labels
 from papertables.errors import UserError
+from papertables.methods import METHODS
 from papertables.methods.mapping_options import MAPPINGS, makes_mapping
+from papertables.methods.prompt_options import MOST_ATTRIBUTES
 from papertables.plan import Job, Plan
 from papertables.spec import RunSpec
 
 JOB_START = 15.0  # seconds to start a process and load a backbone
 BACKWARD = 2.0  # forward, and backward to the input: no gradient of a frozen weight is needed
+MACS_PER_TOKEN = 12 * 12 * 512**2  # of the text tower that OpenAI's CLIPs up to ViT-B/16 share
+NAME_TOKENS = 6  # of a class name with start, full stop and end, on average
 UTILISATION = 0.35  # of the peak, as image towers usually reach
 FP32_PEAK = {
     "V100": 15.7,
@@ -54,12 +59,29 @@ def run_images(run: RunSpec) -> tuple[int, int]:
     data = dataset(run.dataset)
     if run.training is None:
         return 0, data.test
-    train = data.train if run.shots is None else min(run.shots * data.classes, data.train)
+    classes = len(chosen_labels(data.classes, run.trained_classes))
+    train = data.train if run.shots is None else min(run.shots * classes, data.train)
     train, epochs = round(train * (run.fraction or 1)), run.training.epochs
     mapping, passes = run.options.get("mapping"), 0  # over the training set, to make the mapping
     if makes_mapping(mapping):
         passes = epochs if MAPPINGS[mapping][1] == "epoch" else 1
     return train * epochs, data.test * -(-epochs // run.training.evaluate_every) + train * passes
+
+
+def run_tokens(run: RunSpec) -> tuple[int, int]:
+    """(tokens trained on, tokens only looked at) through the text tower, of a run that learns prompts."""
+    method, training = METHODS[run.method], run.training
+    if not method.learns_prompts:
+        return 0, 0
+    data, options = dataset(run.dataset), run.options
+    classes = len(chosen_labels(data.classes, run.trained_classes))
+    attributes = options["attributes"]
+    anchors = len(attributes) if isinstance(attributes, list) else MOST_ATTRIBUTES
+    tokens = classes * (NAME_TOKENS + options["context"] * (1 + anchors) + anchors)
+    per_image = "cocoop" in (run.method, options.get("prompt"))
+    trained, looked_at = run_images(run)
+    calls = trained if per_image else trained / training.batch_size
+    return round(tokens * calls), round(tokens * (looked_at if per_image else 1))
 
 
 def estimate(plan: Plan) -> dict[str, Cost]:
@@ -131,7 +153,7 @@ def table(plan: Plan) -> str:
 
 
 def _manual_steps(plan: Plan) -> list[str]:
-    names = dict.fromkeys(job.dataset for job in plan.jobs.values())
+    names = dict.fromkeys(name for job in plan.jobs.values() for name in (job.dataset, *plan.target_datasets(job)))
     sets = [dataset(name) for name in names]
     return [f"{each.id}: {each.source.step.rstrip('.')}" for each in sets if each.source.kind == "manual"]
 
@@ -151,14 +173,17 @@ def _counted_seconds(job: Job, peaks: tuple[float, float]) -> float:
         flops = 2e9 * backbone(run.backbone).gmacs
         fast = half if run.training and run.training.precision != "fp32" else single
         seconds += flops * (trained * BACKWARD / fast + evaluated / single)
+        trained, evaluated = run_tokens(run)
+        seconds += 2 * MACS_PER_TOKEN * (trained * BACKWARD / fast + evaluated / single)
     return seconds
 
 
 def _add_files(plan: Plan, job: Job, cost: Cost, seen: set[str]) -> None:
     data, tower = dataset(job.dataset), backbone(job.backbone)
     files = {}
-    if data.source.kind != "drawn":
-        files[data.label] = data.bytes
+    for each in (data, *map(dataset, plan.target_datasets(job))):
+        if each.source.kind != "drawn":
+            files[each.label] = each.bytes
     if not tower.shipped:
         files[tower.label] = tower.bytes
     for source in {run.attributes for run in job.runs if run.attributes}:

@@ -47,12 +47,10 @@ def encoded(tower, images: torch.Tensor) -> torch.Tensor:
 def test_alternating_steps(golden, tower, name):
     case = golden(name)
     learner, tensors, hyper = made(case, tower, "init."), case.tensors, case.facts["hyper"]
-    contexts, weights = hyper["prompt_optimizer"], hyper["weight_optimizer"]
-    settings = (weights["adam_lr"], contexts["weight_decay"], contexts["momentum"], tuple(weights["betas"]))
-    searcher = Searcher(learner, tower, *settings)
+    searcher = Searcher(learner, tower, hyper["weight_optimizer"]["adam_lr"])
     for step in range(len(tensors["train_labels"])):
         seen = encoded(tower, tensors["train_images_u8"][step])
-        loss, logits = searcher.learn_contexts(seen, tensors["train_labels"][step], contexts["sgd_lr"])
+        loss, logits = searcher.learn_contexts(seen, tensors["train_labels"][step], hyper["prompt_optimizer"]["sgd_lr"])
         case.agrees(logits, tensors["train_logits"][step])
         case.agrees(loss, torch.tensor(case.facts["scalars"]["train_loss"][step]))
         seen = encoded(tower, tensors["val_images_u8"][step])

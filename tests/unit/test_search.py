@@ -227,6 +227,25 @@ def test_a_search_is_deterministic_and_its_seed_counts(world, tmp_path):
     assert found(searched(world, tmp_path, seed=2)) != found(first)
 
 
+def test_weights_start_from_the_seed_and_move_at_their_rate(world, tmp_path):
+    still = [searched(world, tmp_path, seed=seed, weight_lr=0).weights for seed in (1, 2)]
+    for weights in still:
+        assert weights[0] == weights[-1]
+    assert still[0] != still[1]
+    moved = [searched(world, tmp_path, weight_lr=rate, epochs=1).last for rate in (0.001, 0.1)]
+    steps = [max(abs(now - then) for now, then in zip(own, still[0][0], strict=True)) for own in moved]
+    assert 0 < 10 * steps[0] < steps[1]
+
+
+def test_words_of_several_tokens_are_laid_out_as_told(world, tmp_path):
+    rules = {rule: {"bases": ("playfulness", "color"), "attribute_tokens": rule} for rule in ("first", "all")}
+    first, every = (found(searched(world, tmp_path, **rule)) for rule in rules.values())
+    assert first != every
+    one = {rule: {"bases": ("shape", "color"), "attribute_tokens": rule} for rule in ("first", "all")}
+    first, every = (found(searched(world, tmp_path, **rule)) for rule in one.values())
+    assert first == every
+
+
 def test_the_draw_follows_the_seed_or_the_shared_one(world, tmp_path):
     own, shared, other = (
         found(searched(world, tmp_path, seed=2, shots=1, **draw))

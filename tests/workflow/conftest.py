@@ -39,6 +39,15 @@ papers:
     without: {options.patch: [1, 2], options.width: [16, 32, 64, 128]}
     training: {epochs: 2, batch_size: 32}
   smm: *mapped
+  atprompt:
+    datasets: [mini_digits]
+    dataset_stand_ins:
+      {imagenet: mini_digits, caltech101: mini_digits, oxford_pets: mini_digits, stanford_cars: mini_digits,
+       oxford_flowers: null, food101: null, fgvc_aircraft: null, sun397: null, dtd: null, eurosat: null, ucf101: null,
+       imagenetv2: mini_signs, imagenet_sketch: null, imagenet_a: null, imagenet_r: null}
+    backbones: {clip_vit_b16: mini-vit}
+    search: {epochs: 2}
+    training: {epochs: 2, batch_size: 8}
 """
 
 
