@@ -1,8 +1,9 @@
-"""Seconds of one step of the attribute search: all combinations in one packed forward, beside a loop over them.
+"""Seconds of the text tower in one step of the attribute search: all combinations packed into one forward, beside a
+loop with a forward for each, as in the released trainer.
 
-Both compute the same loss and gradients of the shipped mini CLIP: every combination of five bases for the number of
-classes given, text tower forward and backward, one thread. The loop gives each combination a forward of its own, as the
-released trainer does.
+Both compute the same gradients through the shipped mini CLIP, for every combination of five bases and some numbers of
+classes, on one thread. Packing saves calls, and pads short prompts to the length of the longest: on a CPU it is faster
+for few classes and slower for many.
 
 python benchmarks/search.py
 """

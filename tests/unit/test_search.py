@@ -276,3 +276,9 @@ def test_images_of_new_classes_are_not_looked_at(world, tmp_path):
         results[kind] = found(searched(world, tmp_path, caches=folder))
     plain = found(searched(world, tmp_path))
     assert results["new"] == plain and results["base"] != plain
+
+
+@pytest.mark.parametrize(("bases", "sizes"), [((), "any"), (("color", "shape"), "three_or_more")])
+def test_too_few_bases_are_said_so(bases, sizes):
+    with pytest.raises(ValueError, match="needs at least"):
+        spec(bases=bases, sizes=sizes)

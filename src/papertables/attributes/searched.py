@@ -36,6 +36,13 @@ class SearchSpec(Model):
     few_shot_draw: Literal["shared", "per_seed"] = "per_seed"
     shared_seed: int = 1
 
+    @model_validator(mode="after")
+    def _something_to_search(self):
+        least = 3 if self.sizes == "three_or_more" else 1
+        if len(self.bases) < least:
+            raise ValueError(f"sizes '{self.sizes}' needs at least {least} bases, there are {len(self.bases)}")
+        return self
+
     @property
     def id(self) -> str:
         return f"seed{self.seed}-{digest(self.model_dump(mode='json'))}"
