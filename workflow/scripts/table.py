@@ -9,7 +9,9 @@ with script(snakemake.log[0]):
     planned = plan.artefact_at(snakemake.wildcards.paper, snakemake.wildcards.name)
     published = Path(plan.paths.published(planned.paper.id))
     if planned.artefact.facts:
-        table = facts.build(planned.artefact, planned.paper, published, plan.scale, plan.config, plan.searched_by(planned))
+        table = facts.build(
+            planned.artefact, planned.paper, published, plan.scale, plan.config, plan.searched_by(planned)
+        )
     else:
         metrics = collect.gather(list(planned.runs), snakemake.input.jobs, Path(plan.paths.runs), plan.config.partial)
         table = tables.build(planned, metrics, published, plan.scale, plan.config)
