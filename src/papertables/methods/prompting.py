@@ -72,7 +72,8 @@ class Prompting(nn.Module):
         if (names, device) not in self._laid:
             text = self.text
             placed = place(self.layout, names, text.encode, text.start, text.end, text.length, self.attribute_tokens)
-            embedded = text.embed(placed.tokens).to(device)
+            with torch.inference_mode(False), torch.no_grad():  # a later step may need it for gradients
+                embedded = text.embed(placed.tokens).to(device)
             self._laid[names, device] = Laid(placed, embedded, placed.index.to(device), placed.ends.to(device))
         return self._laid[names, device]
 
