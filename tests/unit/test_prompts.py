@@ -26,7 +26,7 @@ def tower():
     return clip.FrozenClip(mini.build("mini-vit"))
 
 
-def learner(tower, method: str, seed: int = 0, tokens: str = "all", **options):
+def learner(tower, method: str, seed: int = 0, tokens: str = "all", start: str = "exact", **options):
     context = Context(
         image_size=tower.image_size,
         mean=tower.mean,
@@ -37,6 +37,7 @@ def learner(tower, method: str, seed: int = 0, tokens: str = "all", **options):
         class_names=NAMES,
         features=tower.model.text_projection.shape[1],
         attribute_tokens=tokens,
+        deep_start=start,
     )
     return build(method, METHODS[method].options | options, context)
 
@@ -146,6 +147,33 @@ def test_deep_tokens_replace_what_they_say(tower, deep):
     assert learned == ({"context"} if deep == "keep" else {"context", "attribute1", "attribute2"})
 
 
+@pytest.mark.parametrize(("context", "counts"), [(4, [1, 1, 1]), (8, [1, 1]), (2, [1, 3])])
+def test_deep_tokens_behind_the_end_change_nothing_before_it(tower, context, counts, monkeypatch):
+    """With short contexts of attributes the assumed place of the class context may lie behind the whole prompt."""
+    attributes = ["color", "shape", "size"][: len(counts)]
+    made = learner(
+        tower, "maple", context=context, attributes=attributes, attribute_context=counts, init="", start="assumed"
+    )
+    prompts = made.prompts(NAMES)
+    room = torch.zeros(
+        len(prompts), tower.model.context_length - prompts.embeddings.shape[1], prompts.embeddings.shape[2]
+    )
+    whole = TextPrompts(torch.cat([prompts.embeddings, room], 1), prompts.ends, prompts.deep, prompts.at)
+    expected = tower._encode_prompts(whole)
+    torch.testing.assert_close(tower.encode_prompts(prompts), expected, rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(clip, "PROMPTS_PER_CALL", 1)
+    torch.testing.assert_close(tower.encode_prompts(prompts), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("start", ["assumed", "exact"])
+@pytest.mark.parametrize("deep", ["keep", "drop_soft", "drop_all"])
+def test_depth_one_has_no_deep_tokens(tower, deep, start):
+    made = learner(tower, "maple", depth=1, deep=deep, attributes=["color"], init="", start=start)
+    assert made.prompts(NAMES).deep == ()
+    assert made.image_prompts(2).deep == ()
+    assert texts(tower, made).shape[0] == len(NAMES)
+
+
 def test_words_start_the_context(tower):
     made = learner(tower, "coop", init="a photo of a", attributes=["shape"])
     words = tower.text.embed(torch.tensor(tower.text.encode("a photo of a")))
@@ -163,6 +191,13 @@ def test_too_long_a_prompt_names_the_mend(tower):
     [
         ("coop", {"attributes": ["a", "b", "c", "d"]}, "at most 3"),
         ("coop", {"attributes": ["a", "a"]}, "different words"),
+        ("coop", {"attributes": [1]}, "different words"),
+        ("coop", {"attributes": [["a"]]}, "different words"),
+        ("coop", {"attributes": [""]}, "different words"),
+        ("coop", {"attributes": ["a", "b"], "attribute_context": [2]}, "attribute_context"),
+        ("coop", {"attributes": ["a"], "attribute_context": [0]}, "attribute_context"),
+        ("coop", {"context": "four"}, "whole number"),
+        ("dept", {"weight": "much"}, "between 0 and 1"),
         ("coop", {"context": 0}, "whole number"),
         ("coop", {"class_position": "left"}, "choose from end"),
         ("coop", {"class_specific": True}, "know no others"),

@@ -45,11 +45,14 @@ class TextPrompts:
         return len(self.deep), self.at.shape[1] if self.deep else 0
 
     def part(self, rows: slice) -> "TextPrompts":
-        """Some of the prompts, cut behind the last end token among them: under the causal mask nothing there counts."""
+        """Some of the prompts, cut behind the last end token among them: under the causal mask nothing there counts.
+        Deep tokens that stand even further back keep a place."""
         ends = self.ends[rows]
         deep = tuple(each[rows] for each in self.deep)
         at = self.at[rows] if self.deep else None
-        return TextPrompts(self.embeddings[rows, : int(ends.max()) + 1], ends, deep, at)
+        length = 1 + int(ends.max() if at is None else torch.maximum(ends.max(), at.max()))
+        embeddings = F.pad(self.embeddings[rows], (0, 0, 0, length - self.embeddings.shape[1]))  # cuts or fills
+        return TextPrompts(embeddings, ends, deep, at)
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,13 @@ class Learner(nn.Module):
 
     def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
         """Of C classes."""
-        plain, laid = self.prompting(names), self.prompting.laid(names)
+        plain, used = self.prompting(names), self.deep_vectors[: self.blocks - 1]
+        if not used:
+            return plain
+        laid = self.prompting.laid(names)
         at = self._at(laid).to(plain.ends.device)
-        deep = tuple(self._replacing(laid, at, vectors) for vectors in self.deep_vectors[: self.blocks - 1])
-        return TextPrompts(plain.embeddings, plain.ends, deep, at if deep else None)
+        deep = tuple(self._replacing(laid, at, vectors) for vectors in used)
+        return TextPrompts(plain.embeddings, plain.ends, deep, at)
 
     def image_prompts(self, count: int) -> ImagePrompts:
         """The same for each of ``count`` images."""

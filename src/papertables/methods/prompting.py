@@ -103,7 +103,7 @@ class MetaNetwork(nn.Sequential):
     """CoCoOp's shift of the context (its section 3.2): image features (B, D), taken with length 1, to (B, W)."""
 
     def __init__(self, context: Context):
-        with seeded(context.seed):
+        with seeded(context.seed + 1):  # other numbers than the context's
             hidden = max(context.features // 16, 1)
             super().__init__(nn.Linear(context.features, hidden), nn.ReLU(), nn.Linear(hidden, context.text.width))
 
