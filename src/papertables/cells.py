@@ -103,6 +103,11 @@ def plan_artefact(project: Project, artefact: Artefact) -> PlannedArtefact:
     return PlannedArtefact(artefact, paper, rows, columns, tuple(cells), selection, project.scale.compares, shown)
 
 
+def entry_value(entry: Entry) -> Value:
+    label = entry.label or "-".join(str(part) for part in entry.set.values())
+    return Value(label, label, entry.published or label, entry.set)
+
+
 def _rows(project: Project, paper: Paper, artefact: Artefact) -> tuple[Value, ...]:
     rows = _axis(project, paper, artefact, artefact.rows)
     return rows if artefact.blocks is None else in_blocks(_axis(project, paper, artefact, artefact.blocks), rows)
@@ -154,8 +159,7 @@ def _left_out(project: Project, paper: Paper, value: Value) -> bool:
 
 def _value(project, paper, artefact, vary: str, value) -> Value | None:
     if isinstance(value, Entry):
-        label = value.label or "-".join(str(part) for part in value.set.values())
-        return Value(label, label, label, value.set)
+        return entry_value(value)
     label = published = str(value)
     if vary in ("dataset", "target"):
         published = dataset(value).label

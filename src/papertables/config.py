@@ -57,9 +57,11 @@ class Config(Model):
 
 
 class Entry(Model):
-    """One value of an axis: what it is called and which settings it sets."""
+    """One value of an axis: what it is called, here and where published numbers call it otherwise, and which settings
+    it sets."""
 
     label: str | None = None
+    published: str | None = None
     set: dict[str, JsonValue]
 
 

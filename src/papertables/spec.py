@@ -177,14 +177,15 @@ class RunSpec(Model):
 
     @cached_property
     def id(self) -> str:
-        """Readable and unique: ``dataset/backbone/method-…-seed1-<digest>``."""
-        parts = [self.method]
-        parts += [f"{key}{value}" for key, value in sorted(self.options.items()) if value is not None]
-        parts += [f"{self.shots}shot"] if self.shots else []
-        parts += [f"{self.fraction:g}of1"] if self.fraction else []
-        parts += [f"seed{self.seed}"] if self.seed is not None else []
-        name = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(parts))[:80]
-        return f"{self.dataset}/{self.backbone}/{name}-{self.digest}"
+        """Unique and readable, ``dataset/backbone/method-…-seed1-<digest>``: options are cut short, not the seed."""
+        method = [self.method]
+        method += [f"{key}{value}" for key, value in sorted(self.options.items()) if value not in (None, "", [])]
+        drawn = [f"{self.shots}shot"] if self.shots else []
+        drawn += [f"{self.fraction:g}of1"] if self.fraction else []
+        drawn += [f"seed{self.seed}"] if self.seed is not None else []
+        options = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(method))[:64]
+        name = "-".join([options, *drawn, self.digest])
+        return f"{self.dataset}/{self.backbone}/{name}"
 
 
 def digest(value: JsonValue) -> str:

@@ -144,7 +144,7 @@ def test_later_tables_take_what_the_headlines_trained(scale):
         ("table9", "Searched Attributes (color, shape)", "CoOp+ATPrompt"),
         ("table9", "(color, shape)", "CoOp+ATPrompt"),
         ("table10", "(a) Interval (Ours)", "CoOp+ATPrompt"),
-        ("table10", "CoOp+ATPrompt[Baseline (CoOp)]", "CoOp"),
+        ("table10", "Baseline (CoOp)", "CoOp"),
         ("table11", "Random Normal Init", "CoOp+ATPrompt"),
     ],
 )

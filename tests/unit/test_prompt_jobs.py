@@ -41,6 +41,13 @@ def spec(method: str, seed: int = 1, protocol: str = "base_to_new", **options) -
     )
 
 
+def test_ids_name_shots_and_seed_behind_any_number_of_options():
+    run = spec("maple", seed=2, attributes=["color", "shape", "texture"], init="a photo of a very long beginning")
+    assert run.id == f"small/{BACKBONE}/{run.id.split('/')[-1]}"
+    assert run.id.endswith(f"-4shot-seed2-{run.digest}")
+    assert len(run.id.split("/")[-1]) < 100
+
+
 def elsewhere(world, specs, *targets) -> Elsewhere:
     names = {target.dataset for target in targets} - {"small"}
     manifest = world.folder / "manifest.json"

@@ -181,6 +181,27 @@ def test_words_start_the_context(tower):
     torch.testing.assert_close(made.prompting.attribute1, words)
 
 
+@pytest.mark.parametrize(("context", "fixed"), [(1, "photo of wheelbarrow art"), (3, "wheelbarrow art"), (5, "art")])
+def test_maple_keeps_whole_words_behind_its_context(tower, context, fixed):
+    init = "a photo of wheelbarrow art"
+    assert len(tower.text.encode("wheelbarrow")) > 1
+    made = learner(tower, "maple", context=context, init=init)
+    (tokens,) = lay(tower, made.prompting.layout, NAMES[:1]).tokens.tolist()
+    behind = tower.text.encode(f"{fixed} {NAMES[0]}.")
+    assert tokens[1 + context : -1] == behind
+
+
+@pytest.mark.parametrize("method", PROMPTED)
+def test_learners_train_after_a_first_look_without_gradients(tower, method):
+    made = learner(tower, method, context=2, init="", attributes=["shape"])
+    with torch.inference_mode():
+        first = texts(tower, made, NAMES, features(tower))
+    again = texts(tower, made, NAMES, features(tower))
+    again.sum().backward()
+    torch.testing.assert_close(again, first, rtol=1e-4, atol=1e-5)
+    assert made.prompting.context.grad.abs().sum() > 0
+
+
 def test_too_long_a_prompt_names_the_mend(tower):
     with pytest.raises(UserError, match="take fewer context tokens"):
         texts(tower, learner(tower, "coop", context=75))

@@ -10,7 +10,7 @@ from statistics import fmean, harmonic_mean
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.cells import Value, in_blocks
+from papertables.cells import Value, entry_value, in_blocks
 from papertables.config import Artefact, Axis, Entry, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
@@ -144,18 +144,15 @@ def declared_rows(paper: Paper, artefact: Artefact) -> list[Value]:
 
 def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Value:
     if isinstance(value, Entry):
-        settings = value.set
-        label = value.label or "-".join(str(part) for part in settings.values())
-    else:
-        settings = {vary: value}
-        labels = {
-            "dataset": lambda: dataset(value).label,
-            "target": lambda: dataset(value).label,
-            "method": lambda: paper.methods[value].label,
-            "backbone": lambda: backbone(value).label,
-        }
-        label = labels.get(vary, lambda: str(value))()
-    return Value(label if isinstance(value, Entry) else str(value), label, label, settings)
+        return entry_value(value)
+    labels = {
+        "dataset": lambda: dataset(value).label,
+        "target": lambda: dataset(value).label,
+        "method": lambda: paper.methods[value].label,
+        "backbone": lambda: backbone(value).label,
+    }
+    label = labels.get(vary, lambda: str(value))()
+    return Value(str(value), label, label, {vary: value})
 
 
 def quotes(

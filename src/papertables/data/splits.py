@@ -151,9 +151,7 @@ def chosen_labels(count: int, classes: ClassSet) -> range:
 def half(train: Sequence[Item], items: Sequence[Item], classes: Literal["base", "new"]) -> list[Item]:
     """The items of the first ceil(n/2) labels of ``train`` (base) or of the others (new), labels from 0."""
     labels = sorted({item.label for item in train})
-    middle = (len(labels) + 1) // 2
-    chosen = labels[:middle] if classes == "base" else labels[middle:]
-    relabel = {label: new for new, label in enumerate(chosen)}
+    relabel = {labels[place]: new for new, place in enumerate(chosen_labels(len(labels), classes))}
     return [item._replace(label=relabel[item.label]) for item in items if item.label in relabel]
 
 

@@ -1,6 +1,7 @@
 """The learned side of a prompt: context vectors of classes and attributes, put into a layout for any class names."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,8 @@ class Prompting(nn.Module):
         text = context.text
         words = text.encode(init)
         n = tokens if keep_length or not words else len(words)
-        fixed = " ".join(init.split()[n:]) if keep_length else ""
+        tokens_up_to = accumulate(len(text.encode(word)) for word in init.split())
+        fixed = " ".join(word for word, total in zip(init.split(), tokens_up_to, strict=True) if total > n)
         counts = list(attribute_context or [n] * len(attributes))[: len(attributes)]
         self.layout = layout(n, attributes, counts, class_position, anchors, fixed)
         self.text, self.attribute_tokens, self.class_specific = text, context.attribute_tokens, class_specific
