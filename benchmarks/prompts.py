@@ -13,8 +13,9 @@ from papertables.backbones import clip, mini
 from papertables.backbones.prompts import TextPrompts
 from papertables.methods import METHODS, build
 from papertables.methods.context import Context
+from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Run, Trainer
+from papertables.training import Trainer
 
 NAMES = tuple(f"{colour} {form}" for colour in ("red", "green", "blue") for form in ("ring", "star", "square", "heart"))
 TRAINING = Training(

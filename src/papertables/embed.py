@@ -30,7 +30,7 @@ from papertables.config import Selection
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.files import write_atomic
-from papertables.jobs import make_learner, sampled_sentences
+from papertables.learners import make_learner, sampled_sentences
 from papertables.methods import METHODS
 from papertables.spec import RunSpec
 from papertables.store import Store

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache as remember
 from functools import cached_property
 from importlib.metadata import version
@@ -15,13 +15,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from papertables import NUMERICS
-from papertables.attributes.sampling import Attributes, read_attributes, sample
+from papertables.attributes.sampling import Attributes, read_attributes
 from papertables.attributes.searched import Combination, read_search
 from papertables.backbones.catalog import backbone as catalog_entry
 from papertables.data import cache
-from papertables.data.splits import Split, attribute_stream, chosen_labels, read_split, training_indices
+from papertables.data.splits import Split, chosen_labels, read_split, training_indices
 from papertables.files import write_atomic
-from papertables.methods import METHODS, build, method_code
+from papertables.learners import make_learner, plain_name, sampled_sentences
+from papertables.methods import METHODS, method_code
 from papertables.metrics import Cost, Evaluation, Fingerprint, Metrics, Score
 from papertables.spec import CacheKey, RunSpec, Target, digest
 from papertables.store import Store
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
     from papertables.encode import Encoded
-    from papertables.training import Run, TestSet, Trainer
+    from papertables.run import Run
+    from papertables.training import TestSet, Trainer
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
 IMAGES_PER_CALL = 1024  # of encoded images: attributes of many classes times these must fit
@@ -202,7 +204,7 @@ class _Job:
         that a job killed while it was writing results goes on with the same group."""
         if not missing:
             return
-        from papertables.training import Checkpoint
+        from papertables.checkpoint import Checkpoint
 
         wanted = {spec.id for spec in missing}
         for group in self._groups().values():
@@ -242,7 +244,7 @@ class _Job:
         checkpoint.delete()
 
     def _run(self, spec: RunSpec, rows: "np.ndarray", names: tuple[str, ...]) -> "Run":
-        from papertables.training import Run
+        from papertables.run import Run
 
         mode = spec.fidelity.first_mapping_pass
         return Run(spec.id, self.learner(spec), spec.training, spec.seed, rows, mapping_pass=mode, names=names)
@@ -283,7 +285,7 @@ class _Job:
 
     def _score_group(self, specs: Sequence[RunSpec]) -> None:
         """Each target with all runs that lack it at once, from the learners that the store keeps."""
-        from papertables.training import Run
+        from papertables.run import Run
 
         found = {spec.id: self.store.read(spec.id) for spec in specs}
         targets = {id: self.elsewhere.missing(metrics) for id, metrics in found.items()}
@@ -319,7 +321,7 @@ class _Job:
     def _write(self, spec: RunSpec, run: "Run", images: int, cost: Cost) -> None:
         from safetensors.torch import save
 
-        from papertables.training import trained_values
+        from papertables.run import trained_values
 
         states = {"best": run.best_state, "last": run.last_state}
         tensors = {
@@ -358,45 +360,6 @@ class _Job:
             group_size=group_size,
             device=describe(self.device),
         )
-
-
-def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str, list[list[str]]]:
-    """The run's m sentences of each class, ``descriptive`` and ``distinctive``: (C, m) each, from one stream."""
-    stream, names = attribute_stream(spec, split), split.class_names
-    m, rule = spec.options["m"], spec.fidelity.attribute_sampling
-    descriptive = sample(text.descriptive, names, m, stream, rule)
-    return {"descriptive": descriptive, "distinctive": sample(text.distinctive, names, m, stream, rule)}
-
-
-def make_learner(
-    spec: RunSpec,
-    encoded: "Encoded",
-    sentences: Mapping[str, list[list[str]]],
-    tower: "FrozenClip | FrozenClassifier | None" = None,
-    winner: Combination = (),
-) -> "nn.Module":
-    """The run's learner before training; ``sentences`` are empty where its method reads none. tower: for a method that
-    adapts it or learns prompts. winner: the attributes of prompts that were searched."""
-    context, method, options = encoded.context(spec.seed or 0, **sentences), METHODS[spec.method], dict(spec.options)
-    if method.adapts_tower:
-        context = replace(context, tower=tower.model)
-    if method.learns_prompts:
-        names = [encoded.class_names[label] for label in chosen_labels(len(encoded.class_names), spec.trained_classes)]
-        context = replace(
-            context,
-            text=tower.text,
-            class_names=tuple(map(plain_name, names)),
-            features=encoded.images.shape[1],
-            attribute_tokens=spec.fidelity.attribute_tokens,
-            deep_start=spec.fidelity.deep_start,
-        )
-        options["attributes"] = list(winner) or options["attributes"]
-    return build(spec.method, options, context)
-
-
-def plain_name(name: str) -> str:
-    """A class name as it stands in a prompt."""
-    return name.replace("_", " ")
 
 
 @remember

@@ -5,185 +5,27 @@ learner, optimiser, learning rate, data order and random streams. The summed los
 exactly its own gradient.
 """
 
-import hashlib
-import io
 import math
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from papertables.checkpoint import Checkpoint
 from papertables.data.augment import Augmentation, augment
 from papertables.data.cache import ImageCache
-from papertables.files import write_atomic
-from papertables.label_history import Mappings
-from papertables.methods.mapping_heads import MappingHead
-from papertables.metrics import Divergence, Epoch, Score
+from papertables.metrics import Divergence, Epoch
 from papertables.passes import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
-from papertables.spec import Training
+from papertables.progress import progress, summary
+from papertables.run import Run
 
-LOGIT_SCALE = (0.0, 4.6052)  # what the released code clamps to after every step
 IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
 PROMPTS_PER_CALL = 4096  # of prompts made for single images, in a test
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
-State = dict[str, Tensor]
-
-
-def learning_rate(training: Training, epoch: int, step: int, steps: int) -> float:
-    """At a step of an epoch, both from 0, of ``steps`` steps each."""
-    lr, schedule, epochs = training.optimizer.lr, training.schedule, training.epochs
-    match schedule.name:
-        case "cosine_step":
-            return lr * (1 + math.cos(math.pi * (epoch * steps + step) / (epochs * steps))) / 2
-        case "cosine_epoch" if epoch < schedule.warmup_epochs:
-            return schedule.warmup_lr
-        case "cosine_epoch":  # counts from the end of the warm-up over all epochs, so it does not reach 0 after one
-            return lr * (1 + math.cos(math.pi * (epoch - schedule.warmup_epochs) / epochs)) / 2
-        case "multistep":
-            return lr * schedule.gamma ** sum(epoch >= int(share * epochs) for share in schedule.milestones)
-        case "constant":
-            return lr
-
-
-def make_optimizers(learner: nn.Module, training: Training) -> list[tuple[torch.optim.Optimizer, Training]]:
-    """One per part of the learner that has parameters, with the training whose learning rates it follows."""
-    groups: dict[str | None, list[nn.Parameter]] = {}
-    for name, parameter in learner.named_parameters():
-        part = next((prefix for prefix in training.parts if name.startswith(prefix)), None)
-        groups.setdefault(part, []).append(parameter)
-    own = {part: training.model_copy(update=dict(settings)) for part, settings in training.parts.items()}
-    return [(make_optimizer(group, own.get(part, training)), own.get(part, training)) for part, group in groups.items()]
-
-
-def make_optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
-    chosen = training.optimizer
-    settings = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}
-    if chosen.name == "sgd":
-        return torch.optim.SGD(parameters, momentum=chosen.momentum, **settings)
-    return torch.optim.Adam(parameters, **settings)
-
-
-def random_stream(name: str, seed: int) -> torch.Generator:
-    """A generator of its own for every use and seed."""
-    number = int.from_bytes(hashlib.sha256(f"{name} {seed}".encode()).digest()[:8], "big")
-    return torch.Generator().manual_seed(number)
-
-
-def trained_values(learner: nn.Module) -> int:
-    """Values that training can change: a module's ``trained_values`` if it says so, else its parameters."""
-    own = (sum(p.numel() for p in module.parameters(recurse=False)) for module in learner.modules())
-    return sum(getattr(module, "trained_values", n) for module, n in zip(learner.modules(), own, strict=True))
-
-
-@dataclass(eq=False)
-class Run:
-    """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
-    states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
-    evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping. ``names``: of
-    the classes it is trained on, for a learner of prompts."""
-
-    id: str
-    learner: nn.Module
-    training: Training
-    seed: int
-    rows: np.ndarray
-    curve: list[Epoch] = field(default_factory=list)
-    best: Score | None = None
-    last: Score | None = None
-    best_state: State = field(default_factory=dict)
-    last_state: State = field(default_factory=dict)
-    diverged: Divergence | None = None
-    images: int = 0  # through the tower
-    mapping_pass: Literal["training", "evaluation"] = "evaluation"  # how the learner runs in the first one
-    mappings: Mappings = field(default_factory=Mappings)
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self):
-        self.optimizers = make_optimizers(self.learner, self.training)
-        self.order = random_stream("order", self.seed)
-        self.augmentation = random_stream("augmentation", self.seed)
-        self.to(torch.device("cpu"))
-
-    def to(self, device: torch.device) -> None:
-        """Moves the learner; to be called before training."""
-        self.learner.to(device)
-        scaled = self.training.grad_scaler and self.training.precision == "fp16" and device.type == "cuda"
-        self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)
-        named = (*self.learner.named_parameters(), *self.learner.named_buffers())
-        self.scales = [value for name, value in named if name.endswith("logit_scale")]
-
-    @property
-    def head(self) -> nn.Module | None:
-        """The learner's head if it maps labels by statistics."""
-        return self.learner.logits if isinstance(self.learner.logits, MappingHead) else None
-
-    def update(self, lrs: Sequence[float]) -> None:
-        """One step of every optimiser, each with its own rate, on gradients that are there."""
-        for (optimizer, _), lr in zip(self.optimizers, lrs, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            self.scaler.step(optimizer)
-        self.scaler.update()
-        with torch.no_grad():
-            for scale in self.scales:
-                scale.clamp_(*LOGIT_SCALE)
-
-    def lrs(self, epoch: int, step: int, steps: int) -> list[float]:
-        """The rate of each optimiser at a step of an epoch, both from 0."""
-        return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
-
-    def keep_program(self, epoch: int) -> None:
-        """Of a learner that maps labels, what it adds to images, now and then."""
-        program = getattr(self.learner.pixels, "program", None)
-        if self.mappings.epochs and program is not None:
-            self.mappings.snapshot(epoch, self.training.epochs, program)
-
-    def score(self, epoch: int, accuracy: float) -> None:
-        self.last, self.last_state = Score(epoch=epoch, accuracy=accuracy), snapshot(self.learner)
-        if self.best is None or accuracy > self.best.accuracy:
-            self.best, self.best_state = self.last, self.last_state
-
-    def state(self) -> dict:
-        """Everything that changes, as tensors and plain values."""
-        return {
-            "learner": self.learner.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
-            "scaler": self.scaler.state_dict(),
-            "order": self.order.get_state(),
-            "augmentation": self.augmentation.get_state(),
-            "curve": [epoch.model_dump() for epoch in self.curve],
-            "best": self.best and self.best.model_dump(),
-            "last": self.last and self.last.model_dump(),
-            "best_state": self.best_state,
-            "last_state": self.last_state,
-            "diverged": self.diverged and self.diverged.model_dump(),
-            "images": self.images,
-            "mappings": self.mappings.state(),
-        }
-
-    def restore(self, state: dict) -> None:
-        self.learner.load_state_dict(state["learner"])
-        for (optimizer, _), own in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(own)
-        if state["scaler"]:  # empty where none was used
-            self.scaler.load_state_dict(state["scaler"])
-        self.order.set_state(state["order"])
-        self.augmentation.set_state(state["augmentation"])
-        self.curve = [Epoch(**epoch) for epoch in state["curve"]]
-        self.best = state["best"] and Score(**state["best"])
-        self.last = state["last"] and Score(**state["last"])
-        self.best_state, self.last_state = state["best_state"], state["last_state"]
-        self.diverged = state["diverged"] and Divergence(**state["diverged"])
-        self.images = state["images"]
-        self.mappings = Mappings(**state["mappings"])
 
 
 @dataclass(frozen=True)
@@ -380,7 +222,7 @@ class Trainer:
         self,
         train: ImageCache,
         test: TestSet,
-        checkpoint: "Checkpoint | None" = None,
+        checkpoint: Checkpoint | None = None,
         title: str = "training",
     ) -> float:
         """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
@@ -428,84 +270,3 @@ def _loss(run: Run, features: Tensor, texts: Tensor | None, labels: Tensor) -> t
 
 def correct(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(-1) == labels).sum()
-
-
-def snapshot(learner: nn.Module) -> State:
-    return {name: value.detach().cpu().clone() for name, value in learner.state_dict().items()}
-
-
-class Checkpoint:
-    """One file for a whole group, replaced by one rename, so that its runs are never an epoch apart.
-
-    ``fingerprints``: run id to what its contents depend on. A file whose runs have others, or that cannot be
-    read, is not used. Written at ends of epochs, at most every ``seconds`` (0: always), and at the last.
-    """
-
-    def __init__(self, path: Path, fingerprints: dict[str, str], seconds: float = 5.0):
-        self.path, self.fingerprints, self.seconds = path, fingerprints, seconds
-        self.saved = time.perf_counter()
-
-    def save(self, runs: Sequence[Run], epoch: int, seconds: float, force: bool = False) -> None:
-        if not force and time.perf_counter() - self.saved < self.seconds:
-            return
-        states = {run.id: run.state() for run in runs}
-        content = {"fingerprints": self.fingerprints, "epoch": epoch, "seconds": seconds, "runs": states}
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        write_atomic(self.path, buffer.getvalue())
-        self.saved = time.perf_counter()
-
-    def read(self) -> dict | None:
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            return content if content["fingerprints"] == self.fingerprints else None
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            print(f"checkpoint {self.path} is not used, it cannot be read: {error}", file=sys.stderr)
-            return None
-
-    def resume(self, runs: Sequence[Run]) -> tuple[int, float]:
-        """Restores the runs; returns the epochs done and the seconds spent, (0, 0) without a usable file."""
-        content = self.read()
-        if content is None:
-            return 0, 0.0
-        for run in runs:
-            run.restore(content["runs"][run.id])
-        return content["epoch"], content["seconds"]
-
-    def delete(self) -> None:
-        self.path.unlink(missing_ok=True)
-
-
-def progress(title: str, epochs: int, done: int) -> tqdm:
-    """A bar on a terminal; in a log a line now and then, without carriage returns."""
-    terminal = sys.stderr.isatty()
-    log = {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
-    settings = {"mininterval": 0.2} if terminal else log
-    return tqdm(total=epochs, initial=done, desc=title, unit="epoch", **settings)
-
-
-class Lines:
-    """A file for tqdm that puts every state of the bar on a line of its own."""
-
-    def write(self, text: str) -> None:
-        text = text.strip("\r\n")
-        if text.strip():
-            print(text, file=sys.stderr)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
-
-
-def summary(runs: Sequence[Run]) -> str:
-    """Mean loss and test accuracy of the runs still going, and how many are not."""
-    curves = [run.curve[-1] for run in runs if run.curve and not run.diverged]
-    text = f"{len(runs)} runs"
-    if curves:
-        text += f", loss {np.mean([epoch.train_loss for epoch in curves]):.3f}"
-    scores = [run.last.accuracy for run in runs if run.last and not run.diverged]
-    if scores:
-        text += f", test {np.mean(scores):.1f} %"
-    ended = sum(run.diverged is not None for run in runs)
-    return text + (f", {ended} diverged" if ended else "")

@@ -11,8 +11,9 @@ from papertables.data.cache import ImageCache
 from papertables.encode import source_prompts, text_features
 from papertables.methods import build
 from papertables.methods.context import Context
+from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Run, Trainer
+from papertables.training import Trainer
 from tests.parity.test_masks import own_name
 
 CPU = torch.device("cpu")

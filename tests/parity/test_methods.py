@@ -11,9 +11,11 @@ from papertables.methods import build
 from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead, nearest_logits
 from papertables.methods.pixels import Padding, Watermark
+from papertables.optimization import learning_rate
 from papertables.passes import image_features
+from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Run, Trainer, learning_rate
+from papertables.training import Trainer
 
 
 def plain_context(size: int, mean, std) -> Context:

@@ -12,8 +12,9 @@ from papertables.methods.context import Context
 from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
 from papertables.methods.maple import Learner as MaPLe
+from papertables.run import Run
 from papertables.spec import Optimizer, Schedule, Training
-from papertables.training import Run, Trainer
+from papertables.training import Trainer
 from tests.parity.conftest import FOLDER
 
 OWN = {  # names of parameters: theirs to ours

@@ -12,7 +12,8 @@ from papertables.attributes.sampling import read_attributes
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.errors import UserError
-from papertables.jobs import sampled_sentences, train_job
+from papertables.jobs import train_job
+from papertables.learners import sampled_sentences
 from papertables.methods.mapping_heads import LastLayer
 from papertables.methods.mappings import random_mapping
 from papertables.metrics import Divergence

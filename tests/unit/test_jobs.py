@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from papertables import training
+from papertables.checkpoint import Checkpoint
 from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.store import Store
@@ -87,7 +87,7 @@ class Killed(Exception):
 def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
     whole = world.train(PACKED, tmp_path / "whole", checkpoint_seconds=0)
 
-    def kill_first(checkpoint, runs, epoch, seconds, force, save=training.Checkpoint.save):
+    def kill_first(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
         save(checkpoint, runs, epoch, seconds, force)
         if epoch == 1:
             raise Killed
@@ -99,7 +99,7 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
 
     with monkeypatch.context() as patched:
         if moment == "after the first epoch":
-            patched.setattr(training.Checkpoint, "save", kill_first)
+            patched.setattr(Checkpoint, "save", kill_first)
         else:
             patched.setattr(Store, "write", kill_writing)
         with pytest.raises(Killed):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from papertables import label_history, training
+from papertables import label_history
+from papertables.checkpoint import Checkpoint
 from papertables.data.splits import read_split, training_indices
 from papertables.store import Store
 
@@ -69,13 +70,13 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch):
     """Statistics that training has observed, both optimisers and batch norm come back from the checkpoint."""
     whole = world.train(PACKED, tmp_path / "whole", checkpoint_seconds=0)
 
-    def kill_first(checkpoint, runs, epoch, seconds, force, save=training.Checkpoint.save):
+    def kill_first(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
         save(checkpoint, runs, epoch, seconds, force)
         if epoch == 1:
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(training.Checkpoint, "save", kill_first)
+        patched.setattr(Checkpoint, "save", kill_first)
         with pytest.raises(Killed):
             world.train(PACKED, tmp_path / "cut", checkpoint_seconds=0)
     resumed = world.train(PACKED, tmp_path / "cut", checkpoint_seconds=0)

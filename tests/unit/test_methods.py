@@ -8,7 +8,7 @@ from papertables import methods
 from papertables.errors import UserError
 from papertables.methods import METHODS, build, method_code
 from papertables.methods.context import Context
-from papertables.training import trained_values
+from papertables.run import trained_values
 
 from .small_world import spec
 

@@ -18,7 +18,7 @@ from papertables.attributes.searched import SearchResult, SearchSpec, read_searc
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
-from papertables.training import learning_rate
+from papertables.optimization import learning_rate
 
 from .small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 

@@ -7,8 +7,11 @@ import torch
 from torch import nn
 
 from papertables.data.cache import ImageCache
+from papertables.optimization import learning_rate
+from papertables.progress import progress
+from papertables.run import LOGIT_SCALE, Run
 from papertables.spec import Training
-from papertables.training import LOGIT_SCALE, Run, TestSet, Trainer, learning_rate, progress
+from papertables.training import TestSet, Trainer
 
 SIDE = 8
 

@@ -29,8 +29,10 @@ from papertables.encode import IMAGES_PER_CALL
 from papertables.files import write_atomic
 from papertables.methods.layout import AttributeTokens, layout, place
 from papertables.methods.seeding import seeded
+from papertables.optimization import learning_rate
+from papertables.progress import progress
+from papertables.run import random_stream
 from papertables.spec import Optimizer, Schedule, Training
-from papertables.training import learning_rate, progress, random_stream
 
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}

@@ -8,6 +8,8 @@ from papertables.methods.outputs import output
 
 
 class Learner(nn.Module):
+    added = Masked  # to the image
+
     def __init__(
         self,
         context: Context,
@@ -20,5 +22,5 @@ class Learner(nn.Module):
         ratio: float,
     ):
         super().__init__()
-        self.pixels = Masked(context, layers, patch, channels, width, context.seed)
+        self.pixels = self.added(context, layers, patch, channels, width, context.seed)
         self.logits = output(context, mapping, laplace, ratio)

@@ -1,0 +1,57 @@
+"""From the spec of a run to its learner before training."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from papertables.attributes.sampling import Attributes, sample
+from papertables.attributes.searched import Combination
+from papertables.data.splits import Split, attribute_stream, chosen_labels
+from papertables.methods import METHODS, build
+from papertables.spec import RunSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from papertables.backbones.classifier import FrozenClassifier
+    from papertables.backbones.clip import FrozenClip
+    from papertables.encode import Encoded
+
+
+def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str, list[list[str]]]:
+    """The run's m sentences of each class, ``descriptive`` and ``distinctive``: (C, m) each, from one stream."""
+    stream, names = attribute_stream(spec, split), split.class_names
+    m, rule = spec.options["m"], spec.fidelity.attribute_sampling
+    descriptive = sample(text.descriptive, names, m, stream, rule)
+    return {"descriptive": descriptive, "distinctive": sample(text.distinctive, names, m, stream, rule)}
+
+
+def make_learner(
+    spec: RunSpec,
+    encoded: "Encoded",
+    sentences: Mapping[str, list[list[str]]],
+    tower: "FrozenClip | FrozenClassifier | None" = None,
+    winner: Combination = (),
+) -> "nn.Module":
+    """The run's learner before training; ``sentences`` are empty where its method reads none. tower: for a method that
+    adapts it or learns prompts. winner: the attributes of prompts that were searched."""
+    context, method, options = encoded.context(spec.seed or 0, **sentences), METHODS[spec.method], dict(spec.options)
+    if method.adapts_tower:
+        context = replace(context, tower=tower.model)
+    if method.learns_prompts:
+        names = [encoded.class_names[label] for label in chosen_labels(len(encoded.class_names), spec.trained_classes)]
+        context = replace(
+            context,
+            text=tower.text,
+            class_names=tuple(map(plain_name, names)),
+            features=encoded.images.shape[1],
+            attribute_tokens=spec.fidelity.attribute_tokens,
+            deep_start=spec.fidelity.deep_start,
+        )
+        options["attributes"] = list(winner) or options["attributes"]
+    return build(spec.method, options, context)
+
+
+def plain_name(name: str) -> str:
+    """A class name as it stands in a prompt."""
+    return name.replace("_", " ")

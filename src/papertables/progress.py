@@ -1,0 +1,44 @@
+"""How far training is, on a terminal and in logs."""
+
+import sys
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from papertables.run import Run
+
+
+def progress(title: str, epochs: int, done: int) -> tqdm:
+    """A bar on a terminal; in a log a line now and then, without carriage returns."""
+    terminal = sys.stderr.isatty()
+    log = {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
+    settings = {"mininterval": 0.2} if terminal else log
+    return tqdm(total=epochs, initial=done, desc=title, unit="epoch", **settings)
+
+
+class Lines:
+    """A file for tqdm that puts every state of the bar on a line of its own."""
+
+    def write(self, text: str) -> None:
+        text = text.strip("\r\n")
+        if text.strip():
+            print(text, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def summary(runs: "Sequence[Run]") -> str:
+    """Mean loss and test accuracy of the runs still going, and how many are not."""
+    curves = [run.curve[-1] for run in runs if run.curve and not run.diverged]
+    text = f"{len(runs)} runs"
+    if curves:
+        text += f", loss {fmean([epoch.train_loss for epoch in curves]):.3f}"
+    scores = [run.last.accuracy for run in runs if run.last and not run.diverged]
+    if scores:
+        text += f", test {fmean(scores):.1f} %"
+    ended = sum(run.diverged is not None for run in runs)
+    return text + (f", {ended} diverged" if ended else "")
