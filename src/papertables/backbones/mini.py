@@ -4,7 +4,6 @@ Only the token rows that the world's grammar uses are trained and stored. Every 
 trained on nonsense words, so that any sentence can be encoded.
 """
 
-import json
 import math
 import time
 from functools import cache, partial
@@ -19,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from papertables.backbones.pretraining import fit, make_optimizers, write_record
 from papertables.data.miniworld import draw, grammar
 
 SIDE = 48  # pixels
@@ -163,15 +163,9 @@ def pretrain(
             if key.startswith(TEXT_TOWER):
                 parameter.requires_grad_(False)
     optimizers = make_optimizers(model, recipe)
-    warm_up = max(1, steps // 20)
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
-        )
-        for optimizer in optimizers
-    ]
-    losses = []
-    for step in range(steps):
+    optimizers[0].register_step_post_hook(lambda *_: model.logit_scale.data.clamp_(0, math.log(100)))
+
+    def loss(step: int) -> Tensor:
         kin = by_colour[rng.integers(len(by_colour))] if rng.random() < recipe["one_colour"] else everything
         if len(easy) and rng.random() < 1 - step / (EASY_UNTIL * steps):
             kin = easy
@@ -181,45 +175,19 @@ def pretrain(
         views = crop(to_input(images[chosen]), 1 - 0.75 * min(1, 2 * step / steps), rng)
         image = F.normalize(model.encode_image(views), dim=-1)
         text = encode_text(model, compact(tokenizer()(list(captions))))
-        loss = contrastive_loss(model.logit_scale.exp() * image @ text.T, true)
-        model.zero_grad()
-        loss.backward()
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-        with torch.no_grad():
-            model.logit_scale.clamp_(0, math.log(100))
-        losses.append(loss.item())
-        if step % 100 == 99:
-            log(f"{name}: step {step + 1} loss {np.mean(losses[-100:]):.3f} ({time.perf_counter() - began:.0f} s)")
-        if step % 400 == 399:
-            save_file(shrink(model), out)
-            log(f"{name}: {accuracies(load(name, out), 600, seed)}")
-    save_file(shrink(model), out)
+        return contrastive_loss(model.logit_scale.exp() * image @ text.T, true)
+
+    def keep(count: int) -> dict[str, float]:
+        save_file(shrink(model), out)
+        return accuracies(load(name, out), count, seed)
+
     record = {
         "command": f"papertables.backbones.mini.pretrain({name!r}, out, {steps=}, {seed=}, {batch=}, {pool=})",
         "world_seed": seed,
-        "steps": steps,
         "text_tower_of": recipe["text_of"],
-        "torch": torch.__version__,
-        "loss": {"first": float(np.mean(losses[:5])), "last": float(np.mean(losses[-20:]))},
-        "accuracy": accuracies(load(name, out), evaluate, seed),
     }
-    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    return record | {"losses": losses}
-
-
-def make_optimizers(model: CLIP, recipe: dict) -> list[torch.optim.Optimizer]:
-    """AdamW, without decay for vectors; Muon in its place for the matrices of the image tower if the recipe has it."""
-    trained = {key: p for key, p in model.named_parameters() if p.requires_grad}
-    matrices = [p for key, p in trained.items() if recipe["muon"] and p.ndim == 2 and key.startswith("visual")]
-    others = [p for p in trained.values() if not any(p is matrix for matrix in matrices)]
-    decayed, plain = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    optimizers = [torch.optim.AdamW(groups, lr=recipe["lr"], betas=(0.9, 0.98))]
-    if matrices:
-        optimizers.append(torch.optim.Muon(matrices, lr=recipe["muon"], weight_decay=0.05))
-    return optimizers
+    losses = fit(name, optimizers, steps, loss, keep, log)
+    return write_record(out, record, losses, keep(evaluate))
 
 
 def shrink(model: CLIP) -> dict[str, Tensor]:

@@ -4,8 +4,6 @@ They stand in for classifiers trained on ImageNet: their source classes are the 
 "red circle", which target sets must be mapped to.
 """
 
-import json
-import math
 import time
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from papertables.backbones import mini
+from papertables.backbones.pretraining import fit, make_optimizers, write_record
 from papertables.data.miniworld import draw
 
 NAMES = ("mini-cls-rn", "mini-cls-vit")
@@ -134,43 +133,24 @@ def pretrain(
     model = build(name).train()
     if recipe["tower_of"]:
         model.visual.load_state_dict(mini.load(recipe["tower_of"]).visual.state_dict())
-    optimizers = mini.make_optimizers(model, recipe)
-    warm_up = max(1, steps // 20)
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda i: min((i + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * i / steps))
-        )
-        for optimizer in optimizers
-    ]
-    losses = []
-    for step in range(steps):
+
+    def loss(step: int) -> Tensor:
         chosen = rng.choice(len(images), batch, replace=len(images) < batch)
         logits = model(views(to_input(images[chosen]), step / steps, rng))  # (B, S)
-        loss = F.cross_entropy(logits, targets[chosen])
-        model.zero_grad()
-        loss.backward()
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-        losses.append(loss.item())
-        if step % 100 == 99:
-            log(f"{name}: step {step + 1} loss {np.mean(losses[-100:]):.3f} ({time.perf_counter() - began:.0f} s)")
-        if step % 400 == 399:
-            save_file(_halved(model), out)
-            log(f"{name}: {accuracies(load(name, out), 600, seed)}")
-    save_file(_halved(model), out)
+        return F.cross_entropy(logits, targets[chosen])
+
+    def keep(count: int) -> dict[str, float]:
+        save_file(_halved(model), out)
+        return accuracies(load(name, out), count, seed)
+
     arguments = f"{name!r}, out, {steps=}, {seed=}, {batch=}, {pool=}"
     record = {
         "command": f"papertables.backbones.mini_classifiers.pretrain({arguments})",
         "world_seed": seed,
-        "steps": steps,
         "image_tower_of": recipe["tower_of"],
-        "torch": torch.__version__,
-        "loss": {"first": float(np.mean(losses[:5])), "last": float(np.mean(losses[-20:]))},
-        "accuracy": accuracies(load(name, out), evaluate, seed),
     }
-    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    return record | {"losses": losses}
+    losses = fit(name, make_optimizers(model, recipe), steps, loss, keep, log)
+    return write_record(out, record, losses, keep(evaluate))
 
 
 def _halved(model: MiniClassifier) -> dict[str, Tensor]:
