@@ -41,3 +41,12 @@ def test_stand_ins_are_said():
     said = notes("blm_clip")
     assert "mini ViT stands in for CLIP ViT-B/32" in said
     assert "Kinds, Families stand in for the paper's 12 data sets" in said
+
+
+def test_what_stands_for_itself_is_no_stand_in():
+    plan = make_plan(REPOSITORY, CONFIG)
+    planned, scale = plan.artefacts["blm_clip"], plan.scale
+    own = scale.papers["blm"].model_copy(update={"backbones": {"clip_vit_b32": "clip_vit_b32"}})
+    scale = scale.model_copy(update={"papers": {"blm": own}})
+    said = " ".join(run_notes(planned, list(planned.runs), scale, averaged=False))
+    assert "CLIP ViT-B/32 stands in" not in said

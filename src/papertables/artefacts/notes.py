@@ -37,14 +37,15 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     if replaced is None:
         return f"{parts[0]}."
     for published, stand_in in replaced.backbones.items():
-        if stand_in and published in names:
+        if stand_in not in (None, published) and published in names:
             parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
     sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
     named = [name for axis in sets for name in axis.values]
     named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
     pairs = {name: replaced.dataset_stand_ins.get(name, name) for name in named}
-    parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in pairs.items() if ours]
+    replacing = {name: ours for name, ours in pairs.items() if ours not in (None, name)}
+    parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in replacing.items()]
     if not named:
         ours = list(dict.fromkeys(dataset(run.dataset).label for run in runs))
         verb = "stands" if len(ours) == 1 else "stand"
