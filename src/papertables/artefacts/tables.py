@@ -173,7 +173,7 @@ def _own_weights(runs: Sequence[RunSpec], config: Config) -> list[str]:
 def _unit(measures: set[Measure]) -> str:
     accuracies = measures & {*SCORES, "train_accuracy"}
     if "harmonic_mean" in measures:
-        return "Accuracy in percent on base and new classes, and its harmonic mean"
+        return "Accuracy in percent on base and new classes, and their harmonic mean"
     if not accuracies:
         return "Cost of one run"
     return "Accuracy in percent" if measures == accuracies else "Accuracy in percent, and cost of one run"
