@@ -43,6 +43,11 @@ def test_stand_ins_are_said():
     assert "Kinds, Families stand in for the paper's 12 data sets" in said
 
 
+def test_searched_attributes_are_said():
+    assert "Attributes: the winner" in notes("atprompt_table11", attributes="searched")
+    assert "Attributes: the winner" not in notes("atprompt_table11")
+
+
 def test_what_stands_for_itself_is_no_stand_in():
     plan = make_plan(REPOSITORY, CONFIG)
     planned, scale = plan.artefacts["blm_clip"], plan.scale

@@ -8,6 +8,7 @@ from papertables.cells import Cell, PlannedArtefact, adjusted, merged, under
 from papertables.config import Scale
 from papertables.data.catalog import dataset
 from papertables.methods import METHODS
+from papertables.methods.prompt_options import SEARCHED
 from papertables.spec import RunSpec, Training
 
 SELECTIONS = {
@@ -17,11 +18,12 @@ SELECTIONS = {
 
 
 def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, averaged: bool) -> list[str]:
-    """Scale and stand-ins, seeds, training, selection, fidelity."""
+    """Scale and stand-ins, seeds, training, attributes, selection, fidelity."""
     notes = [
         _scale(planned, runs, scale),
         _seeds(runs),
         _training(planned, runs),
+        _searched(runs),
         _selection(planned),
         _averages(planned, averaged),
         *_fidelity(planned, runs),
@@ -122,6 +124,12 @@ def _declared_training(planned: PlannedArtefact, cell: Cell) -> Training:
 def _replaced(name: str, values: set[float], published: set[float]) -> str:
     text, printed = (_and(f"{value:g}" for value in sorted(each)) for each in (values, published))
     return f"{name} {text}" if values <= published else f"{name} {text} (published: {printed})"
+
+
+def _searched(runs: Sequence[RunSpec]) -> str:
+    if not any(run.options.get("attributes") == SEARCHED for run in runs):
+        return ""
+    return "Attributes: the winner of the first seed's search on each data set, not the published ones."
 
 
 def _selection(planned: PlannedArtefact) -> str:
