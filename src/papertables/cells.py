@@ -164,7 +164,7 @@ def _value(project, paper, artefact, vary: str, value) -> Value | None:
     if vary in ("dataset", "target"):
         published = dataset(value).label
         replaced = project.scale.replaced(paper)
-        value = replaced.dataset_stand_ins.get(value, value) if replaced else value
+        value = replaced.dataset_for(value) if replaced else value
         if value is None:
             return None
         label = dataset(value).label
@@ -273,7 +273,7 @@ def _stood_in(project: Project, paper: Paper, artefact: Artefact, settings: dict
     replaced, found = project.scale.replaced(paper), dict(settings)
     for key in ("dataset", "target") if replaced else ():
         if key in settings:
-            found[key] = replaced.dataset_stand_ins.get(settings[key], settings[key])
+            found[key] = replaced.dataset_for(settings[key])
             if found[key] is None:
                 raise NotAtScale(f"{artefact.id}: scale {project.scale.name} has nothing for '{settings[key]}'")
     return found

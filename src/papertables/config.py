@@ -211,6 +211,10 @@ class Replaced(Model):
     search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()
 
+    def dataset_for(self, name: str) -> str | None:
+        """What stands in for a published data set: itself where none is declared, None where it is left out."""
+        return self.dataset_stand_ins.get(name, name)
+
 
 class Scale(Model):
     """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.

@@ -21,7 +21,7 @@ from papertables.backbones.catalog import backbone as catalog_entry
 from papertables.data import cache
 from papertables.data.splits import Split, chosen_labels, read_split, training_indices
 from papertables.files import write_atomic
-from papertables.learners import make_learner, plain_name, sampled_sentences
+from papertables.learners import make_learner, prompt_names, sampled_sentences
 from papertables.methods import METHODS, method_code
 from papertables.metrics import Cost, Evaluation, Fingerprint, Metrics, Score
 from papertables.spec import CacheKey, RunSpec, Target, digest
@@ -273,7 +273,7 @@ class _Job:
             labels=labels[rows] - chosen.start,
             images=cache.read(path) if path else None,
             rows=rows,
-            names=tuple(plain_name(known[label]) for label in chosen),
+            names=prompt_names(known, target.classes),
             features=encoded.images[torch.from_numpy(rows)] if spec.test_cache == self.plain else None,
         )
 

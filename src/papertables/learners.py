@@ -1,6 +1,6 @@
 """From the spec of a run to its learner before training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from papertables.attributes.sampling import Attributes, sample
 from papertables.attributes.searched import Combination
 from papertables.data.splits import Split, attribute_stream, chosen_labels
 from papertables.methods import METHODS, build
-from papertables.spec import RunSpec
+from papertables.spec import ClassSet, RunSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,11 +39,10 @@ def make_learner(
     if method.adapts_tower:
         context = replace(context, tower=tower.model)
     if method.learns_prompts:
-        names = [encoded.class_names[label] for label in chosen_labels(len(encoded.class_names), spec.trained_classes)]
         context = replace(
             context,
             text=tower.text,
-            class_names=tuple(map(plain_name, names)),
+            class_names=prompt_names(encoded.class_names, spec.trained_classes),
             features=encoded.images.shape[1],
             attribute_tokens=spec.fidelity.attribute_tokens,
             deep_start=spec.fidelity.deep_start,
@@ -52,6 +51,6 @@ def make_learner(
     return build(spec.method, options, context)
 
 
-def plain_name(name: str) -> str:
-    """A class name as it stands in a prompt."""
-    return name.replace("_", " ")
+def prompt_names(class_names: Sequence[str], classes: ClassSet) -> tuple[str, ...]:
+    """The names of these classes as they stand in a prompt."""
+    return tuple(class_names[label].replace("_", " ") for label in chosen_labels(len(class_names), classes))

@@ -45,7 +45,7 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
     named = [name for axis in sets for name in axis.values]
     named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
-    pairs = {name: replaced.dataset_stand_ins.get(name, name) for name in named}
+    pairs = {name: replaced.dataset_for(name) for name in named}
     replacing = {name: ours for name, ours in pairs.items() if ours not in (None, name)}
     parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in replacing.items()]
     if not named:

@@ -27,6 +27,7 @@ from papertables.data.splits import chosen_labels, few_shot, read_split, validat
 from papertables.device import make_deterministic, pick_device
 from papertables.encode import IMAGES_PER_CALL
 from papertables.files import write_atomic
+from papertables.learners import prompt_names
 from papertables.methods.layout import AttributeTokens, layout, place
 from papertables.methods.seeding import seeded
 from papertables.optimization import learning_rate
@@ -156,7 +157,6 @@ def search(
     tower = load_tower(backbone(spec.backbone), weights, chosen)
     split = validated(read_split(dataset / "split.json"))
     base = chosen_labels(len(split.class_names), "base")
-    names = [split.class_names[label].replace("_", " ") for label in base]
     drawn = few_shot(split, spec.shots, Random(spec.draw_seed))
     train, validation = cache.read(train_cache), cache.read(validation_cache)
     rows, validation_rows = (
@@ -166,7 +166,7 @@ def search(
     learner = Search(
         tower.text,
         tower.logit_scale,
-        names,
+        prompt_names(split.class_names, "base"),
         all_combinations(spec.bases, spec.sizes),
         spec.context,
         seed=spec.seed,
