@@ -1,33 +1,40 @@
 """Tables and figures of four papers on visual reprogramming and prompt learning."""
 
 import os
+import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
+
+min_version("9.17.0")  # the first that brings pydantic, which a plan needs
+
+ROOT = Path(str(workflow.current_basedir))  # also as a module of another workflow
+SOURCE = str(ROOT / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))  # of the jobs
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
+from papertables.command import snakemake_command
 from papertables.errors import UserError
+from papertables.front_door import enter
 from papertables.plan import make_plan
+from papertables.scripting import failure
 from papertables.spec import CacheKey
 
-min_version("9.0")
 
-
-configfile: "config.yaml"
+configfile: ROOT / "config.yaml"
 
 
 report: "workflow/report/workflow.rst"
 
 
-ROOT = Path(workflow.basedir)
-os.environ.update(PYTHONPATH=str(ROOT / "src"))  # rules import the package, also in a conda environment
-
 try:
     PLAN = make_plan(ROOT, config)
+    if workflow.is_main_process and workflow.modifier.is_main_snakefile():
+        enter(PLAN, snakemake_command())
 except UserError as error:
-    raise WorkflowError(str(error))
+    sys.exit(f"error: {error}")
 
 PATHS = PLAN.paths
 
@@ -65,3 +72,8 @@ for paper_id in PLAN.project.papers:
             paper_id
         input:
             PLAN.files(id for id, planned in PLAN.artefacts.items() if planned.paper.id == paper_id),
+
+
+onerror:
+    for job in sorted(workflow.scheduler.failed, key=str):
+        print(failure(job.rule.name, *job.log), file=sys.stderr)

@@ -10,12 +10,13 @@ from pydantic import JsonValue
 from papertables.attributes.anchors import anchors
 from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection, parse
+from papertables.config import Adjustment, Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection
 from papertables.data.catalog import Dataset, dataset
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.methods import METHODS, Method
-from papertables.project import Project, did_you_mean
+from papertables.project import Project
 from papertables.spec import Fidelity, ProtocolName, RunSpec, Target, Training
+from papertables.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")
@@ -198,25 +199,22 @@ def _stand_in(project: Project, artefact: Artefact, name: str) -> Backbone | Non
 
 def _method(paper: Paper, artefact: Artefact, name: str):
     if name not in paper.methods:
-        known = list(paper.methods)
-        raise UserError(
-            f"{artefact.id}: unknown method '{name}'{did_you_mean(name, known)}: {paper.id} has {', '.join(known)}"
-        )
+        raise UserError(f"{artefact.id}: {unknown('method', name, paper.methods)}")
     return paper.methods[name]
 
 
 def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) -> Member:
     known = {"method", "backbone", "dataset", "target", "protocol"}
     known |= {"shots", "fraction", "attributes", "fidelity", "measure"}
-    unknown = [key for key in settings if key not in known and not key.startswith(("options.", "training.", "images."))]
-    if unknown:
-        raise UserError(f"{artefact.id}: unknown setting '{unknown[0]}'{did_you_mean(unknown[0], sorted(known))}")
+    for key in settings:
+        if key not in known and not key.startswith(("options.", "training.", "images.")):
+            raise UserError(f"{artefact.id}: {unknown('setting', key, sorted(known))}")
     missing = [key for key in ("method", "backbone", "dataset") if key not in settings]
     if missing:
         raise UserError(f"{artefact.id}: no {missing[0]} given: name it on an axis or under 'fixed'")
     row = _method(paper, artefact, settings["method"])
     if row.method not in METHODS:
-        raise UserError(f"{paper.id}: unknown method '{row.method}'{did_you_mean(row.method, list(METHODS))}")
+        raise UserError(f"{paper.id}: {unknown('method', row.method, METHODS)}")
     method = METHODS[row.method]
     tower = _stand_in(project, artefact, settings["backbone"])
     if tower is None:
@@ -229,9 +227,9 @@ def _member(project: Project, paper: Paper, artefact: Artefact, settings: dict) 
     replaced = project.scale.replaced(paper)
     replacing = adjusted(replaced.adjust, settings) if replaced else {}
     options |= under("options.", replacing, only=method.options) | under("options.", settings)
-    unknown = [key for key in options if key not in method.options]
-    if unknown:
-        raise UserError(f"{where}: unknown option '{unknown[0]}': {row.method} has {', '.join(method.options)}")
+    for key in options:
+        if key not in method.options:
+            raise UserError(f"{where}: {unknown('option', key, method.options)}")
     search = None
     if options.get("attributes") == CHOSEN:
         options["attributes"], search = _anchors(project, paper, settings["dataset"], tower.id)

@@ -4,10 +4,9 @@ The JSON schema under docs/schema is generated from these models; a test guards 
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from papertables.errors import UserError
 from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
@@ -33,26 +32,54 @@ Drawing = Literal[
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
 Facts = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
 FidelityName = Literal["published", "repaired"]
+Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _all_different(values: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("each may be named once")
+    return values
+
+
+def _listed(names: object) -> object:
+    """A list of names, also from one text: ``attrvr, blm_padding``."""
+    return names.replace(",", " ").split() if isinstance(names, str) else names
+
+
+Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
 
 
 class Config(Model):
     """config.yaml: what to reproduce. None takes the scale's or the paper's own value."""
 
-    scale: Id = "mini"
-    artefacts: tuple[str, ...] | str = Field("headline", description="headline, all, or papers and artefact ids")
-    seeds: tuple[int, ...] | None = None
+    scale: str = "mini"
+    artefacts: Names = Field(
+        ("headline",), description="headline, all, or papers and artefact ids", examples=["[attrvr, blm_padding]"]
+    )
+    seeds: Seeds | None = Field(None, examples=["[1, 2, 3]"])
     selection: Selection | None = None
     attributes: Literal["published", "searched"] = Field("published", description="anchors of prompts")
     fidelity: FidelityName = "published"
-    data_root: str = "data"
-    weights: dict[str, str] = Field({}, description="by backbone, a file of yours in place of the published one")
+    data_root: Folder = "data"
+    downloads: bool | None = Field(None, description="whether data, weights and sentences may be fetched")
+    weights: dict[str, str] = Field(
+        {},
+        description="by backbone, a file of yours in place of the published one",
+        examples=['{"resnet18": "mine.pth"}'],
+    )
     device: Literal["cpu", "cuda", "auto"] | None = None
-    runs_per_job: int | None = Field(None, ge=1)
-    gpu: str = Field("A100", description="the GPU whose time `snakemake plan` estimates")
+    runs_per_job: Count | None = None
+    gpu: Gpu = Field("A100", description="the GPU whose time the plan estimates")
     retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
-    checkpoint_seconds: float = Field(5.0, ge=0, description="least time between two checkpoints of a training")
-    pretrain_steps: int | None = Field(None, ge=1, description="of pretrain_mini; null: as the shipped weights")
+    checkpoint_seconds: float = Field(
+        5.0, ge=0, allow_inf_nan=False, description="least time between two checkpoints of a training"
+    )
+    pretrain_steps: Count | None = Field(None, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
 
 
@@ -232,6 +259,7 @@ class Scale(Model):
     papers: dict[Id, Replaced] | None = None
     shots: int | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
+    downloads: bool = Field(True, description="whether data, weights and sentences may be fetched")
 
     def replaced(self, paper: Paper) -> Replaced | None:
         """What is replaced in a paper; UserError where the scale replaces, but not in this one."""
@@ -240,30 +268,3 @@ class Scale(Model):
         if paper.id not in self.papers:
             raise UserError(f"workflow/scales/{self.name}.yaml: papers: no entry for paper '{paper.id}'")
         return self.papers[paper.id]
-
-
-AnyModel = TypeVar("AnyModel", bound=Model)
-
-
-def parse(model: type[AnyModel], values: object, where: str) -> AnyModel:
-    """Validates ``values``; the first problem ends in one line that names the key and the mend."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            raise UserError(f"{where}: unknown key '{key}'; known keys: {known}") from None
-        raise UserError(f"{where}: {key}: {problem['msg']} (found {problem['input']!r})") from None
-
-
-def read(model: type[AnyModel], path: Path, **extra: JsonValue) -> AnyModel:
-    """Reads a YAML file into a model, with ``extra`` keys added."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: must hold keys and values")
-    return parse(model, values | extra, str(path))

@@ -1,17 +1,18 @@
 """What a plan costs before anything runs: images to process, time on a named GPU, downloads, disk."""
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
+from papertables.config import Gpu
 from papertables.data.catalog import dataset
 from papertables.data.splits import chosen_labels
-from papertables.errors import UserError
+from papertables.downloads import downloads
 from papertables.methods import METHODS
 from papertables.methods.mapping_options import MAPPINGS, makes_mapping
 from papertables.methods.prompt_options import MOST_ATTRIBUTES
@@ -23,7 +24,8 @@ BACKWARD = 2.0  # forward, and backward to the input: no gradient of a frozen we
 MACS_PER_TOKEN = 12 * 12 * 512**2  # of the text tower that OpenAI's CLIPs up to ViT-B/16 share
 NAME_TOKENS = 6  # of a class name with start, full stop and end, on average
 UTILISATION = 0.35  # of the peak, as image towers usually reach
-FP32_PEAK = {
+CPU_CORE = 75e9  # FLOP/s in fp32, seen with ResNet-18 and ViT-B/16 on a server's core of 2023
+FP32_PEAK: dict[Gpu, float] = {
     "V100": 15.7,
     "T4": 8.1,
     "A100": 19.5,
@@ -31,7 +33,7 @@ FP32_PEAK = {
     "RTX 3090": 35.6,
     "RTX 4090": 82.6,
 }  # TFLOP/s
-FP16_PEAK = {
+FP16_PEAK: dict[Gpu, float] = {
     "V100": 125,
     "T4": 65,
     "A100": 312,
@@ -43,11 +45,11 @@ FP16_PEAK = {
 
 @dataclass
 class Cost:
-    """Of an artefact, counting what no earlier artefact already counted."""
+    """Of an artefact, counting what no artefact before it already counted."""
 
     jobs: int = 0
     runs: int = 0
-    shared: int = 0  # runs that an earlier artefact owns
+    shared: int = 0  # runs that the jobs of an artefact before it already make
     images: int = 0  # through the image tower: trained and evaluated
     seconds: float = 0.0
     downloads: dict[str, int | None] = field(default_factory=dict)  # name: bytes, None where no source says
@@ -84,28 +86,44 @@ def run_tokens(run: RunSpec) -> tuple[int, int]:
     return round(tokens * calls), round(tokens * (looked_at if per_image else 1))
 
 
-def estimate(plan: Plan) -> dict[str, Cost]:
-    """Cost by artefact, in canonical order."""
-    peaks = _peaks(plan)
-    measured = measured_rates(Path(plan.paths.results) / "jobs")
-    costs, seen = {}, set()
-    for id, planned in plan.artefacts.items():
-        cost = costs[id] = Cost()
-        owned = [job for job in plan.jobs_for(id) if job.id.startswith(f"{id}.")]
-        cost.jobs = len(owned)
-        cost.runs = sum(len(job.runs) for job in owned)
-        cost.shared = sum(1 for _ in planned.runs) - cost.runs
-        for job in owned:
-            trained, evaluated = (sum(column) for column in zip(*map(run_images, job.runs), strict=True))
-            cost.images += trained + evaluated
-            rate = measured.get(job.backbone)
-            cost.seconds += JOB_START
-            if rate:
-                cost.seconds += (trained + evaluated) / rate
-            else:
-                cost.seconds += _counted_seconds(job, peaks)
-            _add_files(plan, job, cost, seen)
+def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
+    """Cost by artefact, in the order given."""
+    rates = measured_rates(Path(plan.paths.results) / "jobs")
+    peaks = FP16_PEAK[plan.config.gpu] * 1e12 * UTILISATION, FP32_PEAK[plan.config.gpu] * 1e12 * UTILISATION
+    costs, counted, seen = {}, set(), set()
+    for id in artefacts:
+        jobs = [job for job in plan.jobs_for(id) if job.id not in counted]
+        counted.update(job.id for job in jobs)
+        new = {run.id for job in jobs for run in job.runs}
+        cost = costs[id] = Cost(len(jobs), len(new), sum(run.id not in new for run in plan.artefacts[id].runs))
+        for job in jobs:
+            images = sum(sum(run_images(run)) for run in job.runs)
+            rate = rates.get(job.backbone)
+            cost.images += images
+            cost.seconds += JOB_START + (images / rate if rate else _counted_seconds(job, *peaks))
+            caches = _caches(plan, job)
+            cost.disk += sum(size for path, size in caches.items() if path not in seen)
+            seen.update(caches)
+        needed = downloads(plan, id)
+        cost.downloads = {name: size for name, size in needed.items() if name not in seen}
+        seen.update(needed)
     return costs
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Of artefacts together."""
+    whole = Cost()
+    for cost in costs:
+        for name in ("jobs", "runs", "shared", "images", "seconds", "disk"):
+            setattr(whole, name, getattr(whole, name) + getattr(cost, name))
+        whole.downloads |= cost.downloads
+    return whole
+
+
+def cpu_seconds(job: Job) -> float:
+    """About how long a job takes on the CPU of this machine."""
+    rate = CPU_CORE * (os.cpu_count() or 1)
+    return _counted_seconds(job, rate, rate)
 
 
 def measured_rates(jobs: Path) -> dict[str, float]:
@@ -120,53 +138,8 @@ def measured_rates(jobs: Path) -> dict[str, float]:
     return {name: median(values) for name, values in rates.items()}
 
 
-def table(plan: Plan) -> str:
-    """The estimate as text: a line per artefact, a total, and what it rests on."""
-    costs = estimate(plan)
-    header = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache")
-    rows = [(id, *_row(cost)) for id, cost in costs.items()]
-    rows.append(("total", *_row(_sum(costs.values()))))
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if i == 0 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in [header, *rows]
-    ]
-    rule = "-" * len(lines[0])
-    unknown = [name for cost in costs.values() for name, size in cost.downloads.items() if size is None]
-    rates = measured_rates(Path(plan.paths.results) / "jobs")
-    basis = f"counted FLOPs on one {plan.config.gpu} at {UTILISATION:.0%} of its peak"
-    if rates:
-        basis = f"images per second measured here for {', '.join(sorted(rates))}; else {basis}"
-    notes = [
-        f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
-        "Shared: runs that an artefact above already has.",
-    ]
-    manual = _manual_steps(plan)
-    if manual:
-        notes.append(f"Steps of yours before these can be prepared: {'; '.join(manual)}.")
-    if unknown:
-        notes.append(f"No source gives the size of: {', '.join(unknown)}.")
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", *notes])
-
-
-def _manual_steps(plan: Plan) -> list[str]:
-    names = dict.fromkeys(name for job in plan.jobs.values() for name in (job.dataset, *plan.target_datasets(job)))
-    sets = [dataset(name) for name in names]
-    return [f"{each.id}: {each.source.step.rstrip('.')}" for each in sets if each.source.kind == "manual"]
-
-
-def _peaks(plan: Plan) -> tuple[float, float]:
-    gpu = plan.config.gpu
-    if gpu not in FP32_PEAK:
-        raise UserError(f"config: gpu: unknown GPU '{gpu}': choose one of {', '.join(FP32_PEAK)}")
-    return FP16_PEAK[gpu] * 1e12 * UTILISATION, FP32_PEAK[gpu] * 1e12 * UTILISATION
-
-
-def _counted_seconds(job: Job, peaks: tuple[float, float]) -> float:
-    half, single = peaks
+def _counted_seconds(job: Job, half: float, single: float) -> float:
+    """half, single: FLOP/s in half and single precision."""
     seconds = 0.0
     for run in job.runs:
         trained, evaluated = run_images(run)
@@ -178,44 +151,22 @@ def _counted_seconds(job: Job, peaks: tuple[float, float]) -> float:
     return seconds
 
 
-def _add_files(plan: Plan, job: Job, cost: Cost, seen: set[str]) -> None:
+def _caches(plan: Plan, job: Job) -> dict[str, int]:
+    """The caches of images that a job reads, with their bytes."""
     data, tower = dataset(job.dataset), backbone(job.backbone)
-    files = {}
-    for each in (data, *map(dataset, plan.target_datasets(job))):
-        if each.source.kind != "drawn":
-            files[each.label] = each.bytes
-    if not tower.shipped:
-        files[tower.label] = tower.bytes
-    for source in {run.attributes for run in job.runs if run.attributes}:
-        if not attribute_source(source).committed:
-            found = [published_file(source, data.id, kind) for kind in ("des", "dist")]
-            files[f"{source} sentences for {data.label}"] = sum(file.bytes for file in found)
-    cost.downloads |= {name: size for name, size in files.items() if name not in seen}
-    caches = {plan.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
+    images = {plan.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
     for key, path in plan.caches(job).items():
         draws = plan.draws(data.id, key)
         train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
-        caches[path] = (data.test if key.part == "test" else min(train, data.train), key.size)
-    cost.disk += sum(3 * count * size * size for path, (count, size) in caches.items() if path not in seen)
-    seen.update(files, caches)
+        images[path] = (data.test if key.part == "test" else min(train, data.train), key.size)
+    return {path: 3 * count * size * size for path, (count, size) in images.items()}
 
 
-def _sum(costs: Iterable[Cost]) -> Cost:
-    total = Cost()
-    for cost in costs:
-        for name in ("jobs", "runs", "images", "seconds", "disk"):
-            setattr(total, name, getattr(total, name) + getattr(cost, name))
-        total.downloads |= cost.downloads
-    return total
-
-
-def _row(cost: Cost) -> tuple[str, ...]:
-    download = sum(size or 0 for size in cost.downloads.values())
-    sizes = (f"{download / 1e9:.1f} GB", f"{cost.disk / 1e9:.2f} GB")
-    return (str(cost.jobs), str(cost.runs), str(cost.shared), f"{cost.images:,}", _time(cost.seconds), *sizes)
-
-
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """In words: ``90 s``, ``40 min``, ``3.0 h``, ``2,850 h``, ``37 years``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:,.{1 if hours < 100 else 0}f} h" if hours < 20_000 else f"{hours / 8766:,.0f} years"

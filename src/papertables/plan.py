@@ -16,13 +16,13 @@ from pydantic import JsonValue
 from papertables import NUMERICS
 from papertables.attributes.catalog import attribute_source
 from papertables.attributes.searched import SearchSpec
-from papertables.backbones.catalog import backbone
+from papertables.backbones.catalog import backbone, backbones
 from papertables.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.code import code_digest
 from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.methods import METHODS, method_code
 from papertables.project import Project, load_project
 from papertables.spec import CacheKey, RunSpec, Target, digest
@@ -54,6 +54,11 @@ class Job:
 
     id: str
     runs: tuple[RunSpec, ...]
+
+    @property
+    def artefact(self) -> str:
+        """The artefact that owns its runs."""
+        return self.id.partition(".")[0]
 
     @property
     def dataset(self) -> str:
@@ -151,6 +156,10 @@ class Paths:
         name = artefact.id.removeprefix(f"{artefact.paper}_")
         return f"{self.results}/{artefact.kind}s/{artefact.paper}/{name}"
 
+    def pretrained(self, backbone: str) -> str:
+        """A tiny backbone that is pretrained anew, without its suffix."""
+        return f"{self.results}/pretrained/{backbone}"
+
     def embedded(self, run: str, selection: Selection) -> str:
         """Embeddings of the test images before and after a run."""
         return f"{self.results}/embedded/{selection}/{run}.safetensors"
@@ -163,9 +172,9 @@ class Plan:
         self.project = project
         self.config, self.scale = project.config, project.scale
         self.paths = Paths(project.root, project.scale.name, project.config.data_root, project.config.weights)
-        for name, path in self.config.weights.items():
-            if not Path(path).is_file():
-                raise UserError(f"config: weights: {backbone(name).id}: there is no file {path}")
+        for name in self.config.weights:
+            if name not in backbones():
+                raise UserError(f"config: weights: {unknown('backbone', name, backbones())}")
         self.artefacts: dict[str, PlannedArtefact] = {}
         self.left_out: dict[str, NotAtScale] = {}
         for id, artefact in project.artefacts.items():
@@ -292,12 +301,19 @@ class Plan:
         drawn_by = sorted(MINI_WORLD.rglob("*.py")) if entry.source.kind == "drawn" else []
         return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by)})
 
+    @cached_property
+    def _trained_from(self) -> dict[tuple[str, CacheKey], list[RunSpec]]:
+        """By data set and cache, the runs that train on its images."""
+        found = defaultdict(list)
+        for run in (run for job in self.jobs.values() for run in job.trained):
+            found[run.dataset, run.train_cache].append(run)
+        return found
+
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run trains on from this cache; None: the whole part."""
         if key.part == "test":
             return None
-        runs = [run for job in self.jobs.values() for run in job.trained]
-        runs = [run for run in runs if run.dataset == name and run.train_cache == key]
+        runs = self._trained_from.get((name, key), [])
         if any(run.shots is None for run in runs):
             return None
         searches = [search for search in self.searches.values() if search.dataset == name]

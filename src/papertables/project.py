@@ -3,18 +3,20 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args
 
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbones
-from papertables.config import Adjustment, Artefact, Config, Paper, Scale, parse, read
+from papertables.config import Adjustment, Artefact, Config, Paper, Scale
 from papertables.data.catalog import datasets
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.methods import METHODS
 from papertables.spec import Images, ProtocolName, Training
+from papertables.validation import parse, read
+
+SCALES = Path("workflow", "scales")
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,7 @@ class Project:
 
     def selected(self) -> dict[str, Artefact]:
         """The artefacts that config.yaml asks for, in canonical order."""
-        wanted = self.config.artefacts
-        names = [wanted] if isinstance(wanted, str) else list(wanted)
-        chosen = {id for name in names for id in self._expand(name)}
+        chosen = {id for name in self.config.artefacts for id in self._expand(name)}
         return {id: artefact for id, artefact in self.artefacts.items() if id in chosen}
 
     def _expand(self, name: str) -> list[str]:
@@ -47,14 +47,14 @@ class Project:
         if name in self.artefacts:
             return [name]
         known = ["headline", "all", *self.papers, *self.artefacts]
-        raise UserError(f"unknown artefact '{name}'{did_you_mean(name, known)}: choose from {', '.join(known)}")
+        raise UserError(f"config: {unknown('artefact', name, known)}")
 
 
 def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     """Validates the whole declaration; raises UserError with the first problem."""
     settings = parse(Config, config, "config")
     papers = _papers(root / "workflow" / "papers")
-    scale = _scale(root / "workflow" / "scales", settings.scale)
+    scale = _scale(root, settings.scale)
     for paper in papers.values():
         _check_adjustments(f"workflow/papers/{paper.id}/protocol.yaml", paper, paper.adjust)
         replaced = (scale.papers or {}).get(paper.id)
@@ -62,16 +62,16 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     return Project(root, settings, scale, papers, _artefacts(root, papers))
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+def scales(root: Path) -> list[str]:
+    """The names of the scales that are declared."""
+    return sorted(path.stem for path in (root / SCALES).glob("*.yaml"))
 
 
-def _scale(folder: Path, name: str) -> Scale:
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+def _scale(root: Path, name: str) -> Scale:
+    known = scales(root)
     if name not in known:
-        raise UserError(f"config: unknown scale '{name}'{did_you_mean(name, known)}: choose from {', '.join(known)}")
-    return read(Scale, folder / f"{name}.yaml", name=name)
+        raise UserError(f"config: {unknown('scale', name, known)}")
+    return read(Scale, root / SCALES / f"{name}.yaml", name=name)
 
 
 def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustment]) -> None:
@@ -86,7 +86,7 @@ def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustmen
         named += [("setting", ".".join(path.split(".")[:2]), settings) for path in each.set]
         for key, name, names in named:
             if name not in names:
-                raise UserError(f"{where}: adjust: unknown {key} '{name}'{did_you_mean(name, names)}")
+                raise UserError(f"{where}: adjust: {unknown(key, name, names)}")
 
 
 def _papers(folder: Path) -> dict[str, Paper]:

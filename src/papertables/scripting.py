@@ -9,10 +9,22 @@ from pathlib import Path
 
 from papertables.errors import UserError
 
+ERROR = "error: "  # begins the line that says why a job failed
+
 
 def root(snakemake) -> Path:
     """The project's folder, of a script in workflow/scripts; not always the folder that Snakemake works in."""
     return Path(snakemake.scriptdir).resolve().parents[1]
+
+
+def failure(rule: str, *logs: str) -> str:
+    """Why a job failed: the line that ``script`` left in its log, or where else to look."""
+    for log in map(Path, logs):
+        lines = log.read_text().splitlines() if log.exists() else []
+        reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+        if reasons:
+            return f"{rule} failed: {reasons[-1]}"
+    return f"{rule} failed without a word, as when it is killed for want of memory (log: {', '.join(logs)})"
 
 
 @contextmanager
@@ -34,6 +46,6 @@ def script(log: str) -> Iterator[None]:
         except Exception as error:
             traceback.print_exc(file=file)
             message = f"{type(error).__name__}: {' '.join(str(error).split())} (details in {log})"
-        print(f"error: {message}", file=file)
-    print(f"error: {message}", file=terminal, flush=True)
+        print(f"{ERROR}{message}", file=file)
+    print(f"{ERROR}{message}", file=terminal, flush=True)
     sys.exit(1)

@@ -5,9 +5,10 @@ import csv
 import pytest
 
 from papertables.artefacts import compare
-from papertables.config import Artefact, Paper, read
+from papertables.config import Artefact, Paper
 from papertables.plan import make_plan
 from papertables.project import load_project
+from papertables.validation import read
 
 from .test_plan import CONFIG, REPOSITORY
 

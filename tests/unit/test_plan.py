@@ -66,7 +66,7 @@ def test_plan_needs_neither_torch_nor_results(tmp_path):
     code = (
         "import sys, yaml; from pathlib import Path; from papertables.plan import make_plan; "
         f"plan = make_plan(Path({str(REPOSITORY)!r}), yaml.safe_load(open({str(REPOSITORY / 'config.yaml')!r}))); "
-        "from papertables.cost import table; table(plan); "
+        "from papertables.plan_report import text; text(plan, plan.artefacts); "
         "assert plan.jobs; assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -9,6 +9,7 @@ from papertables.data.splits import (
     Split,
     attribute_stream,
     check_shots,
+    cut,
     few_shot,
     read_and_split,
     read_split,
@@ -96,6 +97,36 @@ def test_a_folder_per_class_in_any_order_of_listing(tmp_path):
     assert {part: len(items) for part, items in parts.items()} == {"train": 10, "val": 4, "test": 6}
     assert {item.name: item.label for item in parts["train"]} == {"early": 0, "late": 1}
     assert parts == read_and_split(tmp_path, 1) != read_and_split(tmp_path, 2)
+
+
+LISTING = {name: [f"{number}.png" for number in range(10)] for name in ("b_late", "Junk", ".hidden", "a_early")}
+
+
+def test_folders_left_out_draw_nothing():
+    left = {name: files for name, files in LISTING.items() if name != "Junk"}
+    assert cut(LISTING, Random(1), ignored=["Junk", "not there"]) == cut(left, Random(1)) != cut(LISTING, Random(1))
+    assert cut(LISTING | {"Junk": ["only.png"]}, Random(1), ignored={"Junk"}) == cut(left, Random(1))
+
+
+def test_renamed_classes_keep_their_place_and_paths():
+    plain = cut(LISTING, Random(1))
+    names = {"a_early": "z", "Junk": "m", "not there": "x"}
+    renamed = cut(LISTING, Random(1), new_names=names)
+    assert renamed == {
+        part: [item._replace(name=names.get(item.name, item.name)) for item in items] for part, items in plain.items()
+    }
+    assert {item.name: item.label for item in renamed["test"]} == {"m": 0, "z": 1, "b_late": 2}
+
+
+def test_folders_left_out_and_renamed_on_the_disk(tmp_path):
+    for name, files in LISTING.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).touch()
+    options = {"ignored": ["Junk"], "new_names": {"b_late": "late"}}
+    parts = read_and_split(tmp_path, 3, **options)
+    assert parts == cut(LISTING, Random(3), **options)
+    assert {item.path.split("/")[0]: item.name for item in parts["val"]} == {"a_early": "a_early", "b_late": "late"}
 
 
 SENTENCES = {

@@ -1,18 +1,3 @@
-localrules:
-    plan,
-
-
-rule plan:
-    log:
-        f"{LOGS}/plan.log",
-    benchmark:
-        f"{BENCHMARKS}/plan.tsv"
-    conda:
-        "../../envs/artefacts.yaml"
-    script:
-        "../scripts/plan.py"
-
-
 rule table:
     input:
         jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),

@@ -13,8 +13,8 @@ rule fetch_weights:
 
 rule pretrain_mini_backbone:
     output:
-        weights=f"{RESULTS}/pretrained/{{backbone}}.safetensors",
-        record=f"{RESULTS}/pretrained/{{backbone}}.json",
+        weights=f"{PATHS.pretrained('{backbone}')}.safetensors",
+        record=f"{PATHS.pretrained('{backbone}')}.json",
     log:
         f"{LOGS}/pretrain/{{backbone}}.log",
     benchmark:
@@ -31,6 +31,6 @@ rule pretrain_mini_backbone:
 rule pretrain_mini:
     input:
         expand(
-            f"{RESULTS}/pretrained/{{backbone}}.safetensors",
+            f"{PATHS.pretrained('{backbone}')}.safetensors",
             backbone=[id for id, entry in backbones().items() if entry.shipped],
         ),

@@ -66,11 +66,10 @@ def _relative(file: Path, folder: Path) -> str:
 
 def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
     """What the page says about how the results were made."""
-    chosen = [config.artefacts] if isinstance(config.artefacts, str) else config.artefacts
     seeds = sorted(runs["seed"].dropna().astype(int).unique())
     commits = [commit[:10] for commit in runs["git_commit"].dropna().unique()]
     facts = {
-        "Artefacts": ", ".join(chosen),
+        "Artefacts": ", ".join(config.artefacts),
         "Seeds": ", ".join(str(seed) for seed in seeds),
         "Selection": config.selection or "as each paper does",
         "Fidelity": config.fidelity,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.spec import Model
 
 
@@ -29,7 +29,7 @@ def attribute_source(id: str) -> AttributeSource:
     """The entry, or a UserError that lists the known names."""
     known = attribute_sources()
     if id not in known:
-        raise UserError(f"unknown attribute source '{id}': choose one of {', '.join(known)}")
+        raise UserError(unknown("attribute source", id, known))
     return known[id]
 
 

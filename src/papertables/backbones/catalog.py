@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, PositiveInt
 
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.spec import Model
 
 PerChannel = tuple[float, float, float]
@@ -83,5 +83,5 @@ def backbone(id: str) -> Backbone:
     """The entry, or a UserError that lists the known names."""
     known = backbones()
     if id not in known:
-        raise UserError(f"unknown backbone '{id}': choose one of {', '.join(known)}")
+        raise UserError(unknown("backbone", id, known))
     return known[id]

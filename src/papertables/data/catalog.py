@@ -1,6 +1,5 @@
 """The data sets by name. Nothing here imports torch, so that a plan can be made without it."""
 
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from papertables.errors import UserError
+from papertables.errors import UserError, unknown
 from papertables.spec import Model
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -171,7 +170,5 @@ def dataset(id: str) -> Dataset:
     """The entry, or a UserError that lists the known names."""
     known = datasets()
     if id not in known:
-        close = get_close_matches(id.lower(), known, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise UserError(f"unknown dataset '{id}': {hint}Known are {', '.join(known)}")
+        raise UserError(unknown("dataset", id, known))
     return known[id]

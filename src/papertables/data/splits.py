@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,21 +174,36 @@ def split_trainval(items: Sequence[Item], stream: Random, share: float = 0.2) ->
     return train, val
 
 
-def read_and_split(folder: Path, seed: int) -> dict[str, list[Item]]:
+def read_and_split(
+    folder: Path, seed: int, *, ignored: Collection[str] = (), new_names: Mapping[str, str] | None = None
+) -> dict[str, list[Item]]:
     """``cut`` of a folder per class with images in it. Files are listed by name: the released code takes
     them as the file system lists them, which differs between machines."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir())
-    return cut({path.name: sorted(file.name for file in path.iterdir()) for path in folders}, Random(seed))
+    listing = {path.name: sorted(file.name for file in path.iterdir()) for path in folders}
+    return cut(listing, Random(seed), ignored=ignored, new_names=new_names)
 
 
 def cut(
-    listing: dict[str, Sequence[str]], stream: Random, train_share: float = 0.5, val_share: float = 0.2
+    listing: Mapping[str, Sequence[str]],
+    stream: Random,
+    train_share: float = 0.5,
+    val_share: float = 0.2,
+    *,
+    ignored: Collection[str] = (),
+    new_names: Mapping[str, str] | None = None,
 ) -> dict[str, list[Item]]:
     """CoOp's cut of a folder per class: categories sorted, each one's files shuffled in the order given,
-    train first, then validation, the rest for test. ``listing``: category to file names; hidden ones are
-    left out."""
+    train first, then validation, the rest for test.
+
+    listing: category to file names; hidden ones are left out. ignored: categories that are left out as if
+    they were not there. new_names: category to the name of its class, where that is another; the order of
+    the labels and the paths stay those of the categories.
+    """
     parts: dict[str, list[Item]] = {part: [] for part in PARTS}
-    for label, category in enumerate(sorted(name for name in listing if not name.startswith("."))):
+    categories = sorted(name for name in listing if not name.startswith(".") and name not in ignored)
+    for label, category in enumerate(categories):
+        class_name = (new_names or {}).get(category, category)
         files = [file for file in listing[category] if not file.startswith(".")]
         stream.shuffle(files)
         train = round(len(files) * train_share)
@@ -197,5 +212,5 @@ def cut(
         for part, names in cuts.items():
             if not names:
                 raise UserError(f"category '{category}' has {len(files)} images, too few for a {part} part")
-            parts[part] += [Item(f"{category}/{name}", label, category) for name in names]
+            parts[part] += [Item(f"{category}/{name}", label, class_name) for name in names]
     return parts

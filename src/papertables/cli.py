@@ -1,0 +1,147 @@
+"""The command ``papertables``: what only reads, and a way to Snakemake that puts its arguments in the right order."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from pydantic import JsonValue
+from rich.console import Console
+from rich.table import Table as Grid
+
+from papertables import plan_report, terminal
+from papertables.errors import UserError, unknown
+from papertables.plan import Plan, make_plan
+from papertables.preflight import check_files
+from papertables.targets import NAMES, asked
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
+
+Targets = Annotated[list[str] | None, typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.")]
+ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …; none: that of config.yaml.")]
+Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+
+
+def main() -> None:
+    """Runs the command; an error that a user can mend is one line."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+@app.command()
+def plan(targets: Targets = None, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """What targets cost before anything runs: jobs, images, time, downloads, disk."""
+    made = _plan(scale, config)
+    wanted = asked(made, targets or ())
+    typer.echo(json.dumps(plan_report.record(made, wanted), indent=1) if as_json else plan_report.text(made, wanted))
+
+
+@app.command("list")
+def list_targets(scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """The targets, a line each."""
+    made = _plan(scale, config)
+    rows = [
+        {
+            "target": id,
+            "paper": planned.paper.id,
+            "kind": planned.artefact.kind,
+            "title": planned.artefact.title,
+            "headline": planned.artefact.headline,
+        }
+        for id, planned in made.artefacts.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    grid = Grid("target", "what", box=None, header_style="bold", pad_edge=False)
+    for name, what in NAMES.items():
+        grid.add_row(name, what)
+    for paper in made.project.papers.values():
+        grid.add_row()
+        grid.add_row(paper.id, f"{paper.title} ({paper.venue})", style="bold")
+        for row in rows:
+            if row["paper"] == paper.id:
+                grid.add_row(row["target"], row["title"] + (" (headline)" if row["headline"] else ""))
+    out.print(grid)
+
+
+@app.command()
+def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """A table that was made, readable in the terminal; of a figure its files and what stands beside it."""
+    made = _plan(scale, config)
+    if artefact in made.left_out:
+        raise made.left_out[artefact]
+    if artefact not in made.artefacts:
+        raise UserError(unknown("artefact", artefact, made.artefacts))
+    (file,) = map(Path, made.files([artefact], ["json"]))
+    if not file.exists():
+        raise UserError(f"{artefact} is not made yet: papertables make {artefact} --scale {made.scale.name}")
+    if as_json:
+        typer.echo(file.read_text(), nl=False)
+    elif made.artefacts[artefact].artefact.kind == "table":
+        terminal.show_table(out, file)
+    else:
+        terminal.show_figure(out, file)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def make(
+    targets: Targets = None,
+    scale: ScaleName = None,
+    config: Overrides = None,
+    cores: Annotated[str, typer.Option(help="How many processor cores may be used.")] = "all",
+) -> None:
+    """Makes targets with Snakemake. Options of Snakemake's own, such as --dry-run, go behind the targets."""
+    root, given = _project(), list(targets or ())
+    first = next((place for place, argument in enumerate(given) if argument.startswith("-")), len(given))
+    names, options = given[:first], given[first:]
+    overrides = [*([f"scale={scale}"] if scale else []), *(config or [])]
+    command = [sys.executable, "-m", "snakemake", *names, "--snakefile", str(root / "Snakefile"), "--cores", cores]
+    os.execv(command[0], [*command, *options, *(["--config", *overrides] if overrides else [])])
+
+
+def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
+    """The plan under config.yaml and what the command line puts over it."""
+    root = _project()
+    config = yaml.safe_load((root / "config.yaml").read_text()) | dict(map(_override, overrides or ()))
+    made = make_plan(root, config | ({"scale": scale} if scale else {}))
+    check_files(made)
+    return made
+
+
+def _override(text: str) -> tuple[str, JsonValue]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--config {text}: write KEY=VALUE, such as --config selection=last")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--config {text}: what follows the = is no value that YAML knows") from None
+
+
+def _project() -> Path:
+    """The project around the working folder, which becomes the one worked in, or that of this package."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if _is_project(folder):
+            os.chdir(folder)
+            return folder
+    own = Path(__file__).resolve().parents[2]
+    if not _is_project(own):
+        raise UserError("there is no project here: go to the folder that holds papertables' Snakefile")
+    return own
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "Snakefile").is_file() and (folder / "workflow" / "papers").is_dir()
+
+
+if __name__ == "__main__":
+    main()

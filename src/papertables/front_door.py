@@ -1,0 +1,25 @@
+"""What is checked, or answered, between a user's command and the first job."""
+
+import sys
+
+from papertables import plan_report
+from papertables.command import Command
+from papertables.downloads import check_downloads
+from papertables.plan import Plan
+from papertables.preflight import check_files, check_gpu
+from papertables.targets import PLAN, asked
+
+
+def enter(plan: Plan, command: Command | None) -> None:
+    """Raises UserError for a command that cannot work here. Answers ``snakemake plan`` and exits before Snakemake looks
+    at its lock, so that the answer disturbs no pipeline that is running."""
+    check_files(plan)
+    if command is None:
+        return
+    wanted = asked(plan, [target for target in command.targets if target != PLAN])
+    if PLAN in command.targets:
+        print(plan_report.text(plan, wanted))
+        sys.exit()
+    check_downloads(plan, wanted)
+    if command.runs and command.local:
+        check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

@@ -1,0 +1,57 @@
+"""What is looked at on this machine before anything starts: folders, files, a GPU."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from papertables.cost import cpu_seconds, duration, estimate
+from papertables.errors import UserError
+from papertables.plan import Job, Plan
+
+BEARABLE = 24 * 3600.0  # seconds of training on a CPU that nobody has to be asked about
+
+
+def check_files(plan: Plan) -> None:
+    """Raises UserError for a data folder that cannot be one, or weights of the user's that are not there."""
+    folder = Path(plan.config.data_root).absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise UserError(f"config: data_root is {plan.config.data_root}, but {nearest} is a file: name a folder")
+    for name, path in plan.config.weights.items():
+        if not Path(path).is_file():
+            raise UserError(f"config: weights: {name}: there is no file {path}")
+
+
+def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
+    """Raises UserError where jobs that are still to be run want a GPU and this machine has none: at once for device
+    ``cuda``; for ``auto`` where a CPU would take more than a day, with what it would cost here and what else there
+    is."""
+    if plan.device == "cpu" or gpu_found():
+        return
+    jobs = [job for job in _jobs(plan, artefacts) if not Path(plan.paths.job(job.id)).exists()]
+    if not jobs:
+        return
+    if plan.device == "cuda":
+        raise UserError("device is cuda, but this machine has no GPU: take --config device=auto or device=cpu")
+    seconds = sum(cpu_seconds(job) for job in jobs)
+    if seconds > BEARABLE:
+        costs = estimate(plan, artefacts).values()
+        fetched = sum(size or 0 for cost in costs for size in cost.downloads.values())
+        raise UserError(
+            f"no GPU here, and {sum(len(job.runs) for job in jobs):,} runs of scale {plan.scale.name} would take this "
+            f"CPU about {duration(seconds)} ({duration(sum(cost.seconds for cost in costs))} on one "
+            f"{plan.config.gpu}), after up to {fetched / 1e9:.0f} GB of downloads: take a machine with a GPU, "
+            "a cluster (--executor slurm) or --config scale=mini; --config device=cpu insists"
+        )
+
+
+def _jobs(plan: Plan, artefacts: Iterable[str]) -> list[Job]:
+    return list({job.id: job for id in artefacts for job in plan.jobs_for(id)}.values())
+
+
+def gpu_found() -> bool:
+    """Whether a GPU's driver is at work here and not hidden; asked without torch, which a plan does not need."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    drivers = ("proc/driver/nvidia/gpus/*", "dev/nvidia[0-9]*", "dev/kfd", "dev/dxg")  # NVIDIA, AMD, Windows' Linux
+    return any(next(Path("/").glob(driver), None) for driver in drivers)

@@ -1,0 +1,111 @@
+"""The targets that a user may name, and the artefacts behind them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from papertables.attributes.catalog import attribute_source
+from papertables.backbones.catalog import backbone, backbones
+from papertables.errors import UserError, did_you_mean, unknown
+from papertables.plan import FORMATS, Job, Plan
+from papertables.project import scales
+
+CONFIGURED, PLAN = "configured", "plan"
+NAMES = {
+    CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
+    "index": "the page of what config.yaml names",
+    "runs_csv": "every evaluation behind it, a row each",
+    PLAN: "what it costs, before anything runs",
+    "pretrain_mini": "the tiny backbones, trained anew",
+}
+
+
+def asked(plan: Plan, targets: Iterable[str]) -> dict[str, bool]:
+    """The artefacts behind targets, in canonical order, and whether their runs are wanted or only files that come
+    before these. Those of the configuration where no target is named. Raises UserError for a target that nothing makes.
+    """
+    wanted: dict[str, bool] = {}
+    for target in tuple(targets) or (CONFIGURED,):
+        for artefact, runs in _behind(plan, target).items():
+            wanted[artefact] = wanted.get(artefact, False) or runs
+    return {id: wanted[id] for id in plan.artefacts if id in wanted}
+
+
+def named(plan: Plan) -> dict[str, list[str]]:
+    """Every name that is a target, with the artefacts behind it."""
+    names = dict.fromkeys(NAMES, plan.selected) | {PLAN: [], "pretrain_mini": []}
+    for paper in plan.project.papers:
+        names[paper] = [id for id, planned in plan.artefacts.items() if planned.paper.id == paper]
+    return names | {id: [id] for id in plan.artefacts}
+
+
+def _behind(plan: Plan, target: str) -> dict[str, bool]:
+    names = named(plan)
+    if target in names:
+        return dict.fromkeys(names[target], True)
+    if target in plan.left_out:
+        raise plan.left_out[target]
+    made = {path: dict.fromkeys(artefacts, runs) for path, artefacts, runs in _files(plan)}
+    if target in made:
+        return made[target]
+    if "/" not in target:
+        raise UserError(unknown("target", target, names))
+    _check_scale(plan, target)
+    folder = target.rpartition("/")[0]
+    near = [path for path in made if path.rpartition("/")[0] == folder] or plan.files(plan.artefacts)
+    raise UserError(
+        f"unknown target '{target}'{did_you_mean(target, near)}: nothing makes such a file; targets are files, or one "
+        f"of {', '.join(names)}"
+    )
+
+
+def _check_scale(plan: Plan, target: str) -> None:
+    """Raises UserError for a file of another scale."""
+    match Path(target).parts:
+        case ("results", scale, _, *_) if scale != plan.scale.name:
+            known = scales(plan.project.root)
+            if scale not in known:
+                raise UserError(f"target {target}: {unknown('scale', scale, known)}")
+            raise UserError(f"target {target} belongs to scale {scale}: add --config scale={scale}")
+
+
+def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
+    """Every file that some rule makes, the artefacts behind it, and whether their runs come before it."""
+    paths = plan.paths
+    for id, planned in plan.artefacts.items():
+        for path in plan.files([id], [*FORMATS[planned.artefact.kind], "json"]):
+            yield path, [id], True
+        for run in plan.embedded_runs(planned):
+            yield paths.embedded(run.id, planned.selection), [id], True
+    yield paths.runs_csv, plan.selected, True
+    yield paths.index, plan.selected, True
+    for job in plan.jobs.values():
+        yield paths.job(job.id), [job.artefact], True
+        for path in _before(plan, job):
+            yield path, [job.artefact], False
+    for search in plan.searches.values():
+        owners = [id for id, planned in plan.artefacts.items() if search in planned.searches]
+        yield plan.searched(search), owners, True
+        for path in (*plan.search_caches(search).values(), *_data_and_weights(plan, search.dataset, search.backbone)):
+            yield path, owners, False
+    for id, entry in backbones().items():
+        if entry.shipped:
+            yield f"{paths.pretrained(id)}.safetensors", [], False
+            yield f"{paths.pretrained(id)}.json", [], False
+
+
+def _before(plan: Plan, job: Job) -> Iterator[str]:
+    """What a job reads."""
+    for name in (job.dataset, *plan.target_datasets(job)):
+        yield from _data_and_weights(plan, name, job.backbone)
+        yield plan.paths.encoded(name, job.backbone)
+        yield plan.plain_cache(name, job.backbone)
+    yield from (*plan.caches(job).values(), *plan.target_caches(job).values())
+    for source, files in plan.attribute_files(job.dataset, job.backbone).items():
+        yield from () if attribute_source(source).committed else files
+
+
+def _data_and_weights(plan: Plan, name: str, tower: str) -> Iterator[str]:
+    yield plan.paths.split(name)
+    yield plan.paths.manifest(name)
+    if not backbone(tower).shipped and tower not in plan.config.weights:
+        yield plan.paths.weights(tower)
