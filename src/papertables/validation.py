@@ -18,6 +18,7 @@ EXPECTED = {  # by the beginning of pydantic's name of the problem
     "finite": "a finite number",
     "bool": "true or false",
     "string_type": "a text",
+    "string_too_short": "a text that is not empty",
     "tuple": "a list",
     "dict": "keys with values",
     "model": "keys with values",

@@ -67,7 +67,7 @@ def test_cut_of_folders(golden):
     listing = {name: files for name, files in facts["listing_order"].items() if name}
     for run in facts["runs"]:
         given = facts | facts.get("kwargs", {}) | run | run.get("kwargs", {})
-        options = {"ignored": given.get("ignored", ()), "new_names": given.get("new_cnames")}
+        options = {"ignored": given.get("ignored") or (), "new_names": given.get("new_cnames")}
         parts = cut(listing, Random(run["seed"]), given["p_trn"], given["p_val"], **options)
         for part, items in parts.items():
             assert [list(item) for item in items] == run[part]

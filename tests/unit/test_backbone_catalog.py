@@ -111,5 +111,7 @@ def test_a_download_is_checked_by_what_is_known_of_its_checksum(tmp_path):
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(UserError, match="unknown backbone 'clip_vit_b8': choose one of mini-vit"):
+    with pytest.raises(
+        UserError, match=r"unknown backbone 'clip_vit_b8' \(did you mean 'clip_vit_b32'\?\): choose from mini-vit"
+    ):
         backbone("clip_vit_b8")

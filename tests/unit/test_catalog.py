@@ -138,7 +138,9 @@ def test_a_drawn_set_is_prepared_without_raw_files(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"unknown dataset 'oxfordpets': did you mean 'oxford_pets'\?.*caltech101"):
+    with pytest.raises(
+        UserError, match=r"unknown dataset 'oxfordpets' \(did you mean 'oxford_pets'\?\): choose from .*caltech101"
+    ):
         dataset("oxfordpets")
 
 
