@@ -1,5 +1,6 @@
 # make        sets up and makes the headline artefacts at the mini scale
 # make all    the same for every artefact
+# make check  sets up, lints and runs the tests that train nothing, in about a minute
 # make test   sets up and runs every check and test
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
@@ -7,9 +8,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup test lint lock
+.PHONY: headline all setup check test lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -26,8 +28,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+check: lint
+	$(PYTEST) -m "not trains" tests/unit tests/parity
+
 test: lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 
 from papertables import plan_report, terminal
 from papertables.errors import UserError, unknown
+from papertables.files import read_yaml
 from papertables.plan import Plan, make_plan
 from papertables.preflight import check_files
 from papertables.targets import NAMES, asked
@@ -110,7 +111,7 @@ def make(
 def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     """The plan under config.yaml and what the command line puts over it."""
     root = _project()
-    config = yaml.safe_load((root / "config.yaml").read_text()) | dict(map(_override, overrides or ()))
+    config = read_yaml(root / "config.yaml") | dict(map(_override, overrides or ()))
     made = make_plan(root, config | ({"scale": scale} if scale else {}))
     check_files(made)
     return made

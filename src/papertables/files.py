@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are read in one way, and written so that they are either whole or not there."""
 
 import errno
 import os
@@ -6,7 +6,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+from pydantic import JsonValue
+
 from papertables.errors import UserError
+
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former, in C, is ten times as fast
+
+
+def read_yaml(path: Path) -> JsonValue:
+    """What a YAML file holds; raises UserError where it holds none."""
+    try:
+        return yaml.load(path.read_text("utf-8"), YAML_LOADER)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:

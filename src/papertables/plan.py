@@ -323,15 +323,22 @@ class Plan:
             {(run.shots, draw_seed(run)) for run in runs} | {(each.shots, each.draw_seed) for each in searches}
         )
 
+    @cached_property
+    def _runs_with(self) -> dict[tuple[str, str], list[RunSpec]]:
+        """By data set and backbone, every run."""
+        found = defaultdict(list)
+        for job in self.jobs.values():
+            found[job.dataset, job.backbone] += job.runs
+        return found
+
     def attribute_sources(self, dataset: str, backbone: str) -> list[str]:
         """The sources of sentences that some run reads with this backbone on this data set."""
-        jobs = [job for job in self.jobs.values() if (job.dataset, job.backbone) == (dataset, backbone)]
-        return sorted({run.attributes for job in jobs for run in job.runs if run.attributes})
+        runs = self._runs_with.get((dataset, backbone), [])
+        return sorted({run.attributes for run in runs if run.attributes})
 
     def uses_source_labels(self, dataset: str, backbone: str) -> bool:
         """Whether some run maps labels of this backbone to those of this data set."""
-        jobs = [job for job in self.jobs.values() if (job.dataset, job.backbone) == (dataset, backbone)]
-        return any(METHODS[run.method].maps_labels for job in jobs for run in job.runs)
+        return any(METHODS[run.method].maps_labels for run in self._runs_with.get((dataset, backbone), []))
 
     def attribute_files(self, dataset: str, backbone: str) -> dict[str, tuple[str, str]]:
         sources = self.attribute_sources(dataset, backbone)

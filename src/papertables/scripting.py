@@ -24,7 +24,8 @@ def failure(rule: str, *logs: str) -> str:
         reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
         if reasons:
             return f"{rule} failed: {reasons[-1]}"
-    return f"{rule} failed without a word, as when it is killed for want of memory (log: {', '.join(logs)})"
+    where = ", ".join(logs)
+    return f"{rule} failed and left no reason, as when it is killed for want of memory: look above and at {where}"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The targets that a user may name, and the artefacts behind them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def _behind(plan: Plan, target: str) -> dict[str, bool]:
         return dict.fromkeys(names[target], True)
     if target in plan.left_out:
         raise plan.left_out[target]
-    made = {path: dict.fromkeys(artefacts, runs) for path, artefacts, runs in _files(plan)}
+    made: dict[str, dict[str, bool]] = defaultdict(dict)
+    for path, artefacts, runs in _files(plan):
+        made[path] |= dict.fromkeys(artefacts, runs)
     if target in made:
         return made[target]
     if "/" not in target:

@@ -5,10 +5,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import JsonValue, ValidationError
 
 from papertables.errors import UserError, unknown
+from papertables.files import read_yaml
 from papertables.spec import Model
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -36,10 +36,7 @@ def parse(model: type[AnyModel], values: object, where: str) -> AnyModel:
 
 def read(model: type[AnyModel], path: Path, **extra: JsonValue) -> AnyModel:
     """Reads a YAML file into a model, with ``extra`` keys added."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: must hold keys and values")
     return parse(model, values | extra, str(path))

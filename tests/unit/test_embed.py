@@ -23,6 +23,8 @@ from papertables.store import Store
 
 from .small_world import BACKBONE, CLASSES, INNER, SIDE, World, draw_dataset, spec
 
+pytestmark = pytest.mark.trains
+
 PLAIN = CacheKey("test", "crop", SIDE)
 METHODS = ("attr_zs", "vp", "ar", "attrvr")
 

@@ -13,6 +13,8 @@ from papertables.store import Store
 
 from .small_world import INNER, PER_CLASS, World, spec
 
+pytestmark = pytest.mark.trains
+
 TIMES = ("cost", "versions", "git_commit")  # what may differ between two runs of the same
 
 

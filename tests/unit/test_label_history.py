@@ -13,6 +13,8 @@ from papertables.label_history import TOP, Mappings, change, kept, recall
 from papertables.methods.mapping_heads import MappingHead
 from papertables.methods.sources import LinearSource
 
+pytestmark = pytest.mark.trains
+
 LABELS, CLASSES, WIDTH = 30, 4, 6
 
 

@@ -21,6 +21,8 @@ from papertables.training import TestSet, Trainer
 from .small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import learners, results, same
 
+pytestmark = pytest.mark.trains
+
 WIDTH, DEPTH, RANK = 24, 2, 3
 OPTIONS = METHODS["lora"].options | {"rank": RANK}
 ADAPTERS = {f"adapters.{block}.{part}.weight" for block in range(DEPTH) for part in "AB"}

@@ -14,6 +14,8 @@ from papertables.store import Store
 from .small_world import CLASSES, CLASSIFIER, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import Killed, learners, results, same
 
+pytestmark = pytest.mark.trains
+
 PACKED = [mapped_spec("smm"), mapped_spec("smm", seed=2), mapped_spec("watermark", "blmp_fast", seed=2)]
 MAPPINGS = ("rlm", "flm", "ilm", "blm", "blmp", "ilm_fast", "blm_fast", "blmp_fast")
 

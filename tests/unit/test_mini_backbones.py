@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from papertables.backbones import mini
 from papertables.data.miniworld import grammar
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture(scope="module", params=mini.VISION)
 def shipped(request):

@@ -13,6 +13,8 @@ from papertables.data.miniworld.draw import ATTRIBUTES, DIGITS, PALETTE, SHAPES,
 from papertables.data.miniworld.sentences import QUALITIES, degraded
 from papertables.data.miniworld.targets import SETS, SOURCES
 
+pytestmark = pytest.mark.trains
+
 COMMITTED = Path(__file__).parents[2] / "attributes"
 
 

@@ -12,6 +12,8 @@ from papertables.store import Store
 
 from .small_world import BACKBONE, SIDE, World
 
+pytestmark = pytest.mark.trains
+
 NEW = Target("small", "new")
 
 

@@ -3,7 +3,7 @@ import errno
 import pytest
 
 from papertables.errors import UserError
-from papertables.scripting import script
+from papertables.scripting import failure, script
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,18 @@ def test_output_goes_to_the_log(tmp_path, capsys):
         print("at work")
     assert capsys.readouterr() == ("", "")
     assert (tmp_path / "log").read_text() == "at work\n"
+
+
+def test_the_reason_of_a_failure_is_told_once_more(tmp_path):
+    log = str(tmp_path / "log")
+    with pytest.raises(SystemExit), script(log):
+        raise UserError("unknown thing: mend it")
+    assert failure("train", log) == "train failed: unknown thing: mend it"
+
+
+def test_a_job_that_left_no_reason(tmp_path):
+    killed = tmp_path / "killed.log"
+    killed.write_text("epoch 1\n")
+    said = "train failed and left no reason, as when it is killed for want of memory: look above and at "
+    assert failure("train", str(killed)) == said + str(killed)
+    assert failure("train", "nowhere.log") == said + "nowhere.log"

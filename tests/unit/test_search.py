@@ -22,6 +22,8 @@ from papertables.optimization import learning_rate
 
 from .small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
+pytestmark = pytest.mark.trains
+
 FIVE = ("shape", "color", "material", "function", "size")
 BASES = ("color", "shape", "season")
 NAMES = ("red spot", "green spot")

@@ -13,6 +13,8 @@ from papertables.run import LOGIT_SCALE, Run
 from papertables.spec import Training
 from papertables.training import TestSet, Trainer
 
+pytestmark = pytest.mark.trains
+
 SIDE = 8
 
 

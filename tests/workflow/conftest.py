@@ -108,9 +108,9 @@ def copy_project(root: Path) -> Project:
     return Project(root)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose headline artefacts are made. Shared by a module: tests change what they then restore."""
-    project = copy_project(tmp_path_factory.mktemp("made") / "project")
-    project.run()
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with every artefact, made once; what shares it runs in one process (``xdist_group``)."""
+    project = copy_project(tmp_path_factory.mktemp("world") / "project")
+    project.run(config=("artefacts=all",))
     return project

@@ -8,17 +8,17 @@ import yaml
 from PIL import Image
 
 from papertables.plan import FORMATS, make_plan
-from tests.workflow.conftest import REPOSITORY, copy_project
+from tests.workflow.conftest import REPOSITORY
 
+pytestmark = pytest.mark.xdist_group("world")
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 ARTEFACTS = make_plan(REPOSITORY, CONFIG).artefacts
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory):
-    project = copy_project(tmp_path_factory.mktemp("all") / "project")
-    project.run(config=("artefacts=all",))
-    return project
+def everything(world):
+    world.run(config=("artefacts=all",))
+    return world
 
 
 @pytest.mark.parametrize("id", ARTEFACTS)

@@ -4,26 +4,33 @@ import pytest
 
 
 def line(printed: str, says: str) -> str:
-    """The one line that holds ``says``."""
+    """The last line that holds ``says``."""
     assert "Traceback" not in printed
     lines = [text for text in printed.splitlines() if says in text]
     assert lines, printed
-    return lines[0]
+    return lines[-1]
 
 
 @pytest.mark.parametrize(
-    ("config", "says"),
+    ("arguments", "config", "says"),
     [
-        ("scael=mini", "unknown key 'scael'"),
-        ("scale=huge", "unknown scale 'huge'"),
-        ("artefacts=[attrvr_tabel1]", "did you mean 'attrvr_table1'?"),
-        ("device=tpu", "config: device"),
-        ("gpu=A1000", "unknown GPU 'A1000'"),
-        ("retrain=nothing/*", "matches no run"),
+        (("plan",), "scael=mini", "unknown key 'scael'"),
+        (("--dry-run",), "artefacts=[attrvr_tabel1]", "did you mean 'attrvr_table1'?"),
+        (("--dry-run",), "retrain=nothing/*", "matches no run"),
+        (("--dry-run",), "data_root=/dev/null/x", "/dev/null is a file"),
+        (("attrvr_tabel1",), "selection=last", "unknown target 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
+        (("results/tiny/tables/attrvr/nothing.md", "--dry-run"), "selection=last", "nothing makes such a file"),
+        ((), "device=cuda", "device is cuda, but this machine has no GPU"),
+        ((), "scale=paper", "no GPU here, and"),
     ],
 )
-def test_configuration(project, config, says):
-    line(project.run("plan", config=(config,), check=False), says)
+def test_command(project, monkeypatch, arguments, config, says):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    printed = project.run(*arguments, config=(config,), check=False)
+    assert line(printed, says) == printed.splitlines()[-1]
+    assert printed.splitlines()[-1].startswith("error: ")
+    assert 'File "' not in printed
+    assert not project.results.exists()
 
 
 @pytest.mark.parametrize(
@@ -47,15 +54,6 @@ def test_method(project):
     line(project.run("--dry-run", check=False), "did you mean 'attrvr'?")
 
 
-def test_unknown_target(project):
-    line(project.run("attrvr_tabel1", check=False), "attrvr_tabel1")
-
-
-def test_no_gpu_where_one_is_asked_for(project):
-    printed = project.run("attrvr_table1", config=("device=cuda",), check=False)
-    assert "set device to cpu or auto" in line(printed, "finds no GPU")
-
-
 def test_data_set_with_a_manual_step(project):
     printed = project.run("results/paper/data/stanford_cars/manifest.json", config=("scale=paper",), check=False)
     assert "data/stanford_cars" in line(printed, "needs a step of yours")
@@ -66,8 +64,18 @@ def test_unreadable_image_names_the_file_and_keeps_the_rest(project):
     folder = project.results / "data" / "mini_digits"
     for image in folder.rglob("*.png"):
         image.write_bytes(b"not an image")
-    assert ".png" in line(project.run("attrvr_table1", check=False), "cannot be read as an image")
+    reason = line(project.run("attrvr_table1", check=False), "cannot be read as an image")
+    assert reason.startswith("cache failed: ") and ".png" in reason  # told once more at the end, where a user looks
     assert (folder / "manifest.json").exists()
+
+
+def test_a_job_that_breaks_says_why_at_the_end(project):
+    source = project.root / "src" / "papertables" / "data" / "prepare.py"
+    source.write_text(source.read_text() + "\n\ndef prepare(*_):\n    raise ValueError('broken here')\n")
+    printed = project.run("results/tiny/data/mini_digits/manifest.json", check=False)
+    log = "results/tiny/logs/prepare/mini_digits.log"
+    assert line(printed, "broken here") == f"prepare failed: ValueError: broken here (details in {log})"
+    assert "Traceback" in (project.root / log).read_text()
 
 
 def test_corrupt_published_file(project):

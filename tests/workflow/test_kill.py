@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -31,16 +32,22 @@ def results(project):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def project(tmp_path_factory):
     project = copy_project(tmp_path_factory.mktemp("whole") / "project")
     lengthen(project)
     project.run("attrvr_table1")
+    return project
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(project):
     return results(project)
 
 
 @pytest.mark.parametrize("count", [1, 8, 17])
 def test_killed_job_ends_with_the_same_numbers(project, uninterrupted, count):
-    lengthen(project)
+    for trained in ("jobs", "runs", "checkpoints", "tables"):
+        shutil.rmtree(project.results / trained)
     process = subprocess.Popen(
         project.command("attrvr_table1", "--config", "scale=tiny", "checkpoint_seconds=0"),
         cwd=project.root,

@@ -3,9 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from papertables.errors import UserError
+from papertables.files import read_yaml
 from papertables.spec import Model
 
 
@@ -20,7 +19,7 @@ class AnchorSet(Model):
 
 @cache
 def anchor_sets() -> dict[str, AnchorSet]:
-    entries = yaml.safe_load((Path(__file__).parent / "anchors.yaml").read_text())
+    entries = read_yaml(Path(__file__).parent / "anchors.yaml")
     return {id: AnchorSet(**entry) for id, entry in entries.items()}
 
 

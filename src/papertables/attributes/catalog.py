@@ -4,9 +4,8 @@ import csv
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from papertables.errors import UserError, unknown
+from papertables.files import read_yaml
 from papertables.spec import Model
 
 
@@ -21,7 +20,7 @@ class AttributeSource(Model):
 
 @cache
 def attribute_sources() -> dict[str, AttributeSource]:
-    entries = yaml.safe_load((Path(__file__).parent / "catalog.yaml").read_text())
+    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
     return {id: AttributeSource(id=id, **entry) for id, entry in entries.items()}
 
 

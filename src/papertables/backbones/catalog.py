@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, PositiveInt
 
 from papertables.errors import UserError, unknown
+from papertables.files import read_yaml
 from papertables.spec import Model
 
 PerChannel = tuple[float, float, float]
@@ -75,7 +75,7 @@ class Backbone(Model):
 
 @cache
 def backbones() -> dict[str, Backbone]:
-    entries = yaml.safe_load((Path(__file__).parent / "catalog.yaml").read_text())
+    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
     return {id: Backbone(id=id, **entry) for id, entry in entries.items()}
 
 

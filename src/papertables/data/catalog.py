@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.errors import UserError, unknown
+from papertables.files import read_yaml
 from papertables.spec import Model
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -162,7 +162,7 @@ class Dataset(Model):
 @cache
 def datasets() -> dict[str, Dataset]:
     """Every data set, by name, in the order of the catalog."""
-    entries = yaml.safe_load((Path(__file__).parent / "catalog.yaml").read_text())
+    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
     return {id: Dataset(id=id, **entry) for id, entry in entries.items()}
 
 
