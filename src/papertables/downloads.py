@@ -33,7 +33,7 @@ def check_downloads(plan: Plan, artefacts: Iterable[str]) -> None:
     for artefact in () if allowed else artefacts:
         needed = ", ".join(downloads(plan, artefact))
         if needed:
-            who = "config.yaml" if plan.config.downloads is False else f"scale {plan.scale.name}"
+            who = "the configuration" if plan.config.downloads is False else f"scale {plan.scale.name}"
             raise UserError(
                 f"{artefact} needs {needed}, and {who} downloads nothing: allow it with --config downloads=true"
             )

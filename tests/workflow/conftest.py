@@ -106,11 +106,3 @@ def copy_project(root: Path) -> Project:
             shutil.copy(source, root / part)
     (root / "workflow" / "scales" / "tiny.yaml").write_text(TINY_SCALE)
     return Project(root)
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with every artefact, made once; what shares it runs in one process (``xdist_group``)."""
-    project = copy_project(tmp_path_factory.mktemp("world") / "project")
-    project.run(config=("artefacts=all",))
-    return project

@@ -1,14 +1,27 @@
-"""What a user sees after one run, and what a second run, a change or an addition sets off."""
+"""Every artefact renders, at a reduced size; what a user sees after one run, and what a second run, a change or an
+addition sets off."""
 
 import csv
 import json
 
+import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from papertables.plan import make_plan
+from papertables.plan import FORMATS, make_plan
+from tests.workflow.conftest import REPOSITORY, copy_project
 
-pytestmark = pytest.mark.xdist_group("world")
+CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+ARTEFACTS = make_plan(REPOSITORY, CONFIG).artefacts
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A project with every artefact, made once; the tests of all of them come before those of the headlines."""
+    project = copy_project(tmp_path_factory.mktemp("world") / "project")
+    project.run(config=("artefacts=all",))
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +31,48 @@ def made(world):
     return world
 
 
+@pytest.fixture
+def as_configured(made):
+    """The project as first made, whatever the test before configured."""
+    made.run()
+    return made
+
+
 def selected_jobs(project) -> list[str]:
     """The lines of the jobs behind what is configured."""
-    config = yaml.safe_load((project.root / "config.yaml").read_text())
-    plan = make_plan(project.root, config | {"scale": "tiny"})
+    plan = make_plan(project.root, CONFIG | {"scale": "tiny"})
     jobs = dict.fromkeys(plan.paths.job(job.id) for id in plan.selected for job in plan.jobs_for(id))
     return [line for job in jobs for line in (project.root / job).read_text().splitlines()]
 
 
 def changed(before, after):
     return {run for run, time in after.items() if before.get(run) != time}
+
+
+@pytest.mark.parametrize("id", ARTEFACTS)
+def test_artefact_is_whole(world, id):
+    artefact = ARTEFACTS[id].artefact
+    stem = world.results / f"{artefact.kind}s" / artefact.paper / id.removeprefix(f"{artefact.paper}_")
+    for suffix in FORMATS[artefact.kind]:
+        assert stem.with_name(f"{stem.name}.{suffix}").stat().st_size > 0
+    assert not pd.read_csv(stem.with_name(f"{stem.name}.csv")).empty
+    described = json.loads(stem.with_name(f"{stem.name}.json").read_text())
+    assert described["title"] == artefact.title
+    assert described["notes"]
+    if artefact.kind == "figure":
+        with Image.open(stem.with_name(f"{stem.name}.png")) as image:
+            assert image.width >= 3.3 * 300  # pixels of a column
+
+
+def test_index_lists_every_artefact(world):
+    page = (world.results / "index.html").read_text()
+    for planned in ARTEFACTS.values():
+        assert f'id="{planned.artefact.id}"' in page
+
+
+def test_an_artefact_that_the_scale_cannot_make_is_said_so(world):
+    printed = world.run(config=("artefacts=[attrvr_backbone_rn101]",), check=False)
+    assert "has nothing for backbone 'clip_rn101'" in printed
 
 
 def test_makes_tables_runs_and_index(made):
@@ -50,10 +95,10 @@ def test_job_file_holds_the_metrics_verbatim(made):
             assert json.loads(stored.read_text()) == json.loads(line)
 
 
-def test_second_run_does_nothing(made):
-    before = made.metrics_times()
-    assert "Nothing to be done" in made.run()
-    assert made.metrics_times() == before
+def test_second_run_does_nothing(as_configured):
+    before = as_configured.metrics_times()
+    assert "Nothing to be done" in as_configured.run()
+    assert as_configured.metrics_times() == before
 
 
 def test_comment_and_touch_set_nothing_off(made):
@@ -110,18 +155,8 @@ def test_report(made):
     assert "table1" in page
 
 
-def test_repeated_from_nothing_gives_the_same_numbers(made, project):
+def test_repeated_from_nothing_gives_the_same_numbers(as_configured, project):
     project.run("attrvr_table1")
     for name in ("table1.csv", "table1.md"):
         again = project.results / "tables" / "attrvr" / name
-        assert again.read_bytes() == (made.results / "tables" / "attrvr" / name).read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def _as_configured(made, request):
-    """Every test finds the project as first made, whatever the one before configured."""
-    if request.node.name in (
-        "test_repeated_from_nothing_gives_the_same_numbers",
-        "test_second_run_does_nothing",
-    ):
-        made.run()
+        assert again.read_bytes() == (as_configured.results / "tables" / "attrvr" / name).read_bytes()
