@@ -3,32 +3,20 @@
 The JSON schema under docs/schema is generated from these models; a test guards against drift.
 """
 
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from papertables.errors import UserError
+from papertables.drawings import DRAWINGS, Drawing
 from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
 Measure = Literal[
     "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
 ]
-Drawing = Literal[
-    "lines",
-    "selection",
-    "curves",
-    "patterns",
-    "embeddings",
-    "neighbours",
-    "masks",
-    "confidence",
-    "loss_change",
-    "top_labels",
-    "evolution",
-    "search",
-]
+DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
 Facts = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
 FidelityName = Literal["published", "repaired"]
@@ -118,7 +106,7 @@ class Artefact(Model):
     id: Id
     paper: Id = ""
     kind: Literal["table", "figure"] = "table"
-    drawing: Drawing | None = Field(None, description="of a figure: what is drawn of its rows and columns")
+    drawing: DrawingName | None = Field(None, description="of a figure: what is drawn of its rows and columns")
     quantities: tuple[Quantity, ...] = Field(("test_accuracy", "train_loss"), description="of curves")
     title: str
     caption: str = ""
@@ -133,6 +121,15 @@ class Artefact(Model):
     fixed: dict[str, JsonValue] = {}
     selection: Selection | None = None
     published: tuple[Published, ...] = ()
+
+    @property
+    def needs(self) -> Drawing:
+        """What its drawing needs; nothing of a table."""
+        return DRAWINGS[self.drawing] if self.drawing else Drawing()
+
+    @property
+    def shows_searches(self) -> bool:
+        return self.needs.searches or self.facts in ("anchors", "search_weights")
 
     @model_validator(mode="after")
     def _only_figures_are_drawn(self):
@@ -162,8 +159,16 @@ class Adjustment(Model):
     when: dict[Literal["dataset", "backbone", "method", "protocol"], tuple[str, ...]]
     set: dict[str, JsonValue]
 
-    def applies(self, settings: dict[str, JsonValue]) -> bool:
-        return all(settings.get(key) in values for key, values in self.when.items())
+    def applies(self, cell: Mapping[str, JsonValue]) -> bool:
+        return all(cell.get(key) in values for key, values in self.when.items())
+
+    def known(self, options: Container[str]) -> dict[str, JsonValue]:
+        """What it sets of a method that has these options."""
+        return {
+            path: value
+            for path, value in self.set.items()
+            if not path.startswith("options.") or path.removeprefix("options.") in options
+        }
 
 
 class Switch(Model):
@@ -219,8 +224,8 @@ class Paper(Model):
         return Fidelity(**{key: getattr(switch, name) for key, switch in self.fidelity.items()})
 
 
-class Replaced(Model):
-    """What a scale replaces in a paper.
+class Substitutes(Model):
+    """What a scale puts in the place of what a paper declares.
 
     datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
     leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
@@ -238,15 +243,11 @@ class Replaced(Model):
     search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()
 
-    def dataset_for(self, name: str) -> str | None:
-        """What stands in for a published data set: itself where none is declared, None where it is left out."""
-        return self.dataset_stand_ins.get(name, name)
-
 
 class Scale(Model):
     """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.
 
-    papers: by id, what is replaced; None leaves every paper as published.
+    papers: by id, what takes the place of what it declares; None leaves every paper as published.
     """
 
     name: Id
@@ -256,15 +257,7 @@ class Scale(Model):
     threads: int = Field(ge=1)
     world_seed: int = Field(0, description="draws the mini world's target sets, and splits that were never published")
     device: Literal["cpu", "cuda", "auto"]
-    papers: dict[Id, Replaced] | None = None
+    papers: dict[Id, Substitutes] | None = None
     shots: int | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
     downloads: bool = Field(True, description="whether data, weights and sentences may be fetched")
-
-    def replaced(self, paper: Paper) -> Replaced | None:
-        """What is replaced in a paper; UserError where the scale replaces, but not in this one."""
-        if self.papers is None:
-            return None
-        if paper.id not in self.papers:
-            raise UserError(f"workflow/scales/{self.name}.yaml: papers: no entry for paper '{paper.id}'")
-        return self.papers[paper.id]

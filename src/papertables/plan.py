@@ -28,15 +28,6 @@ from papertables.project import Project, load_project
 from papertables.spec import CacheKey, RunSpec, Target, digest
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
-EMBEDDED_DRAWINGS = (
-    "embeddings",
-    "neighbours",
-    "masks",
-    "confidence",
-    "loss_change",
-    "top_labels",
-    "evolution",
-)
 ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
 FACTS_OF = (  # what computed tables are about
@@ -179,7 +170,7 @@ class Plan:
         self.left_out: dict[str, NotAtScale] = {}
         for id, artefact in project.artefacts.items():
             try:
-                self.artefacts[id] = plan_artefact(project, artefact)
+                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact)
             except NotAtScale as error:
                 self.left_out[id] = error
         self.selected = self._selected()
@@ -364,7 +355,7 @@ class Plan:
 
     def embedded_runs(self, planned: PlannedArtefact) -> list[RunSpec]:
         """The runs, of the first seed, whose embeddings a figure shows."""
-        if planned.artefact.drawing not in EMBEDDED_DRAWINGS:
+        if not planned.artefact.needs.inspects:
             return []
         return [member.runs[0] for cell in planned.cells for member in cell.members]
 

@@ -13,6 +13,7 @@ from papertables.config import Adjustment, Artefact, Config, Paper, Scale
 from papertables.data.catalog import datasets
 from papertables.errors import UserError, unknown
 from papertables.methods import METHODS
+from papertables.scope import Scope
 from papertables.spec import Images, ProtocolName, Training
 from papertables.validation import parse, read
 
@@ -29,8 +30,9 @@ class Project:
     papers: dict[str, Paper]
     artefacts: dict[str, Artefact]
 
-    def paper_of(self, artefact: Artefact) -> Paper:
-        return self.papers[artefact.paper]
+    def scope(self, artefact: Artefact) -> Scope:
+        """What an artefact is planned in: its paper at the scale."""
+        return Scope(self.papers[artefact.paper], self.scale, self.config)
 
     def selected(self) -> dict[str, Artefact]:
         """The artefacts that config.yaml asks for, in canonical order."""
@@ -57,8 +59,8 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     scale = _scale(root, settings.scale)
     for paper in papers.values():
         _check_adjustments(f"workflow/papers/{paper.id}/protocol.yaml", paper, paper.adjust)
-        replaced = (scale.papers or {}).get(paper.id)
-        _check_adjustments(f"workflow/scales/{scale.name}.yaml", paper, replaced.adjust if replaced else ())
+        substitutes = (scale.papers or {}).get(paper.id)
+        _check_adjustments(f"workflow/scales/{scale.name}.yaml", paper, substitutes.adjust if substitutes else ())
     return Project(root, settings, scale, papers, _artefacts(root, papers))
 
 

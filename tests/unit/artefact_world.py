@@ -9,6 +9,7 @@ from papertables.cells import Cell, Member, PlannedArtefact, Value
 from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import dataset
 from papertables.metrics import Metrics
+from papertables.scope import Scope
 from papertables.spec import Fidelity, RunSpec
 
 TRAINING = {
@@ -90,11 +91,16 @@ def run(method: str, data: str, seed: int | None) -> RunSpec:
     )
 
 
+def scope(comparable: bool = True, selection: str = "best") -> Scope:
+    return Scope(PAPER, PAPER_SCALE if comparable else MINI_SCALE, config(selection=selection))
+
+
 def member(method: str, data: str) -> Member:
     seeds = (None,) if method == "zero_shot" else (1, 2)
     label = PAPER.methods[method].label
     runs = tuple(run(method, data, seed) for seed in seeds)
-    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs, (runs[0].target,))
+    settings = scope().settings({}, {"method": method, "dataset": data})
+    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs, settings, (runs[0].target,))
 
 
 def methods() -> tuple[Value, ...]:
@@ -105,7 +111,7 @@ def planned(comparable: bool = True, selection: str = "best", **changes) -> Plan
     """Methods × data sets."""
     columns = tuple(Value(id, dataset(id).label, dataset(id).label, {"dataset": id}) for id in PAPER.datasets)
     cells = tuple(Cell(row, column, (member(row.key, column.key),)) for row in methods() for column in columns)
-    return PlannedArtefact(artefact(**changes), PAPER, methods(), columns, cells, selection, comparable)
+    return PlannedArtefact(artefact(**changes), scope(comparable, selection), methods(), columns, cells)
 
 
 def pooled() -> PlannedArtefact:
@@ -118,7 +124,7 @@ def pooled() -> PlannedArtefact:
         "average": False,
         "fixed": {},
     }
-    return PlannedArtefact(artefact(**changes), PAPER, methods(), (column,), cells, "best", True)
+    return PlannedArtefact(artefact(**changes), scope(), methods(), (column,), cells)
 
 
 def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = None) -> Metrics:

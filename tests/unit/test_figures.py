@@ -4,7 +4,6 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import matplotlib
 import numpy as np
@@ -31,8 +30,8 @@ from papertables.artefacts.figures import (
     top_labels,
 )
 from papertables.artefacts.tables import build
-from papertables.cells import Cell, Member, Value
-from papertables.config import Drawing
+from papertables.cells import Cell, Value
+from papertables.drawings import DRAWINGS
 from papertables.embed import Embedded
 from papertables.errors import UserError
 from papertables.label_history import Mappings
@@ -64,12 +63,11 @@ def against_shots():
     cells = []
     for row in world.methods():
         for column in columns:
-            runs = world.member(row.key, "dtd").runs
+            member = world.member(row.key, "dtd")
             if row.key == "vp":
-                runs = tuple(run.model_copy(update={"shots": column.settings["shots"]}) for run in runs)
-            cells.append(
-                Cell(row, column, (Member(row.label, world.backbone("clip_vit_b16"), "DTD", runs, (runs[0].target,)),))
-            )
+                runs = tuple(run.model_copy(update={"shots": column.settings["shots"]}) for run in member.runs)
+                member = replace(member, runs=runs)
+            cells.append(Cell(row, column, (member,)))
     made = planned(
         "lines",
         columns={"vary": "shots", "values": SHOTS},
@@ -808,7 +806,7 @@ def test_no_text_is_smaller_than_seven_points(tmp_path, monkeypatch):
         assert min(sizes) >= 7
 
 
-@pytest.mark.parametrize("drawing", get_args(Drawing))
+@pytest.mark.parametrize("drawing", DRAWINGS)
 def test_every_drawing_can_be_made_when_nothing_has_run_yet(drawing, tmp_path):
     artefact = against_shots() if drawing == "lines" else planned(drawing)
     with pytest.raises(UserError, match="runs are missing"):

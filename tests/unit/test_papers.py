@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from papertables.artefacts import compare
+from papertables.cells import axis_of, rows_of
 from papertables.config import Artefact, Paper
 from papertables.plan import make_plan
 from papertables.project import load_project
@@ -45,13 +46,15 @@ def test_every_published_number_is_found_by_some_cell(path):
     for artefact in readers(path):
         if artefact.facts:
             return  # tested with the facts
-        paper = PROJECT.paper_of(artefact)
+        scope = PROJECT.scope(artefact).published
         numbers = compare.read(path.parent, [each for each in artefact.published if each.file == path.name])
         known |= {quote for each in numbers for quotes in each.quotes.values() for quote in quotes}
-        rows, columns = compare.declared_rows(paper, artefact), compare.declared(paper, artefact.columns)
+        rows, columns = list(rows_of(scope, artefact)), list(axis_of(scope, artefact, artefact.columns))
         if artefact.average:
             (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
-        found |= {quote for row in compare.quotes(artefact, paper, numbers, rows, columns) for quote in row if quote}
+        found |= {
+            quote for row in compare.quotes(artefact, scope.paper, numbers, rows, columns) for quote in row if quote
+        }
     wanted = {quote for quote in known if quote.method not in NOT_OURS}
     assert wanted
     assert found <= wanted

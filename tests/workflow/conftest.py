@@ -47,7 +47,11 @@ papers:
        imagenetv2: mini_signs, imagenet_sketch: null, imagenet_a: null, imagenet_r: null}
     backbones: {clip_vit_b16: mini-vit}
     search: {epochs: 2}
-    training: {epochs: 2, batch_size: 8}
+    adjust:
+      - when:
+          method:
+            [coop, coop_atp, cocoop, cocoop_atp, maple, maple_atp, dept, dept_atp, dept_cocoop, dept_cocoop_atp]
+        set: {training.epochs: 2, training.batch_size: 8}
 """
 
 

@@ -10,8 +10,8 @@ from statistics import fmean, harmonic_mean
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.cells import Value, entry_value, in_blocks
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, Published
+from papertables.cells import Value
+from papertables.config import Artefact, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
 from papertables.spec import Model
@@ -128,31 +128,6 @@ def _agree(one: int | None, other: int | None) -> bool:
 def average_value(label: str = "Average") -> Value:
     """The computed row or column of averages over the data sets."""
     return Value("average", label, label, {"dataset": None})
-
-
-def declared(paper: Paper, axis: Axis) -> list[Value]:
-    """An axis as the paper has it, whatever stands in at the scale."""
-    listed = {"dataset": paper.datasets, "method": tuple(paper.methods)}
-    values = listed[axis.vary] if axis.values == "all" else axis.values
-    return [_declared(paper, axis.vary, each) for each in values if each not in axis.without]
-
-
-def declared_rows(paper: Paper, artefact: Artefact) -> list[Value]:
-    rows = declared(paper, artefact.rows)
-    return list(in_blocks(declared(paper, artefact.blocks), rows)) if artefact.blocks else rows
-
-
-def _declared(paper: Paper, vary: str, value: str | int | float | Entry) -> Value:
-    if isinstance(value, Entry):
-        return entry_value(value)
-    labels = {
-        "dataset": lambda: dataset(value).label,
-        "target": lambda: dataset(value).label,
-        "method": lambda: paper.methods[value].label,
-        "backbone": lambda: backbone(value).label,
-    }
-    label = labels.get(vary, lambda: str(value))()
-    return Value(str(value), label, label, {vary: value})
 
 
 def quotes(

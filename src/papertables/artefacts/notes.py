@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from papertables.artefacts import compare
 from papertables.backbones.catalog import backbone
-from papertables.cells import Cell, PlannedArtefact, adjusted, merged, under
+from papertables.cells import FEW_SHOT, PlannedArtefact
 from papertables.config import Scale
 from papertables.data.catalog import dataset
 from papertables.methods import METHODS
@@ -35,17 +34,17 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}"]
     names = {str(name) for value in (*planned.rows, *planned.columns) for name in value.settings.values()}
     names |= {str(name) for name in planned.artefact.fixed.values()}
-    replaced = scale.replaced(planned.paper)
-    if replaced is None:
+    scope = planned.scope
+    if scope.substitutes is None:
         return f"{parts[0]}."
-    for published, stand_in in replaced.backbones.items():
+    for published, stand_in in scope.substitutes.backbones.items():
         if stand_in not in (None, published) and published in names:
             parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
     sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
     named = [name for axis in sets for name in axis.values]
     named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
-    pairs = {name: replaced.dataset_for(name) for name in named}
+    pairs = {name: scope.dataset(name) for name in named}
     replacing = {name: ours for name, ours in pairs.items() if ours not in (None, name)}
     parts += [f"{dataset(ours).label} stands in for {dataset(name).label}" for name, ours in replacing.items()]
     if not named:
@@ -56,7 +55,7 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> s
     if left_out:
         parts.append(f"left out here: {_and(left_out)}")
     used = {run.attributes for run in runs}
-    for published, stand_in in replaced.attributes.items():
+    for published, stand_in in scope.substitutes.attributes.items():
         if stand_in in used:
             parts.append(f"sentences '{stand_in}' stand in for '{published}'")
     return "; ".join(parts) + "."
@@ -68,7 +67,7 @@ def _left_out(planned: PlannedArtefact) -> list[str]:
     shown = {value.published for value in (*planned.rows, *planned.columns)}
     for axis in (artefact.rows, artefact.blocks, artefact.columns):
         if axis and axis.vary not in ("dataset", "target"):
-            declared = (value.published for value in compare.declared(planned.paper, axis))
+            declared = (value.published for value in planned.declared(axis))
             prefix = f"{axis.vary.rpartition('.')[2]} " if "." in axis.vary else ""
             names += [f"{prefix}{name}" for name in declared if not _is_shown(name, shown)]
     return names
@@ -100,7 +99,8 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
-    declared = [_declared_training(planned, cell) for cell in planned.cells if cell.members]
+    members = [member for cell in planned.cells for member in cell.members[:1]]
+    declared = [Training(**member.settings.declared.of("training")) for member in members]
     own = [run.training for run in trained]
     for name, values, published in (
         ("epochs", {each.epochs for each in own}, {each.epochs for each in declared}),
@@ -111,14 +111,6 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
     return f"Training: {', '.join(parts)}."
-
-
-def _declared_training(planned: PlannedArtefact, cell: Cell) -> Training:
-    """What the paper declares for the method of a cell."""
-    paper = planned.paper
-    settings = {"protocol": paper.protocol} | planned.artefact.fixed | cell.row.settings | cell.column.settings
-    declared = merged(paper.training.model_dump(), paper.methods[settings["method"]].training)
-    return Training(**merged(declared, under("training.", adjusted(paper.adjust, settings))))
 
 
 def _replaced(name: str, values: set[float], published: set[float]) -> str:
@@ -165,17 +157,9 @@ def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:
 
 
 def _touches(switch: str, run: RunSpec) -> bool:
-    if switch == "shared_seed":
-        return run.training is not None and run.fidelity.few_shot_draw == "shared"
-    if switch == "first_mapping_pass":
-        return METHODS[run.method].first_mapping_pass_matters(run.options)
-    if switch in ("attribute_tokens", "deep_start"):
-        method = METHODS[run.method]
-        reads = method.learns_prompts and (method.prompts_images or switch == "attribute_tokens")
-        return reads and bool(run.options["attributes"])
-    if switch.startswith("attribute_"):
-        return run.attributes is not None
-    return run.training is not None
+    if switch == "shared_seed" and run.fidelity.few_shot_draw != "shared":
+        return False
+    return switch in METHODS[run.method].switches(run.options, few_shot=run.protocol in FEW_SHOT)
 
 
 def _and(values: Iterable[object]) -> str:

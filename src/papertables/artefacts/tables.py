@@ -275,7 +275,7 @@ def _averaged_over(planned: PlannedArtefact) -> list[Value]:
     """What averages are over, as the paper declares it."""
     artefact = planned.artefact
     axis = artefact.pool or (artefact.rows if artefact.rows.vary == "dataset" else artefact.columns)
-    return [value for value in compare.declared(planned.paper, axis) if value.key not in artefact.average_without]
+    return [value for value in planned.declared(axis) if value.key not in artefact.average_without]
 
 
 def _printed_only(planned: PlannedArtefact) -> list[str]:
@@ -324,7 +324,7 @@ def _best_of(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[Tabl
 
 def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> PublishedTable | None:
     artefact, paper = planned.artefact, planned.paper
-    rows, columns = compare.declared_rows(paper, artefact), compare.declared(paper, artefact.columns)
+    rows, columns = list(planned.declared_rows), list(planned.declared(artefact.columns))
     if artefact.average:
         (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
     quotes = compare.quotes(artefact, paper, numbers, rows, columns)

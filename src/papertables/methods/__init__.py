@@ -66,9 +66,18 @@ class Method:
         """Whether its classes are prompts made from the data set's template."""
         return not (self.uses_attributes or self.maps_labels or self.learns_prompts)
 
-    def first_mapping_pass_matters(self, options: dict[str, JsonValue]) -> bool:
-        """Only a mask network has batch norm, and only a mapping that is made takes a pass."""
-        return "patch" in self.options and makes_mapping(options["mapping"])
+    def switches(self, options: dict[str, JsonValue], *, few_shot: bool) -> frozenset[str]:
+        """The fidelity switches that can touch a run with these options, few-shot or on whole data sets."""
+        found: set[str] = set()
+        if self.uses_attributes or (self.trains and few_shot):
+            found |= {"few_shot_draw", "shared_seed"}
+        if self.uses_attributes:
+            found |= {"attribute_stream", "attribute_sampling"}
+        if self.learns_prompts and options["attributes"]:
+            found |= {"attribute_tokens", "deep_start"} if self.prompts_images else {"attribute_tokens"}
+        if "patch" in self.options and makes_mapping(options["mapping"]):  # batch norm, and a pass that it sees
+            found |= {"first_mapping_pass"}
+        return frozenset(found)
 
     def check(self, run: RunSpec) -> None:
         """Raises UserError if the run's options cannot work with its backbone."""

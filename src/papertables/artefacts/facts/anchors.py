@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from papertables.artefacts.compare import declared
 from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
 from papertables.attributes.anchors import anchors
 from papertables.attributes.searched import Combination, SearchResult
@@ -21,7 +20,7 @@ def collect(source: Source) -> Sheet:
     for line in source.printed():
         printed.setdefault(line["dataset"], {})[line["metric"]] = line["value"]
     rows = []
-    for value in declared(source.paper, source.artefact.rows):
+    for value in source.rows():
         words = printed.get(value.published, {})
         results = found.pop(value.settings["dataset"], [])
         own = (words.get("attribute bases", "–"), words.get("searched result", "–"), *_found(results))

@@ -1,6 +1,6 @@
 """The weight of every combination after a search (ATPrompt, table 13)."""
 
-from papertables.artefacts.compare import Quote, declared, read
+from papertables.artefacts.compare import Quote, read
 from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
 from papertables.artefacts.tables import PublishedTable
 from papertables.backbones.catalog import backbone
@@ -20,7 +20,7 @@ def collect(source: Source) -> Sheet:
         rows.append(Row(words, (tower, label, words), (tuple(result.last[i] for result in results),)))
     (printed,) = read(source.published_folder, [Published(file=source.artefact.published[0].file, metric="weight")])
     quotes: list[Quote] = [each for found in printed.quotes.values() for each in found]
-    (value,) = declared(source.paper, source.artefact.rows)
+    (value,) = source.rows()
     other = None
     if value.label != label:
         names = tuple(each.method for each in quotes)

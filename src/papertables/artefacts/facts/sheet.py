@@ -10,10 +10,10 @@ from statistics import fmean, stdev
 from papertables.artefacts.compare import Quote, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.attributes.searched import SearchResult
-from papertables.cells import Cell, plan_artefact
+from papertables.cells import Cell, Value, plan_artefact, rows_of
 from papertables.config import Artefact, Axis, Config, Paper, Scale
 from papertables.errors import UserError
-from papertables.project import Project
+from papertables.scope import Scope
 
 WORDS = {"yes": "1", "no": "0"}
 HOW = (
@@ -49,9 +49,15 @@ class Source:
         """The artefact's rows × ``columns`` with the runs of a method, as the paper has them at any scale."""
         settings = {"rows": self.artefact.rows, "columns": columns, "fixed": {"method": method}}
         wanted = Artefact(id=self.artefact.id, paper=self.paper.id, title=self.artefact.title, **settings)
-        scale = self.scale.model_copy(update={"papers": None})
-        project = Project(Path(), self.config, scale, {self.paper.id: self.paper}, {})
-        yield from plan_artefact(project, wanted).cells
+        yield from plan_artefact(self._published, wanted).cells
+
+    def rows(self) -> tuple[Value, ...]:
+        """The artefact's rows, as the paper has them at any scale."""
+        return rows_of(self._published, self.artefact)
+
+    @property
+    def _published(self) -> Scope:
+        return Scope(self.paper, self.scale, self.config).published
 
 
 @dataclass(frozen=True)

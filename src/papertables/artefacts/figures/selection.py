@@ -1,6 +1,6 @@
 """What it is worth to report the epoch that is best on the test set instead of the last one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def collect(sources: Sources) -> Selections:
 
 
 def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCell, ...], ...]:
-    planned = replace(sources.planned, selection=selection)
+    planned = sources.planned.selecting(selection)
     return tables.build(planned, sources.metrics, sources.published_folder, sources.scale, sources.config).cells
 
 

@@ -9,15 +9,11 @@ from papertables.artefacts.notes import run_notes
 from papertables.artefacts.tables import Table
 from papertables.attributes.searched import SearchSpec
 from papertables.cells import Cell, PlannedArtefact
-from papertables.config import Config, Drawing, Scale
+from papertables.config import Config, DrawingName, Scale
 from papertables.errors import UserError
 from papertables.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
-POOLED = ("lines", "selection")  # drawings of means, which may be means over a pool
-EMBEDDED = ("embeddings", "neighbours", "masks", "confidence", "loss_change", "top_labels")  # of one epoch of a run
-SELECTED = ("lines", "patterns", *EMBEDDED)  # drawings of one selected epoch
-SINGLE = ("patterns", "evolution", *EMBEDDED)  # drawings of one run per cell
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}
 
 
@@ -32,7 +28,7 @@ class FigureRecord(Model):
     paper: str
     venue: str
     scale: str
-    drawing: Drawing
+    drawing: DrawingName
     alt: str
     notes: tuple[str, ...]
     failures: tuple[str, ...] = ()
@@ -71,19 +67,19 @@ class Sources:
 def check(planned: PlannedArtefact) -> None:
     """Raises UserError where the artefact declares what its drawing cannot show."""
     artefact = planned.artefact
-    if artefact.pool and artefact.drawing not in POOLED:
+    if artefact.pool and not artefact.needs.pools:
         raise UserError(f"{artefact.id}: drawing '{artefact.drawing}' shows single runs: leave out 'pool'")
 
 
 def made_how(sources: Sources) -> list[str]:
     """The notes of a table that hold for the drawing: a selection and a mean over seeds only where it shows them."""
     planned = sources.planned
-    averaged = planned.artefact.average and planned.artefact.drawing in POOLED
+    averaged = planned.artefact.average and planned.artefact.needs.pools
     notes = run_notes(planned, list(planned.runs), sources.scale, averaged)
     if not planned.cells:  # a search: nothing was trained by the paper's protocol
         return notes[:1]
-    untrue = () if planned.artefact.drawing in SELECTED else ("Selection ",)
-    untrue += ("Mean ± ", "Seed ") if planned.artefact.drawing in SINGLE else ()
+    untrue = () if planned.artefact.needs.selects else ("Selection ",)
+    untrue += ("Mean ± ", "Seed ") if planned.artefact.needs.single else ()
     return [note for note in notes if not note.startswith(untrue)]
 
 
@@ -91,7 +87,7 @@ def footer(sources: Sources, *more: str) -> str:
     """The short line under a figure: scale, seeds, selection."""
     planned = sources.planned
     parts = [f"Scale {sources.scale.name}", *more]
-    if planned.artefact.drawing in SELECTED:
+    if planned.artefact.needs.selects:
         parts.append(SELECTIONS[planned.selection])
     return "; ".join(parts) + "."
 

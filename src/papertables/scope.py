@@ -1,0 +1,111 @@
+"""A paper with what the scale puts in its place, resolved once: everything that plans or tells asks it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
+
+from papertables.backbones.catalog import Backbone, backbone
+from papertables.config import Config, Paper, Scale, Substitutes
+from papertables.errors import UserError
+from papertables.settings import Layer, Settings
+from papertables.spec import Fidelity
+
+
+class NotAtScale(UserError):
+    """The scale has nothing that could stand in for what the artefact shows."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One paper at a scale, under a configuration."""
+
+    paper: Paper
+    scale: Scale
+    config: Config
+
+    @property
+    def published(self) -> "Scope":
+        """The same paper with nothing substituted: what it declares."""
+        return replace(self, scale=self.scale.model_copy(update={"papers": None, "shots": None, "compares": True}))
+
+    @property
+    def substitutes(self) -> Substitutes | None:
+        """None where nothing is substituted; UserError where the scale substitutes, but not in this paper."""
+        papers = self.scale.papers
+        if papers is not None and self.paper.id not in papers:
+            raise UserError(f"workflow/scales/{self.scale.name}.yaml: papers: no entry for paper '{self.paper.id}'")
+        return papers and papers[self.paper.id]
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """What an artefact shows that takes all data sets."""
+        return self.substitutes.datasets if self.substitutes else self.paper.datasets
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.config.seeds or self.scale.seeds or self.paper.seeds
+
+    @property
+    def shots(self) -> int | None:
+        """Of few-shot protocols, where a cell does not say."""
+        return self.scale.shots or self.paper.shots
+
+    @property
+    def fraction(self) -> float | None:
+        """Of the training images; None: all of them."""
+        return self.substitutes.fraction if self.substitutes else None
+
+    def dataset(self, name: str) -> str | None:
+        """What stands in for a published data set: itself where none is declared, None where it is left out."""
+        return self.substitutes.dataset_stand_ins.get(name, name) if self.substitutes else name
+
+    def backbone(self, name: str, artefact: str) -> Backbone | None:
+        """What stands in for a published backbone, None where it is left out; UserError where nothing is declared."""
+        published = backbone(name)
+        if self.substitutes is None:
+            return published
+        if name not in self.substitutes.backbones:
+            where = f"workflow/scales/{self.scale.name}.yaml: papers.{self.paper.id}.backbones"
+            raise UserError(f"{where}: no entry for '{name}' ({artefact})")
+        substitute = self.substitutes.backbones[name]
+        return backbone(substitute) if substitute else None
+
+    def sentences(self, source: str | None) -> str | None:
+        """What stands in for a source of sentences, or for the paper's own where none is named."""
+        source = source or self.paper.attributes
+        return self.substitutes.attributes.get(source, source) if self.substitutes else source
+
+    def leaves_out(self, settings: Mapping[str, JsonValue]) -> bool:
+        """Whether a value of an axis is left out: named by the scale, or with nothing but published numbers, which
+        would stand for other data."""
+        method = self.paper.methods.get(settings.get("method"))
+        if method is not None and method.method is None and not self.scale.compares:
+            return True
+        without = self.substitutes.without if self.substitutes else {}
+        return any(settings.get(key) in values for key, values in without.items())
+
+    def fidelity(self, name: str | None) -> Fidelity:
+        """The switches of the paper, all of them."""
+        return self.paper.switches(name or self.config.fidelity)
+
+    def settings(self, defaults: Mapping[str, JsonValue], cell: Mapping[str, JsonValue]) -> Settings:
+        """Of a cell: what is said of its method wins over what a paper or a scale says in general, and what the cell
+        says over all. defaults: the options of its method."""
+        row, general, special = self.paper.methods[cell["method"]], [], []
+        if self.substitutes:
+            adjusting = [each for each in self.substitutes.adjust if each.applies(cell)]
+            general = [Layer("scale", each.known(defaults)) for each in adjusting if "method" not in each.when]
+            general.insert(0, Layer("scale", {"training": self.substitutes.training}))
+            special = [Layer("scale", each.known(defaults)) for each in adjusting if "method" in each.when]
+        return Settings(
+            (
+                Layer("method", {"options": dict(defaults)}),
+                Layer("paper", self.paper.model_dump(include={"training", "images"})),
+                *general,
+                Layer("paper", {"options": row.options, "training": row.training, "images": row.images}),
+                *(Layer("paper", each.known(defaults)) for each in self.paper.adjust if each.applies(cell)),
+                *special,
+                Layer("cell", dict(cell)),
+            )
+        )

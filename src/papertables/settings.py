@@ -1,0 +1,67 @@
+"""Settings as layers, the later over the earlier, each value of which knows where it came from."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pydantic import JsonValue
+
+GROUPS = ("options", "training", "images")
+Origin = Literal["method", "paper", "scale", "cell"]
+
+
+class Layer(NamedTuple):
+    """values: by group, or by path (``training.optimizer.lr``)."""
+
+    origin: Origin
+    values: dict[str, JsonValue]
+
+    def of(self, group: str) -> dict[str, JsonValue]:
+        """By path below a group."""
+        start = f"{group}."
+        named = self.values.get(group) or {}
+        return named | {key.removeprefix(start): value for key, value in self.values.items() if key.startswith(start)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is said of a cell, from the most general to the most special."""
+
+    layers: tuple[Layer, ...]
+
+    def of(self, group: str) -> dict[str, JsonValue]:
+        """A group's values: ``training`` with nested dictionaries, as in a spec."""
+        result: dict[str, JsonValue] = {}
+        for layer in self.layers:
+            result = merged(result, layer.of(group))
+        return result
+
+    def origin(self, path: str) -> Origin | None:
+        """Where the value at ``training.optimizer.lr`` came from; None where nobody gives one."""
+        group, _, rest = path.partition(".")
+        for layer in reversed(self.layers):
+            found = layer.of(group)
+            if rest in found or _has(found, rest):
+                return layer.origin
+        return None
+
+    @property
+    def declared(self) -> "Settings":
+        """As the paper declares them, whatever the scale or the cell says."""
+        return Settings(tuple(layer for layer in self.layers if layer.origin in ("method", "paper")))
+
+
+def merged(settings: dict, changes: dict) -> dict:
+    """Nested settings with changes, whose keys may be paths (``optimizer.lr``)."""
+    result = dict(settings)
+    for path, value in changes.items():
+        key, _, rest = path.partition(".") if path.partition(".")[0] in settings else (path, "", "")
+        if rest or isinstance(value, dict):
+            result[key] = merged(result.get(key) or {}, {rest: value} if rest else value)
+        else:
+            result[key] = value
+    return result
+
+
+def _has(values: dict, path: str) -> bool:
+    key, _, rest = path.partition(".")
+    return key in values and (not rest or (isinstance(values[key], dict) and _has(values[key], rest)))
