@@ -39,7 +39,7 @@ class Member:
     """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded).
 
     scored: what the cell shows of each run, base and new classes for their harmonic mean. search: whose winner its
-    prompts take as attributes. settings: what its runs' specs were made from.
+    prompts take as attributes. settings: what its runs' specs were made from; declared: the same as the paper has it.
     """
 
     method: str  # label
@@ -47,6 +47,7 @@ class Member:
     dataset: str  # label
     runs: tuple[RunSpec, ...]
     settings: Settings
+    declared: Settings
     scored: tuple[Target, ...] = ()
     search: SearchSpec | None = None
 
@@ -239,8 +240,9 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     seeds = scope.seeds if method.trains or method.uses_attributes else (None,)
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
+    declared = scope.published.settings(method.options, {"protocol": paper.protocol, **settings}).declared
     scored = _scored(where, runs[0], cell)
-    return Member(row.label, tower, dataset(cell["dataset"]).label, runs, layered, scored, search)
+    return Member(row.label, tower, dataset(cell["dataset"]).label, runs, layered, declared, scored, search)
 
 
 def _check_settings(artefact: Artefact, settings: dict) -> None:

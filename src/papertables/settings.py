@@ -46,7 +46,7 @@ class Settings:
 
     @property
     def declared(self) -> "Settings":
-        """As the paper declares them, whatever the scale or the cell says."""
+        """What the paper says, whatever the scale or the cell does."""
         return Settings(tuple(layer for layer in self.layers if layer.origin in ("method", "paper")))
 
 

@@ -100,7 +100,8 @@ def member(method: str, data: str) -> Member:
     label = PAPER.methods[method].label
     runs = tuple(run(method, data, seed) for seed in seeds)
     settings = scope().settings({}, {"method": method, "dataset": data})
-    return Member(label, backbone("clip_vit_b16"), dataset(data).label, runs, settings, (runs[0].target,))
+    described = (label, backbone("clip_vit_b16"), dataset(data).label, runs, settings, settings.declared)
+    return Member(*described, (runs[0].target,))
 
 
 def methods() -> tuple[Value, ...]:

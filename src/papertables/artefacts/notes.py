@@ -100,7 +100,7 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
     members = [member for cell in planned.cells for member in cell.members[:1]]
-    declared = [Training(**member.settings.declared.of("training")) for member in members]
+    declared = [Training(**member.declared.of("training")) for member in members]
     own = [run.training for run in trained]
     for name, values, published in (
         ("epochs", {each.epochs for each in own}, {each.epochs for each in declared}),
