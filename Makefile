@@ -32,6 +32,7 @@ check: lint
 	$(PYTEST) -m "not trains" tests/unit tests/parity
 
 test: lint
+	$(BIN)/python -m tests.environment.prepare
 	$(PYTEST)
 
 lint: setup
