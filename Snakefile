@@ -11,7 +11,7 @@ min_version("9.17.0")  # the first that brings pydantic, which a plan needs
 ROOT = Path(str(workflow.current_basedir))  # also as a module of another workflow
 SOURCE = str(ROOT / "src")
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))  # of the jobs
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
