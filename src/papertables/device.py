@@ -28,6 +28,11 @@ def make_deterministic(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
+def computed_precision(device: torch.device, asked: str) -> str:
+    """Autocast runs on a GPU alone; a CPU computes in fp32."""
+    return asked if device.type == "cuda" else "fp32"
+
+
 def describe(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
 

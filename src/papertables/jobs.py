@@ -23,7 +23,7 @@ from papertables.data.splits import Split, chosen_labels, read_split, training_i
 from papertables.files import write_atomic
 from papertables.learners import make_learner, prompt_names, sampled_sentences
 from papertables.methods import METHODS, method_code
-from papertables.metrics import Cost, Evaluation, Fingerprint, Metrics, Score
+from papertables.metrics import Computed, Cost, Evaluation, Fingerprint, Metrics, Score
 from papertables.spec import CacheKey, RunSpec, Target, digest
 from papertables.store import Store
 
@@ -337,6 +337,9 @@ class _Job:
         self.store.write(self._metrics(spec, outcome, evaluation, cost, **more), save(tensors), mappings)
 
     def _metrics(self, spec: RunSpec, outcome: str, evaluation: Evaluation, cost: Cost, **more) -> Metrics:
+        from papertables.device import computed_precision
+
+        asked = spec.training.precision if spec.training else "fp32"
         return Metrics(
             run=spec.id,
             spec=spec,
@@ -344,6 +347,7 @@ class _Job:
             outcome=outcome,
             evaluations=[evaluation],
             cost=cost,
+            computed=Computed(precision=computed_precision(self.device, asked), device=self.device.type),
             versions=versions(),
             git_commit=git_commit(),
             **{"curve": [], "parameters": 0, **more},

@@ -77,7 +77,16 @@ class Cost(Model):
     device: str
 
 
+class Computed(Model):
+    """How it was computed, whatever the spec asks for: a CPU knows no half precision."""
+
+    precision: Literal["fp16", "bf16", "fp32"]
+    device: Literal["cpu", "cuda"]
+
+
 class Metrics(Model):
+    """One run. computed: None in files written before it was recorded."""
+
     run: str
     spec: RunSpec
     fingerprint: Fingerprint
@@ -87,6 +96,7 @@ class Metrics(Model):
     evaluations: list[Evaluation]
     parameters: int  # trained values
     cost: Cost
+    computed: Computed | None = None
     versions: dict[str, str]
     git_commit: str | None
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from time import time
 
@@ -18,7 +18,7 @@ from papertables.attributes.catalog import attribute_source
 from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import backbone, backbones
 from papertables.cells import NotAtScale, PlannedArtefact, plan_artefact
-from papertables.code import code_digest
+from papertables.code import code_digest, source_files
 from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
@@ -30,12 +30,7 @@ from papertables.spec import CacheKey, RunSpec, Target, digest
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
 ARTEFACTS = Path(__file__).parent / "artefacts"
 MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
-FACTS_OF = (  # what computed tables are about
-    Path(__file__).parent / "methods" / "masks.py",
-    Path(__file__).parent / "backbones" / "classifier.py",
-)
-SEARCHED_BY = [Path(__file__).parent / name for name in ("attributes/search.py", "methods/layout.py")]
-EMBEDDED_BY = [Path(__file__).parent / name for name in ("embed.py", "label_history.py")]
+ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is fingerprinted by itself
 SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
 
 
@@ -245,7 +240,7 @@ class Plan:
 
     def search_signature(self) -> str:
         """Changes with how attributes are searched."""
-        return digest([NUMERICS, code_digest(SEARCHED_BY)])
+        return digest([NUMERICS, _code("papertables.attributes.search", ROOMS)])
 
     def retrain(self, job: str) -> str | None:
         """What sets off a job that owns a run which ``retrain`` names, each time anew; None for the others."""
@@ -263,12 +258,10 @@ class Plan:
         templates = [path.read_text() for path in sorted(ARTEFACTS.rglob("*.html"))]
         return digest([code_digest(sorted(ARTEFACTS.rglob("*.py"))), *templates])
 
-    @cached_property
-    def _facts_code(self) -> str:
-        return code_digest(FACTS_OF)
-
     def artefact_signature(self, planned: PlannedArtefact) -> str:
         """Changes with what an artefact says (declaration, runs, selection) and with how it is drawn."""
+        facts = planned.artefact.facts
+        about = (*ROOMS, "papertables.backbones")  # what computed tables are about
         return digest(
             {
                 "artefact": planned.artefact.model_dump(mode="json"),
@@ -277,14 +270,14 @@ class Plan:
                 "selection": planned.selection,
                 "runs": [run.digest for run in planned.runs],
                 "partial": self.config.partial and time(),  # what is there changes unseen
-                "code": [self._artefact_code, self._facts_code if planned.artefact.facts else None],
+                "code": [self._artefact_code, facts and _code(f"papertables.artefacts.facts.{facts}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
             }
         )
 
     def embedding_signature(self) -> str:
         """Changes with how embeddings are made."""
-        return digest([NUMERICS, code_digest(EMBEDDED_BY)])
+        return digest([NUMERICS, _code("papertables.embed", (*ROOMS, "papertables.label_history"))])
 
     def dataset_signature(self, name: str) -> str:
         """Changes with the catalog's entry and, for a drawn set, with the code that draws it."""
@@ -402,6 +395,11 @@ class Plan:
                     members = (untrained if number == 0 else []) + chunk
                     part = Path(chunk[0].id).name if size == 1 and chunk else str(number)
                     yield Job(f"{id}.{data}.{tower}.{part}", tuple(members))
+
+
+@cache
+def _code(module: str, within: tuple[str, ...]) -> str:
+    return code_digest(source_files(module, within))
 
 
 def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:

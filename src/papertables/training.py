@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from papertables.checkpoint import Checkpoint
 from papertables.data.augment import Augmentation, augment
 from papertables.data.cache import ImageCache
+from papertables.device import computed_precision
 from papertables.metrics import Divergence, Epoch
 from papertables.passes import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
 from papertables.progress import progress, summary
@@ -256,8 +257,8 @@ class Trainer:
         return augment(self.augmentation, images, torch.from_numpy(train.sizes[rows]), self.side, generator)
 
     def _autocast(self) -> torch.autocast:
-        enabled = self.device.type == "cuda" and self.training.precision in PRECISIONS
-        return torch.autocast(self.device.type, PRECISIONS.get(self.training.precision), enabled=enabled)
+        dtype = PRECISIONS.get(computed_precision(self.device, self.training.precision))
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
 
 
 def _loss(run: Run, features: Tensor, texts: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:

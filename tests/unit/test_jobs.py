@@ -50,6 +50,7 @@ def test_every_method_and_the_form_of_its_metrics(world, tmp_path):
     for each, line in zip(ALL, lines, strict=True):
         metrics = Metrics.model_validate(line)
         assert metrics.outcome == "finished"
+        assert (metrics.computed.precision, metrics.computed.device) == ("fp32", "cpu")  # whatever the spec asks for
         assert metrics.evaluations[0].images == PER_CLASS["test"] * 3
         assert len(metrics.curve) == (each.training.epochs if each.training else 0)
         assert store.learner(each.id).exists() == bool(each.training)

@@ -1,10 +1,11 @@
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from papertables import methods
+from papertables import code as fingerprinted
 from papertables.errors import UserError
 from papertables.methods import METHODS, build, method_code
 from papertables.methods.context import Context
@@ -23,11 +24,11 @@ def test_planning_and_asking_the_store_need_no_torch():
 @pytest.fixture
 def sources(tmp_path, monkeypatch):
     """A copy of the methods' files that may be changed."""
-    for path in methods.FOLDER.glob("*.py"):
-        (tmp_path / path.name).write_text(path.read_text())
-    monkeypatch.setattr(methods, "FOLDER", tmp_path)
+    left_out = shutil.ignore_patterns("weights", "__pycache__")
+    shutil.copytree(fingerprinted.FOLDER, tmp_path / "papertables", ignore=left_out)
+    monkeypatch.setattr(fingerprinted, "FOLDER", tmp_path / "papertables")
     method_code.cache_clear()
-    yield tmp_path
+    yield tmp_path / "papertables" / "methods"
     method_code.cache_clear()
 
 

@@ -3,17 +3,15 @@
 A new method is one file with a class ``Learner`` and one line in ``METHODS``.
 """
 
-import ast
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.code import code_digest
+from papertables.code import code_digest, source_files
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
 from papertables.methods.lora_options import check_lora_options
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from papertables.methods.context import Context
 
 PACKAGE = "papertables.methods"
-FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -182,23 +179,4 @@ def build(name: str, options: dict[str, JsonValue], context: "Context") -> "nn.M
 def method_code(name: str) -> str:
     """SHA-256 over the syntax trees of the method's module and of all modules of this package that it
     imports: comments, docstrings and formatting change nothing."""
-    return code_digest(sorted(_files(METHODS[name].module, set())))
-
-
-def _files(module: str, found: set[Path]) -> set[Path]:
-    """``found`` and the files of ``module`` and, through imports, of all that it needs from here."""
-    path = FOLDER / f"{module.removeprefix(PACKAGE + '.')}.py"
-    if path in found or not path.is_file():
-        return found
-    found.add(path)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for imported in names:
-            if imported.startswith(f"{PACKAGE}."):
-                _files(imported, found)
-    return found
+    return code_digest(source_files(METHODS[name].module, [PACKAGE]))
