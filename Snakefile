@@ -15,10 +15,10 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
-from papertables.command import snakemake_command
+from papertables.commands.snakemake_command import snakemake_command
 from papertables.errors import UserError
-from papertables.front_door import enter
-from papertables.plan import make_plan
+from papertables.commands.front_door import enter
+from papertables.planning.plan import make_plan
 from papertables.scripting import failure
 from papertables.spec import CacheKey
 

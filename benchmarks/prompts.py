@@ -8,14 +8,14 @@ from dataclasses import replace
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
-from papertables import passes
 from papertables.backbones import clip, mini
 from papertables.backbones.prompts import TextPrompts
 from papertables.methods import METHODS, build
 from papertables.methods.context import Context
-from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Trainer
+from papertables.training import forward as passes
+from papertables.training.loop import Trainer
+from papertables.training.run import Run
 
 NAMES = tuple(f"{colour} {form}" for colour in ("red", "green", "blue") for form in ("ring", "star", "square", "heart"))
 TRAINING = Training(

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from papertables.attributes.search import Search, all_combinations
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.backbones.mini import WEIGHTS
+from papertables.training.search import Search, all_combinations
 
 BACKBONE = "mini-vit"
 BASES = ("color", "season", "luxury", "shape", "flavor")

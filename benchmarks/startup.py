@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMPORT_PLAN = "import papertables.plan"
+IMPORT_PLAN = "import papertables.planning.plan"
 MAKE_PLAN = (
-    "import yaml; from pathlib import Path; from papertables.plan import make_plan; "
+    "import yaml; from pathlib import Path; from papertables.planning.plan import make_plan; "
     "make_plan(Path('.').resolve(), yaml.safe_load(open('config.yaml')) | {{'scale': '{scale}'}})"
 )
 IMPORT_TOWERS = "import torch, torchvision, open_clip"

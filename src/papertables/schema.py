@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from papertables.config import Artefact, Config, Paper, Scale
-from papertables.metrics import Metrics
+from papertables.results.metrics import Metrics
 from papertables.spec import Model
 
 MODELS: dict[str, type[Model]] = {

@@ -11,8 +11,8 @@ from torchvision.transforms.functional import normalize
 from papertables.data import cache
 from papertables.data.splits import Item, cut, few_shot, half, read_split, split_trainval
 from papertables.errors import UserError
-from papertables.optimization import learning_rate
 from papertables.spec import Training
+from papertables.training.optimization import learning_rate
 
 
 @pytest.fixture

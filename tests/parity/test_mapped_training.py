@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from papertables.backbones.frozen_features import source_prompts, text_features
 from papertables.data.cache import ImageCache
-from papertables.encode import source_prompts, text_features
 from papertables.methods import build
 from papertables.methods.context import Context
-from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Trainer
+from papertables.training.loop import Trainer
+from papertables.training.run import Run
 from tests.parity.test_masks import own_name
 
 CPU = torch.device("cpu")

@@ -5,17 +5,17 @@ import torch
 import torch.nn.functional as F
 
 from papertables.attributes.sampling import sample
-from papertables.encode import class_features
+from papertables.backbones.frozen_features import class_features
 from papertables.errors import UserError
 from papertables.methods import build
 from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead, nearest_logits
 from papertables.methods.pixels import Padding, Watermark
-from papertables.optimization import learning_rate
-from papertables.passes import image_features
-from papertables.run import Run
 from papertables.spec import Training
-from papertables.training import Trainer
+from papertables.training.forward import image_features
+from papertables.training.loop import Trainer
+from papertables.training.optimization import learning_rate
+from papertables.training.run import Run
 
 
 def plain_context(size: int, mean, std) -> Context:

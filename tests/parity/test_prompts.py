@@ -6,15 +6,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from papertables import passes
 from papertables.methods.cocoop import Learner as CoCoOp
 from papertables.methods.context import Context
 from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
 from papertables.methods.maple import Learner as MaPLe
-from papertables.run import Run
 from papertables.spec import Optimizer, Schedule, Training
-from papertables.training import Trainer
+from papertables.training import forward as passes
+from papertables.training.loop import Trainer
+from papertables.training.run import Run
 from tests.parity.conftest import FOLDER
 
 OWN = {  # names of parameters: theirs to ours

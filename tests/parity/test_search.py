@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from papertables.attributes.search import Search, Searcher, all_combinations
+from papertables.training.search import Search, Searcher, all_combinations
 from tests.parity.conftest import FOLDER
 
 CASES = sorted(path.stem for path in FOLDER.glob("attribute_search*.json"))

@@ -1,7 +1,7 @@
 import pytest
 import torch.nn.functional as F
 
-from papertables.encode import class_features
+from papertables.backbones.frozen_features import class_features
 
 
 @pytest.mark.parametrize("name", ["tiny_clip", "tiny_clip_rn"])

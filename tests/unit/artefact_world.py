@@ -5,11 +5,11 @@ from pathlib import Path
 
 from papertables.artefacts.compare import COLUMNS
 from papertables.backbones.catalog import backbone
-from papertables.cells import Cell, Member, PlannedArtefact, Value
 from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import dataset
-from papertables.metrics import Metrics
-from papertables.scope import Scope
+from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
+from papertables.planning.scope import Scope
+from papertables.results.metrics import Metrics
 from papertables.spec import Fidelity, RunSpec
 
 TRAINING = {

@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from papertables import encode
+from papertables.backbones import frozen_features as encode
 from papertables.backbones import mini
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
-from papertables.jobs import train_job
-from papertables.plan import SHIPPED_WEIGHTS
+from papertables.planning.plan import SHIPPED_WEIGHTS
 from papertables.spec import CacheKey, RunSpec
+from papertables.training.job import train_job
 
 BACKBONE = "mini-vit"
 CLASSES = ("red_spot", "green spot", "blue spot")

@@ -6,7 +6,7 @@ import pytest
 
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.spec import Target
 
 from .test_plan import CONFIG, REPOSITORY

@@ -8,10 +8,10 @@ import pytest
 from papertables.artefacts import facts, figures, render, tables
 from papertables.artefacts.tables import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
-from papertables.attributes.searched import SearchResult, SearchSpec
 from papertables.data.catalog import datasets
 from papertables.errors import UserError
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
+from papertables.results.searches import SearchResult, SearchSpec
 
 from .test_plan import CONFIG, REPOSITORY
 

@@ -16,7 +16,7 @@ from papertables.backbones import classifier, load_tower, mini_classifiers
 from papertables.backbones.catalog import Backbone, backbone, backbones
 from papertables.backbones.clip import FrozenClip
 from papertables.errors import UserError
-from papertables.plan import SHIPPED_WEIGHTS
+from papertables.planning.plan import SHIPPED_WEIGHTS
 
 CLASSIFIERS = [id for id, entry in backbones().items() if entry.classes]
 REAL = os.environ.get("PAPERTABLES_REAL")

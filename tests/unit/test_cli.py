@@ -7,12 +7,12 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from papertables import cli
 from papertables.artefacts import render
 from papertables.artefacts.tables import build
-from papertables.cost import estimate, total
+from papertables.commands import cli
 from papertables.errors import UserError
-from papertables.plan import make_plan
+from papertables.planning.cost import estimate, total
+from papertables.planning.plan import make_plan
 from tests.unit import artefact_world as world
 from tests.unit.test_plan import CONFIG, REPOSITORY
 

@@ -33,7 +33,7 @@ def test_imports_are_followed_within_rooms():
 
 
 def test_a_search_follows_what_draws_its_first_weights():
-    assert {"search", "layout", "seeding"} <= names("papertables.attributes.search", "papertables.methods")
+    assert {"search", "layout", "seeding"} <= names("papertables.training.search", "papertables.methods")
 
 
 def test_a_package_is_no_file_and_an_unknown_module_none():

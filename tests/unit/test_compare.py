@@ -3,8 +3,8 @@
 import pytest
 
 from papertables.artefacts import compare
-from papertables.cells import Value
 from papertables.errors import UserError
+from papertables.planning.cells import Value
 
 from . import artefact_world as world
 

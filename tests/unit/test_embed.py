@@ -7,19 +7,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from papertables import embed, encode, label_history
 from papertables.attributes.sampling import read_attributes
+from papertables.backbones import frozen_features as encode
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.errors import UserError
-from papertables.jobs import train_job
-from papertables.learners import sampled_sentences
 from papertables.methods.mapping_heads import LastLayer
 from papertables.methods.mappings import random_mapping
-from papertables.metrics import Divergence
-from papertables.plan import SHIPPED_WEIGHTS
+from papertables.planning.plan import SHIPPED_WEIGHTS
+from papertables.results.metrics import Divergence
+from papertables.results.store import Store
 from papertables.spec import CacheKey, RunSpec
-from papertables.store import Store
+from papertables.training import inspect as embed
+from papertables.training import mapping_history as label_history
+from papertables.training.job import train_job
+from papertables.training.learners import sampled_sentences
 
 from .small_world import BACKBONE, CLASSES, INNER, SIDE, World, draw_dataset, spec
 

@@ -13,7 +13,7 @@ from papertables.artefacts import facts, render
 from papertables.artefacts.facts import upscaling
 from papertables.backbones.catalog import backbone
 from papertables.errors import UserError
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 
 from .test_plan import CONFIG, REPOSITORY
 

@@ -30,13 +30,13 @@ from papertables.artefacts.figures import (
     top_labels,
 )
 from papertables.artefacts.tables import build
-from papertables.cells import Cell, Value
 from papertables.drawings import DRAWINGS
-from papertables.embed import Embedded
 from papertables.errors import UserError
-from papertables.label_history import Mappings
-from papertables.metrics import Epoch
-from papertables.store import Store
+from papertables.planning.cells import Cell, Value
+from papertables.results.metrics import Epoch
+from papertables.results.store import Store
+from papertables.training.inspect import Embedded
+from papertables.training.mapping_history import Mappings
 
 from . import artefact_world as world
 

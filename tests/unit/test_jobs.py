@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from papertables.checkpoint import Checkpoint
 from papertables.errors import UserError
-from papertables.metrics import Metrics
-from papertables.store import Store
+from papertables.results.metrics import Metrics
+from papertables.results.store import Store
+from papertables.training.checkpoint import Checkpoint
 
 from .small_world import INNER, PER_CLASS, World, spec
 

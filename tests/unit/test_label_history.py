@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from papertables import label_history
 from papertables.errors import UserError
-from papertables.label_history import TOP, Mappings, change, kept, recall
 from papertables.methods.mapping_heads import MappingHead
 from papertables.methods.sources import LinearSource
+from papertables.training import mapping_history as label_history
+from papertables.training.mapping_history import TOP, Mappings, change, kept, recall
 
 pytestmark = pytest.mark.trains
 

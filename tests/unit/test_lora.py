@@ -14,9 +14,9 @@ from papertables.errors import UserError
 from papertables.methods import METHODS, build
 from papertables.methods.context import Context
 from papertables.methods.lora import adapted
-from papertables.run import Run, trained_values
 from papertables.spec import Training
-from papertables.training import TestSet, Trainer
+from papertables.training.loop import TestSet, Trainer
+from papertables.training.run import Run, trained_values
 
 from .small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import learners, results, same

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from papertables import label_history
-from papertables.checkpoint import Checkpoint
 from papertables.data.splits import read_split, training_indices
-from papertables.store import Store
+from papertables.results.store import Store
+from papertables.training import mapping_history as label_history
+from papertables.training.checkpoint import Checkpoint
 
 from .small_world import CLASSES, CLASSIFIER, PER_CLASS, SIDE, World, mapped_spec
 from .test_jobs import Killed, learners, results, same

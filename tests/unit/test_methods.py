@@ -9,13 +9,14 @@ from papertables import code as fingerprinted
 from papertables.errors import UserError
 from papertables.methods import METHODS, build, method_code
 from papertables.methods.context import Context
-from papertables.run import trained_values
+from papertables.training.run import trained_values
 
 from .small_world import spec
 
 
 def test_planning_and_asking_the_store_need_no_torch():
-    code = "import papertables.methods, papertables.store, papertables.jobs, papertables.data.cache, sys\n"
+    code = "import papertables.methods, papertables.results.store, papertables.training.job\n"
+    code += "import papertables.data.cache, sys\n"
     code += "papertables.methods.method_code('attrvr')\n"
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

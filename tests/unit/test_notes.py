@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from papertables.artefacts.notes import run_notes
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

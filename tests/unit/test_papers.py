@@ -5,10 +5,10 @@ import csv
 import pytest
 
 from papertables.artefacts import compare
-from papertables.cells import axis_of, rows_of
 from papertables.config import Artefact, Paper
-from papertables.plan import make_plan
-from papertables.project import load_project
+from papertables.planning.cells import axis_of, rows_of
+from papertables.planning.plan import make_plan
+from papertables.planning.project import load_project
 from papertables.validation import read
 
 from .test_plan import CONFIG, REPOSITORY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -64,9 +64,9 @@ def test_selection_of_artefacts_changes_no_job():
 
 def test_plan_needs_neither_torch_nor_results(tmp_path):
     code = (
-        "import sys, yaml; from pathlib import Path; from papertables.plan import make_plan; "
+        "import sys, yaml; from pathlib import Path; from papertables.planning.plan import make_plan; "
         f"plan = make_plan(Path({str(REPOSITORY)!r}), yaml.safe_load(open({str(REPOSITORY / 'config.yaml')!r}))); "
-        "from papertables.plan_report import text; text(plan, plan.artefacts); "
+        "from papertables.planning.report import text; text(plan, plan.artefacts); "
         "assert plan.jobs; assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

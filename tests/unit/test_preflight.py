@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from papertables import preflight
-from papertables.downloads import check_downloads, downloads
 from papertables.errors import UserError
-from papertables.plan import make_plan
+from papertables.planning import preflight
+from papertables.planning.downloads import check_downloads, downloads
+from papertables.planning.plan import make_plan
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

@@ -8,7 +8,7 @@ import yaml
 
 from papertables.config import Config
 from papertables.errors import UserError
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from papertables.jobs import Elsewhere
 from papertables.methods import METHODS
+from papertables.results.store import Store
 from papertables.spec import RunSpec, Target
-from papertables.store import Store
+from papertables.training.job import Elsewhere
 
 from .small_world import BACKBONE, SIDE, World
 
@@ -125,7 +125,7 @@ def test_packed_equals_alone(world, tmp_path, method):
 
 
 def test_searched_attributes_come_from_the_winner(world, tmp_path):
-    from papertables.attributes.searched import SearchResult, SearchSpec
+    from papertables.results.searches import SearchResult, SearchSpec
 
     run = spec("coop", attributes="searched")
     found = tmp_path / "search.json"

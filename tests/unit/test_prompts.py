@@ -5,7 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papertables import passes
 from papertables.backbones import clip, mini
 from papertables.backbones.catalog import backbone
 from papertables.backbones.prompts import TextPrompts, join_texts
@@ -14,6 +13,7 @@ from papertables.methods import METHODS, build
 from papertables.methods.context import Context
 from papertables.methods.layout import ATTRIBUTE, layout, place
 from papertables.methods.prompt_options import check_prompt_options
+from papertables.training import forward as passes
 
 NAMES = ("red circle", "sea or lake", "playful dog")
 OTHERS = ("green ring", "blue moon")

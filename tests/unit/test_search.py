@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from papertables.attributes import search as module
-from papertables.attributes.search import Search, Searcher, all_combinations, search
-from papertables.attributes.searched import SearchResult, SearchSpec, read_search
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
-from papertables.optimization import learning_rate
+from papertables.results.searches import SearchResult, SearchSpec, read_search
+from papertables.training.optimization import learning_rate
+from papertables.training.search import Search, Searcher, all_combinations, search
 
 from .small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 

@@ -3,8 +3,8 @@
 import pytest
 
 from papertables.config import Adjustment, Substitutes
-from papertables.scope import Scope
-from papertables.settings import Layer, Settings
+from papertables.planning.scope import Scope
+from papertables.planning.settings import Layer, Settings
 from tests.unit import artefact_world as world
 
 OPTIONS = {"pad": 30}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from tests.unit.test_plan import CONFIG, REPOSITORY
 
 RECORD = Path(__file__).parent / "data" / "specs.json"

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from papertables.errors import UserError
-from papertables.plan import make_plan
-from papertables.targets import NAMES, asked, named
+from papertables.planning.plan import make_plan
+from papertables.planning.targets import NAMES, asked, named
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from papertables.data.cache import ImageCache
-from papertables.optimization import learning_rate
-from papertables.progress import progress
-from papertables.run import LOGIT_SCALE, Run
 from papertables.spec import Training
-from papertables.training import TestSet, Trainer
+from papertables.training.loop import TestSet, Trainer
+from papertables.training.optimization import learning_rate
+from papertables.training.progress import progress
+from papertables.training.run import LOGIT_SCALE, Run
 
 pytestmark = pytest.mark.trains
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from papertables.plan import FORMATS, make_plan
+from papertables.planning.plan import FORMATS, make_plan
 from tests.workflow.conftest import REPOSITORY, copy_project
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -105,7 +105,7 @@ def test_comment_and_touch_set_nothing_off(made):
     source = made.root / "src" / "papertables" / "methods" / "vp.py"
     text = source.read_text()
     source.write_text("# a remark\n" + text)
-    (made.root / "src" / "papertables" / "training.py").touch()
+    (made.root / "src" / "papertables" / "training" / "loop.py").touch()
     try:
         assert "Nothing to be done" in made.run()
     finally:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from tests.unit.test_plan import CONFIG
 from tests.workflow.conftest import REPOSITORY, copy_project
 

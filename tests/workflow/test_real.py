@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from papertables import label_history
 from papertables.backbones.catalog import backbone
 from papertables.backbones.classifier import source_labels
 from papertables.data.prepare import SUBSET
-from papertables.store import Store
+from papertables.results.store import Store
+from papertables.training import mapping_history as label_history
 from tests.workflow.conftest import copy_project
 
 REAL = Path(os.environ.get("PAPERTABLES_REAL", "/nonexistent"))

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from papertables.embed import embed
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.scripting import root, script
+from papertables.training.inspect import embed
 
 with script(snakemake.log[0]):
     plan = make_plan(root(snakemake), snakemake.config)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from papertables.backbones.frozen_features import encode
 from papertables.data.catalog import dataset
-from papertables.encode import encode
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.scripting import root, script
 
 with script(snakemake.log[0]):

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from papertables.artefacts.index import write_index
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.scripting import root, script
 
 with script(snakemake.log[0]):

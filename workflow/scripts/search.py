@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from papertables.attributes.search import search
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.scripting import root, script
+from papertables.training.search import search
 
 with script(snakemake.log[0]):
     plan, wildcards, files = make_plan(root(snakemake), snakemake.config), snakemake.wildcards, snakemake.input

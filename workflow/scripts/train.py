@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from papertables.data.catalog import dataset
-from papertables.jobs import Elsewhere, train_job
-from papertables.plan import make_plan
+from papertables.planning.plan import make_plan
 from papertables.scripting import root, script
+from papertables.training.job import Elsewhere, train_job
 
 with script(snakemake.log[0]):
     plan = make_plan(root(snakemake), snakemake.config)

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from papertables.errors import UserError
 from papertables.files import write_atomic
-from papertables.metrics import Evaluation, Metrics
+from papertables.results.metrics import Evaluation, Metrics
 from papertables.spec import RunSpec
 
 

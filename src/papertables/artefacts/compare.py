@@ -10,10 +10,10 @@ from statistics import fmean, harmonic_mean
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.cells import Value
 from papertables.config import Artefact, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.planning.cells import Value
 from papertables.spec import Model
 
 COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from papertables.backbones.catalog import backbone
-from papertables.cells import FEW_SHOT, PlannedArtefact
 from papertables.config import Scale
 from papertables.data.catalog import dataset
 from papertables.methods import METHODS
 from papertables.methods.prompt_options import SEARCHED
+from papertables.planning.cells import FEW_SHOT, PlannedArtefact
 from papertables.spec import RunSpec, Training
 
 SELECTIONS = {

@@ -10,10 +10,10 @@ from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
 from papertables.backbones.catalog import backbone
-from papertables.cells import Cell, PlannedArtefact, Value
 from papertables.config import Config, Measure, Scale, Selection
 from papertables.errors import UserError
-from papertables.metrics import Metrics
+from papertables.planning.cells import Cell, PlannedArtefact, Value
+from papertables.results.metrics import Metrics
 from papertables.spec import Model, RunSpec
 
 SCORES = ("accuracy", "base", "new", "harmonic_mean")

@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from papertables.artefacts.facts.sheet import Sheet, Source, table
 from papertables.artefacts.tables import Table
-from papertables.attributes.searched import SearchSpec, read_search
 from papertables.config import Artefact, Config, Paper, Scale
+from papertables.results.searches import SearchSpec, read_search
 
 
 def build(

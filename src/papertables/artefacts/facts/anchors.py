@@ -6,8 +6,8 @@ from statistics import fmean
 
 from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
 from papertables.attributes.anchors import anchors
-from papertables.attributes.searched import Combination, SearchResult
 from papertables.data.catalog import dataset
+from papertables.results.searches import Combination, SearchResult
 
 COLUMNS = tuple(
     Column(label, "") for label in ("bases", "published choice", "found here", "their weight", "all true", "some true")

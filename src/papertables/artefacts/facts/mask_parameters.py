@@ -5,9 +5,9 @@ import torch
 from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
 from papertables.backbones import classifier
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.cells import Cell
 from papertables.config import Axis
 from papertables.methods.masks import MaskNetwork
+from papertables.planning.cells import Cell
 
 METHOD = "smm"
 COLUMNS = (

@@ -1,8 +1,8 @@
 """How SMM's mask networks are trained (its table 9), from the settings of the runs."""
 
 from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
-from papertables.cells import Cell
 from papertables.config import Axis
+from papertables.planning.cells import Cell
 from papertables.spec import Part
 
 METHOD, NETWORK = "smm", "pixels.network"

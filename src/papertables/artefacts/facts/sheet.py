@@ -9,11 +9,11 @@ from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
-from papertables.attributes.searched import SearchResult
-from papertables.cells import Cell, Value, plan_artefact, rows_of
 from papertables.config import Artefact, Axis, Config, Paper, Scale
 from papertables.errors import UserError
-from papertables.scope import Scope
+from papertables.planning.cells import Cell, Value, plan_artefact, rows_of
+from papertables.planning.scope import Scope
+from papertables.results.searches import SearchResult
 
 WORDS = {"yes": "1", "no": "0"}
 HOW = (

@@ -11,11 +11,11 @@ from types import MappingProxyType
 
 from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
-from papertables.attributes.searched import SearchSpec
-from papertables.cells import PlannedArtefact
 from papertables.config import Config, Scale
 from papertables.files import write_atomic
-from papertables.metrics import Metrics
+from papertables.planning.cells import PlannedArtefact
+from papertables.results.metrics import Metrics
+from papertables.results.searches import SearchSpec
 
 FORMATS = ("pdf", "png", "csv", "json")
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
-from papertables.embed import RULE, Embedded, read
+from papertables.training.inspect import RULE, Embedded, read
 
 ACROSS = 4  # images
 STATES = ("before", "after")

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
-from papertables.metrics import Metrics
+from papertables.results.metrics import Metrics
 
 ACROSS = 4  # panels
 QUANTITIES = {

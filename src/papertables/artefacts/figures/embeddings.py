@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.embed import Embedded, read
+from papertables.training.inspect import Embedded, read
 
 CLASSES = 8  # as many as there are colours
 IMAGES = 40  # of a class

@@ -8,16 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from papertables import label_history
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.patterns import Pattern, pattern_of
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.artefacts.figures.top_labels import made_for
-from papertables.embed import Embedded, read
 from papertables.errors import UserError
-from papertables.metrics import Metrics
+from papertables.results.metrics import Metrics
+from papertables.results.store import Store
 from papertables.spec import RunSpec
-from papertables.store import Store
+from papertables.training import mapping_history as label_history
+from papertables.training.inspect import Embedded, read
 
 CLASSES = 6
 PICTURE = 1.0  # inches

@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
-from papertables.cells import PlannedArtefact, Value
 from papertables.errors import UserError
+from papertables.planning.cells import PlannedArtefact, Value
 
 LABELS = {
     "shots": "Training images per class (shots)",

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.embed import read
+from papertables.training.inspect import read
 
 ACROSS = 4  # columns
 BARS = 30

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.patterns import Pattern
 from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
-from papertables.embed import RULE, Embedded, read
+from papertables.training.inspect import RULE, Embedded, read
 
 STATES = ("before", "after")
 CHANNELS = {1: ("mask, all channels",), 3: ("mask, red", "mask, green", "mask, blue")}

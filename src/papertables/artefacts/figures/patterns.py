@@ -11,8 +11,8 @@ from safetensors import safe_open
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.errors import UserError
+from papertables.results.store import Store
 from papertables.spec import RunSpec
-from papertables.store import Store
 
 ACROSS = 6  # data sets
 NEUTRAL = 0.92  # grey of pixels that belong to the image

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources
-from papertables.attributes.searched import read_search
 from papertables.data.catalog import dataset
+from papertables.results.searches import read_search
 
 MOST = 5  # combinations with a colour of their own
 

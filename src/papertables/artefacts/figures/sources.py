@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.tables import Table
-from papertables.attributes.searched import SearchSpec
-from papertables.cells import Cell, PlannedArtefact
 from papertables.config import Config, DrawingName, Scale
 from papertables.errors import UserError
-from papertables.metrics import Metrics
+from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.results.metrics import Metrics
+from papertables.results.searches import SearchSpec
 from papertables.spec import Model, RunSpec
 
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}

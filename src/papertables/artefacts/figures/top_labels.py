@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from papertables import label_history
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.embed import read
-from papertables.store import Store
+from papertables.results.store import Store
+from papertables.training import mapping_history as label_history
+from papertables.training.inspect import read
 
 CLASSES = 8  # at most, of one data set; fewer of several
 TOP = 3  # source labels

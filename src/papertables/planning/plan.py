@@ -15,23 +15,23 @@ from pydantic import JsonValue
 
 from papertables import NUMERICS
 from papertables.attributes.catalog import attribute_source
-from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import backbone, backbones
-from papertables.cells import NotAtScale, PlannedArtefact, plan_artefact
-from papertables.code import code_digest, source_files
+from papertables.code import FOLDER, code_digest, source_files
 from papertables.config import Artefact, Selection
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.errors import UserError, unknown
 from papertables.methods import METHODS, method_code
-from papertables.project import Project, load_project
+from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.project import Project, load_project
+from papertables.results.searches import SearchSpec
 from papertables.spec import CacheKey, RunSpec, Target, digest
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
-ARTEFACTS = Path(__file__).parent / "artefacts"
-MINI_WORLD = Path(__file__).parent / "data" / "miniworld"
+ARTEFACTS = FOLDER / "artefacts"
+MINI_WORLD = FOLDER / "data" / "miniworld"
 ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is fingerprinted by itself
-SHIPPED_WEIGHTS = Path(__file__).parent / "backbones" / "weights"
+SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class Plan:
 
     def search_signature(self) -> str:
         """Changes with how attributes are searched."""
-        return digest([NUMERICS, _code("papertables.attributes.search", ROOMS)])
+        return digest([NUMERICS, _code("papertables.training.search", ROOMS)])
 
     def retrain(self, job: str) -> str | None:
         """What sets off a job that owns a run which ``retrain`` names, each time anew; None for the others."""
@@ -277,7 +277,8 @@ class Plan:
 
     def embedding_signature(self) -> str:
         """Changes with how embeddings are made."""
-        return digest([NUMERICS, _code("papertables.embed", (*ROOMS, "papertables.label_history"))])
+        rooms = (*ROOMS, "papertables.training.mapping_history")
+        return digest([NUMERICS, _code("papertables.training.inspect", rooms)])
 
     def dataset_signature(self, name: str) -> str:
         """Changes with the catalog's entry and, for a drawn set, with the code that draws it."""

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.config import Config, Paper, Scale, Substitutes
 from papertables.errors import UserError
-from papertables.settings import Layer, Settings
+from papertables.planning.settings import Layer, Settings
 from papertables.spec import Fidelity
 
 

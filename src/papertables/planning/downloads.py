@@ -6,7 +6,7 @@ from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
-from papertables.plan import Plan
+from papertables.planning.plan import Plan
 
 
 def downloads(plan: Plan, artefact: str) -> dict[str, int | None]:

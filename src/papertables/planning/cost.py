@@ -12,11 +12,11 @@ from papertables.backbones.catalog import backbone
 from papertables.config import Gpu
 from papertables.data.catalog import dataset
 from papertables.data.splits import chosen_labels
-from papertables.downloads import downloads
 from papertables.methods import METHODS
 from papertables.methods.mapping_options import MAPPINGS, makes_mapping
 from papertables.methods.prompt_options import MOST_ATTRIBUTES
-from papertables.plan import Job, Plan
+from papertables.planning.downloads import downloads
+from papertables.planning.plan import Job, Plan
 from papertables.spec import RunSpec
 
 JOB_START = 15.0  # seconds to start a process and load a backbone

@@ -13,7 +13,7 @@ from papertables.config import Adjustment, Artefact, Config, Paper, Scale
 from papertables.data.catalog import datasets
 from papertables.errors import UserError, unknown
 from papertables.methods import METHODS
-from papertables.scope import Scope
+from papertables.planning.scope import Scope
 from papertables.spec import Images, ProtocolName, Training
 from papertables.validation import parse, read
 

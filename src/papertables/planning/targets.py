@@ -7,8 +7,8 @@ from pathlib import Path
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone, backbones
 from papertables.errors import UserError, did_you_mean, unknown
-from papertables.plan import FORMATS, Job, Plan
-from papertables.project import scales
+from papertables.planning.plan import FORMATS, Job, Plan
+from papertables.planning.project import scales
 
 CONFIGURED, PLAN = "configured", "plan"
 NAMES = {

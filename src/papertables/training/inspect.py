@@ -30,10 +30,10 @@ from papertables.config import Selection
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.files import write_atomic
-from papertables.learners import make_learner, sampled_sentences
 from papertables.methods import METHODS
+from papertables.results.store import Store
 from papertables.spec import RunSpec
-from papertables.store import Store
+from papertables.training.learners import make_learner, sampled_sentences
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -147,7 +147,7 @@ def embed(
     import torch
     from safetensors.torch import save
 
-    from papertables import encode
+    from papertables.backbones import frozen_features as encode
     from papertables.backbones import load_tower
     from papertables.device import pick_device
 
@@ -217,8 +217,8 @@ def nearest(unit: "Tensor", sentences: "Tensor") -> tuple["Tensor", "Tensor"]:
 
 def _remember(learner: "nn.Module", path: Path) -> None:
     """Gives an untrained learner the first label mapping of its run, if that made any from statistics."""
-    from papertables import label_history
     from papertables.methods.mapping_heads import MappingHead
+    from papertables.training import mapping_history as label_history
 
     if isinstance(learner.logits, MappingHead) and learner.logits.due(1):
         label_history.recall(label_history.read(path), learner.logits)

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from papertables.cost import cpu_seconds, duration, estimate
 from papertables.errors import UserError
-from papertables.plan import Job, Plan
+from papertables.planning.cost import cpu_seconds, duration, estimate
+from papertables.planning.plan import Job, Plan
 
 BEARABLE = 24 * 3600.0  # seconds of training on a CPU that nobody has to be asked about
 

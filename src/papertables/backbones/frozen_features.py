@@ -24,7 +24,6 @@ from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.device import pick_device
 from papertables.files import write_atomic
-from papertables.methods.context import Context
 
 IMAGES_PER_CALL = 256
 SOURCE_TEMPLATE = "This is a photo of a {}."  # BLM's, before CLIP's 80
@@ -57,28 +56,6 @@ class Encoded:
     def features(self, chosen: Sequence[Sequence[str]]) -> Tensor:
         """Features (C, m, D) of m sentences for each class."""
         return self.sentences[torch.tensor([[self.index[sentence] for sentence in row] for row in chosen])]
-
-    def context(
-        self,
-        seed: int = 0,
-        descriptive: Sequence[Sequence[str]] | None = None,
-        distinctive: Sequence[Sequence[str]] | None = None,
-    ) -> Context:
-        """For a method and a seed; with the features of its sampled sentences if it uses any."""
-        return Context(
-            image_size=self.image_size,
-            mean=self.mean,
-            std=self.std,
-            logit_scale=self.logit_scale,
-            classes=self.classes,
-            descriptive=self.features(descriptive) if descriptive else None,
-            distinctive=self.features(distinctive) if distinctive else None,
-            prompts=self.prompts,
-            weight=self.weight,
-            bias=self.bias,
-            class_count=len(self.class_names),
-            seed=seed,
-        )
 
 
 def encode(

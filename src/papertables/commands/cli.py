@@ -12,12 +12,13 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table as Grid
 
-from papertables import plan_report, terminal
+from papertables.commands import terminal
 from papertables.errors import UserError, unknown
 from papertables.files import read_yaml
-from papertables.plan import Plan, make_plan
-from papertables.preflight import check_files
-from papertables.targets import NAMES, asked
+from papertables.planning import report as plan_report
+from papertables.planning.plan import Plan, make_plan
+from papertables.planning.preflight import check_files
+from papertables.planning.targets import NAMES, asked
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
@@ -134,7 +135,7 @@ def _project() -> Path:
         if _is_project(folder):
             os.chdir(folder)
             return folder
-    own = Path(__file__).resolve().parents[2]
+    own = Path(__file__).resolve().parents[3]
     if not _is_project(own):
         raise UserError("there is no project here: go to the folder that holds papertables' Snakefile")
     return own

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from papertables.label_history import Mappings
 from papertables.methods.mapping_heads import MappingHead
-from papertables.metrics import Divergence, Epoch, Score
-from papertables.optimization import learning_rate, make_optimizers
+from papertables.results.metrics import Divergence, Epoch, Score
 from papertables.spec import Training
+from papertables.training.mapping_history import Mappings
+from papertables.training.optimization import learning_rate, make_optimizers
 
 LOGIT_SCALE = (0.0, 4.6052)  # what the released code clamps to after every step
 State = dict[str, Tensor]

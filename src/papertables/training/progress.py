@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from papertables.run import Run
+    from papertables.training.run import Run
 
 
 def progress(title: str, epochs: int, done: int) -> tqdm:

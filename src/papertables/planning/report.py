@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from papertables.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
 from papertables.data.catalog import dataset
-from papertables.plan import Plan
+from papertables.planning.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
+from papertables.planning.plan import Plan
 
 HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache")
 

@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from papertables.checkpoint import Checkpoint
 from papertables.data.augment import Augmentation, augment
 from papertables.data.cache import ImageCache
 from papertables.device import computed_precision
-from papertables.metrics import Divergence, Epoch
-from papertables.passes import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
-from papertables.progress import progress, summary
-from papertables.run import Run
+from papertables.results.metrics import Divergence, Epoch
+from papertables.training.checkpoint import Checkpoint
+from papertables.training.forward import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
+from papertables.training.progress import progress, summary
+from papertables.training.run import Run
 
 IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
 PROMPTS_PER_CALL = 4096  # of prompts made for single images, in a test

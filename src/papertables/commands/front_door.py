@@ -2,12 +2,12 @@
 
 import sys
 
-from papertables import plan_report
-from papertables.command import Command
-from papertables.downloads import check_downloads
-from papertables.plan import Plan
-from papertables.preflight import check_files, check_gpu
-from papertables.targets import PLAN, asked
+from papertables.commands.snakemake_command import Command
+from papertables.planning import report as plan_report
+from papertables.planning.downloads import check_downloads
+from papertables.planning.plan import Plan
+from papertables.planning.preflight import check_files, check_gpu
+from papertables.planning.targets import PLAN, asked
 
 
 def enter(plan: Plan, command: Command | None) -> None:

@@ -8,14 +8,14 @@ from math import prod
 from pydantic import JsonValue
 
 from papertables.attributes.anchors import anchors
-from papertables.attributes.searched import SearchSpec
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError, unknown
 from papertables.methods import METHODS, Method
-from papertables.scope import NotAtScale, Scope
-from papertables.settings import GROUPS, Settings
+from papertables.planning.scope import NotAtScale, Scope
+from papertables.planning.settings import GROUPS, Settings
+from papertables.results.searches import SearchSpec
 from papertables.spec import Fidelity, ProtocolName, RunSpec, Target, Training
 from papertables.validation import parse
 

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes, read_attributes
-from papertables.attributes.searched import Combination, read_search
 from papertables.backbones.catalog import backbone as catalog_entry
 from papertables.data import cache
 from papertables.data.splits import Split, chosen_labels, read_split, training_indices
 from papertables.files import write_atomic
-from papertables.learners import make_learner, prompt_names, sampled_sentences
 from papertables.methods import METHODS, method_code
-from papertables.metrics import Computed, Cost, Evaluation, Fingerprint, Metrics, Score
+from papertables.results.metrics import Computed, Cost, Evaluation, Fingerprint, Metrics, Score
+from papertables.results.searches import Combination, read_search
+from papertables.results.store import Store
 from papertables.spec import CacheKey, RunSpec, Target, digest
-from papertables.store import Store
+from papertables.training.learners import make_learner, prompt_names, sampled_sentences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
-    from papertables.encode import Encoded
-    from papertables.run import Run
-    from papertables.training import TestSet, Trainer
+    from papertables.backbones.frozen_features import Encoded
+    from papertables.training.loop import TestSet, Trainer
+    from papertables.training.run import Run
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
 IMAGES_PER_CALL = 1024  # of encoded images: attributes of many classes times these must fit
@@ -160,7 +160,7 @@ class _Job:
     ):
         import torch
 
-        from papertables import encode
+        from papertables.backbones import frozen_features as encode
         from papertables.device import make_deterministic, pick_device
 
         torch.set_num_threads(threads)
@@ -204,7 +204,7 @@ class _Job:
         that a job killed while it was writing results goes on with the same group."""
         if not missing:
             return
-        from papertables.checkpoint import Checkpoint
+        from papertables.training.checkpoint import Checkpoint
 
         wanted = {spec.id for spec in missing}
         for group in self._groups().values():
@@ -244,13 +244,13 @@ class _Job:
         checkpoint.delete()
 
     def _run(self, spec: RunSpec, rows: "np.ndarray", names: tuple[str, ...]) -> "Run":
-        from papertables.run import Run
+        from papertables.training.run import Run
 
         mode = spec.fidelity.first_mapping_pass
         return Run(spec.id, self.learner(spec), spec.training, spec.seed, rows, mapping_pass=mode, names=names)
 
     def _trainer(self, first: RunSpec, runs: "Sequence[Run]") -> "Trainer":
-        from papertables.training import Trainer
+        from papertables.training.loop import Trainer
 
         batch_size, augmentation = first.training.batch_size_for(first.shots), first.images.augmentation
         return Trainer(runs, self.tower, self.device, first.image_size, batch_size, augmentation)
@@ -260,8 +260,8 @@ class _Job:
         import numpy as np
         import torch
 
-        from papertables import encode
-        from papertables.training import TestSet
+        from papertables.backbones import frozen_features as encode
+        from papertables.training.loop import TestSet
 
         own = target.dataset == spec.dataset
         encoded = self.encoded if own else encode.read(self.elsewhere.encoded[target.dataset])
@@ -285,7 +285,7 @@ class _Job:
 
     def _score_group(self, specs: Sequence[RunSpec]) -> None:
         """Each target with all runs that lack it at once, from the learners that the store keeps."""
-        from papertables.run import Run
+        from papertables.training.run import Run
 
         found = {spec.id: self.store.read(spec.id) for spec in specs}
         targets = {id: self.elsewhere.missing(metrics) for id, metrics in found.items()}
@@ -321,7 +321,7 @@ class _Job:
     def _write(self, spec: RunSpec, run: "Run", images: int, cost: Cost) -> None:
         from safetensors.torch import save
 
-        from papertables.run import trained_values
+        from papertables.training.run import trained_values
 
         states = {"best": run.best_state, "last": run.last_state}
         tensors = {

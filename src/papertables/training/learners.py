@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from papertables.attributes.sampling import Attributes, sample
-from papertables.attributes.searched import Combination
 from papertables.data.splits import Split, attribute_stream, chosen_labels
 from papertables.methods import METHODS, build
+from papertables.results.searches import Combination
 from papertables.spec import ClassSet, RunSpec
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
-    from papertables.encode import Encoded
+    from papertables.backbones.frozen_features import Encoded
+    from papertables.methods.context import Context
 
 
 def sampled_sentences(spec: RunSpec, split: Split, text: Attributes) -> dict[str, list[list[str]]]:
@@ -35,7 +36,7 @@ def make_learner(
 ) -> "nn.Module":
     """The run's learner before training; ``sentences`` are empty where its method reads none. tower: for a method that
     adapts it or learns prompts. winner: the attributes of prompts that were searched."""
-    context, method, options = encoded.context(spec.seed or 0, **sentences), METHODS[spec.method], dict(spec.options)
+    context, method, options = _context(encoded, spec.seed or 0, **sentences), METHODS[spec.method], dict(spec.options)
     if method.adapts_tower:
         context = replace(context, tower=tower.model)
     if method.learns_prompts:
@@ -49,6 +50,31 @@ def make_learner(
         )
         options["attributes"] = list(winner) or options["attributes"]
     return build(spec.method, options, context)
+
+
+def _context(
+    encoded: "Encoded",
+    seed: int,
+    descriptive: Sequence[Sequence[str]] = (),
+    distinctive: Sequence[Sequence[str]] = (),
+) -> "Context":
+    """What a method is given of a backbone and a data set, with the features of its sentences if it uses any."""
+    from papertables.methods.context import Context
+
+    return Context(
+        image_size=encoded.image_size,
+        mean=encoded.mean,
+        std=encoded.std,
+        logit_scale=encoded.logit_scale,
+        classes=encoded.classes,
+        descriptive=encoded.features(descriptive) if descriptive else None,
+        distinctive=encoded.features(distinctive) if distinctive else None,
+        prompts=encoded.prompts,
+        weight=encoded.weight,
+        bias=encoded.bias,
+        class_count=len(encoded.class_names),
+        seed=seed,
+    )
 
 
 def prompt_names(class_names: Sequence[str], classes: ClassSet) -> tuple[str, ...]:

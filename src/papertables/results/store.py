@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from papertables.errors import UserError
 from papertables.files import write_atomic
-from papertables.metrics import Fingerprint, Metrics
+from papertables.results.metrics import Fingerprint, Metrics
 from papertables.spec import RunSpec
 
 if TYPE_CHECKING:

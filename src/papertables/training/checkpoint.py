@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from papertables.files import write_atomic
-from papertables.run import Run
+from papertables.training.run import Run
 
 
 class Checkpoint:

@@ -17,23 +17,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from papertables.attributes.searched import Combination, SearchResult, SearchSpec
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
+from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.prompts import Text, TextPrompts
 from papertables.data import cache
 from papertables.data.augment import augment
 from papertables.data.splits import chosen_labels, few_shot, read_split, validated
 from papertables.device import make_deterministic, pick_device
-from papertables.encode import IMAGES_PER_CALL
 from papertables.files import write_atomic
-from papertables.learners import prompt_names
 from papertables.methods.layout import AttributeTokens, layout, place
 from papertables.methods.seeding import seeded
-from papertables.optimization import learning_rate
-from papertables.progress import progress
-from papertables.run import random_stream
+from papertables.results.searches import Combination, SearchResult, SearchSpec
 from papertables.spec import Optimizer, Schedule, Training
+from papertables.training.learners import prompt_names
+from papertables.training.optimization import learning_rate
+from papertables.training.progress import progress
+from papertables.training.run import random_stream
 
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
