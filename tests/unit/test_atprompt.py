@@ -6,14 +6,12 @@ import pytest
 
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
-from papertables.planning.plan import make_plan
 from papertables.spec import Target
-
-from .test_plan import CONFIG, REPOSITORY
+from tests.unit.plans import REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
 ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem != "protocol"}
-PLANS = {scale: make_plan(REPOSITORY, CONFIG | {"scale": scale, "artefacts": "all"}) for scale in ("paper", "mini")}
+PLANS = {scale: plan_of(scale=scale, artefacts="all") for scale in ("paper", "mini")}
 PLAN = PLANS["paper"]
 PAPER = PLAN.project.papers["atprompt"]
 
@@ -219,7 +217,7 @@ def test_anchored_rows_name_the_chosen_attributes_of_their_data_set():
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_repairs_touch_anchored_rows_alone(method):
-    repaired = make_plan(REPOSITORY, CONFIG | {"scale": "paper", "fidelity": "repaired"})
+    repaired = plan_of(scale="paper", fidelity="repaired")
     assert ids("table1", method=method) == ids("table1", repaired, method)
     assert not ids("table1", method=f"{method}+ATPrompt") & ids("table1", repaired, f"{method}+ATPrompt")
 
@@ -235,7 +233,7 @@ def test_fidelity_is_compared_where_an_attribute_has_several_tokens():
 
 @pytest.mark.parametrize(("fidelity", "validation"), [("published", "first_batch"), ("repaired", "cycle")])
 def test_searches_reach_every_size_and_switch_their_validation(fidelity, validation):
-    plan = make_plan(REPOSITORY, CONFIG | {"scale": "paper", "fidelity": fidelity, "artefacts": "all"})
+    plan = plan_of(scale="paper", fidelity=fidelity, artefacts="all")
     searches = plan.artefacts["atprompt_table12"].searches
     assert {search.dataset for search in searches} == set(PAPER.datasets)
     assert {search.seed for search in searches} == {1, 2, 3}

@@ -10,12 +10,10 @@ from papertables.artefacts.tables import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
 from papertables.data.catalog import datasets
 from papertables.errors import UserError
-from papertables.planning.plan import make_plan
 from papertables.results.searches import SearchResult, SearchSpec
+from tests.unit.plans import REPOSITORY, plan_of
 
-from .test_plan import CONFIG, REPOSITORY
-
-MINI, PAPER = (make_plan(REPOSITORY, CONFIG | {"scale": scale}) for scale in ("mini", "paper"))
+MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))
 
 
 def fact(plan, id: str, searches=None):

@@ -12,9 +12,8 @@ from papertables.artefacts.tables import build
 from papertables.commands import cli
 from papertables.errors import UserError
 from papertables.planning.cost import estimate, total
-from papertables.planning.plan import make_plan
 from tests.unit import artefact_world as world
-from tests.unit.test_plan import CONFIG, REPOSITORY
+from tests.unit.plans import REPOSITORY, plan_of
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def call(*arguments: str) -> str:
 
 
 def test_plan_shows_what_is_selected_with_subtotals(project):
-    made = make_plan(REPOSITORY, CONFIG)
+    made = plan_of()
     lines = call("plan").splitlines()
     names = [line.split("  ")[0] for line in lines]
     assert [name for name in names if name in made.artefacts] == made.selected
@@ -54,7 +53,7 @@ def test_plan_shows_what_is_selected_with_subtotals(project):
 
 def test_plan_as_json_adds_up(project):
     record = json.loads(call("plan", "--scale", "paper", "--config", "artefacts=all", "--json"))
-    made = make_plan(REPOSITORY, CONFIG | {"scale": "paper", "artefacts": "all"})
+    made = plan_of(scale="paper", artefacts="all")
     assert [row["artefact"] for row in record["artefacts"]] == list(made.artefacts)
     for name in ("jobs", "runs", "shared", "images", "seconds", "download", "disk"):
         assert record["total"][name] == pytest.approx(sum(row[name] for row in record["artefacts"]))
@@ -65,7 +64,7 @@ def test_plan_as_json_adds_up(project):
 
 
 def test_an_artefact_alone_costs_all_that_it_needs(project):
-    made = make_plan(REPOSITORY, CONFIG)
+    made = plan_of()
     (alone,) = estimate(made, ["attrvr_table2"]).values()
     assert alone.runs == sum(len(job.runs) for job in made.jobs_for("attrvr_table2"))
     shared = estimate(made, ["attrvr_table1", "attrvr_table2"])["attrvr_table2"]
@@ -74,7 +73,7 @@ def test_an_artefact_alone_costs_all_that_it_needs(project):
 
 
 def test_list_names_every_target(project):
-    made = make_plan(REPOSITORY, CONFIG)
+    made = plan_of()
     first = [line.split()[0] for line in call("list").splitlines() if line.strip()]
     assert set(made.artefacts) | set(made.project.papers) | {"configured", "plan", "pretrain_mini"} < set(first)
     rows = json.loads(call("list", "--json"))

@@ -13,9 +13,7 @@ from papertables.artefacts import facts, render
 from papertables.artefacts.facts import upscaling
 from papertables.backbones.catalog import backbone
 from papertables.errors import UserError
-from papertables.planning.plan import make_plan
-
-from .test_plan import CONFIG, REPOSITORY
+from tests.unit.plans import REPOSITORY, plan_of
 
 TABLES = {"smm_table4": 21, "smm_table5": 18, "smm_table6": 44, "smm_table9": 66}  # lines of the published file
 
@@ -28,7 +26,7 @@ def small_batches(monkeypatch):
 
 @cache
 def plan(scale):
-    return make_plan(REPOSITORY, CONFIG | {"scale": scale})
+    return plan_of(scale=scale)
 
 
 def build(id, scale="paper", folder=None):

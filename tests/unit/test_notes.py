@@ -1,19 +1,13 @@
 """What stands under a table or figure, on the project's own declarations."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from papertables.artefacts.notes import run_notes
-from papertables.planning.plan import make_plan
-
-REPOSITORY = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+from tests.unit.plans import plan_of
 
 
 def notes(artefact: str, **config) -> str:
-    plan = make_plan(REPOSITORY, CONFIG | config)
+    plan = plan_of(**config)
     planned = plan.artefacts[artefact]
     return " ".join(run_notes(planned, list(planned.runs), plan.scale, averaged=False))
 
@@ -49,7 +43,7 @@ def test_searched_attributes_are_said():
 
 
 def test_what_stands_for_itself_is_no_stand_in():
-    plan = make_plan(REPOSITORY, CONFIG)
+    plan = plan_of()
     planned, scale = plan.artefacts["blm_clip"], plan.scale
     own = scale.papers["blm"].model_copy(update={"backbones": {"clip_vit_b32": "clip_vit_b32"}})
     scale = scale.model_copy(update={"papers": {"blm": own}})

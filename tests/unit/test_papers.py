@@ -7,14 +7,12 @@ import pytest
 from papertables.artefacts import compare
 from papertables.config import Artefact, Paper
 from papertables.planning.cells import axis_of, rows_of
-from papertables.planning.plan import make_plan
 from papertables.planning.project import load_project
 from papertables.validation import read
-
-from .test_plan import CONFIG, REPOSITORY
+from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers"
-PLAN = make_plan(REPOSITORY, CONFIG | {"scale": "paper"})
+PLAN = plan_of(scale="paper")
 PROJECT = PLAN.project
 FILES = sorted(FOLDER.glob("*/published/*.csv"))
 # Printed, but of methods that are not reproduced here.
@@ -156,7 +154,7 @@ def test_smm_first_mapping_pass_is_a_switch(fidelity, expected):
 
 
 def load_plan(**config):
-    return make_plan(REPOSITORY, CONFIG | {"scale": "paper"} | config)
+    return plan_of(**{"scale": "paper"} | config)
 
 
 def test_blm_inputs():

@@ -2,18 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-import yaml
-
-from papertables.planning.plan import make_plan
-
-REPOSITORY = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+from tests.unit.plans import REPOSITORY, plan_of
 
 
 def plan(**config):
-    return make_plan(REPOSITORY, CONFIG | config)
+    return plan_of(**config)
 
 
 def test_a_run_belongs_to_one_job():

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from papertables.planning.plan import make_plan
-from tests.unit.test_plan import CONFIG, REPOSITORY
+from tests.unit.plans import plan_of
 
 RECORD = Path(__file__).parent / "data" / "specs.json"
 CONFIGURATIONS = {
@@ -25,7 +24,7 @@ CASES = [f"{scale} {name}" for scale in ("mini", "paper") for name in CONFIGURAT
 def specs(case: str) -> dict[str, list]:
     """By artefact, and for all jobs and searches: how many, and a digest of their ids and specs."""
     scale, name = case.split()
-    plan = make_plan(REPOSITORY, CONFIG | {"scale": scale} | CONFIGURATIONS[name])
+    plan = plan_of(**{"scale": scale} | CONFIGURATIONS[name])
     found = {id: [f"{run.id} {run.digest}" for run in planned.runs] for id, planned in plan.artefacts.items()}
     found |= {"jobs": list(plan.jobs), "searches": sorted(" ".join(place) for place in plan.searches)}
     return {id: [len(each), hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]] for id, each in found.items()}

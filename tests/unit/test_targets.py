@@ -1,17 +1,12 @@
 """Targets: what stands behind each, and what a slip is told."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from papertables.errors import UserError
-from papertables.planning.plan import make_plan
 from papertables.planning.targets import NAMES, asked, named
+from tests.unit.plans import plan_of
 
-REPOSITORY = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-MINI, PAPER = (make_plan(REPOSITORY, CONFIG | {"scale": scale}) for scale in ("mini", "paper"))
+MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))
 
 
 def test_nothing_named_is_what_is_configured():

@@ -3,7 +3,7 @@
 import pytest
 
 from papertables.planning.plan import make_plan
-from tests.unit.test_plan import CONFIG
+from tests.unit.plans import CONFIG
 from tests.workflow.conftest import REPOSITORY, copy_project
 
 
