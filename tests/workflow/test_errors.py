@@ -39,7 +39,8 @@ def test_command(project, monkeypatch, arguments, config, says):
         ("mini_digits", "mini_digitz", "did you mean 'mini_digits'?"),
         ("mini-vit", "mini-vitt", "unknown backbone 'mini-vitt'"),
         ("shots: 2", "shots: 500", "500 shots"),
-        ("epochs: 2", "epoch: 2", "unknown key 'epoch'"),
+        ("training: {epochs: 2}", "training: {epoch: 2}", "unknown key 'epoch'"),
+        ("training.epochs: 2", "training.epoch: 2", "adjust: unknown setting 'training.epoch'"),
     ],
 )
 def test_scale(project, old, new, says):

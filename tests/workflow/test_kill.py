@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from tests.workflow.conftest import TINY_SCALE, copy_project
 
-EPOCHS = 12
+EPOCHS = 9
 
 
 def lengthen(project):
