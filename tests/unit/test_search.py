@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from papertables.attributes import search as module
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.results.searches import SearchResult, SearchSpec, read_search
+from papertables.training import search as module
 from papertables.training.optimization import learning_rate
 from papertables.training.search import Search, Searcher, all_combinations, search
 
