@@ -4,25 +4,19 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from papertables.errors import UserError
 from papertables.planning import preflight
 from papertables.planning.downloads import check_downloads, downloads
 from papertables.planning.plan import make_plan
+from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
-REPOSITORY = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 OF_ONES_OWN = """\
 title: One of my own
 rows: {vary: method, values: [vp]}
 columns: {vary: dataset, values: [eurosat]}
 fixed: {backbone: clip_vit_b16}
 """
-
-
-def plan(root=REPOSITORY, **config):
-    return make_plan(root, CONFIG | config)
 
 
 @pytest.fixture
@@ -40,41 +34,41 @@ def test_a_data_folder_that_cannot_be_one(tmp_path):
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(UserError, match=f"data_root is {file}/x, but {file} is a file: name a folder"):
-        preflight.check_files(plan(data_root=f"{file}/x"))
-    preflight.check_files(plan(data_root=str(tmp_path / "made" / "later")))
+        preflight.check_files(plan_of(data_root=f"{file}/x"))
+    preflight.check_files(plan_of(data_root=str(tmp_path / "made" / "later")))
 
 
 def test_the_home_folder_may_be_written_short(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert plan(data_root="~/data").paths.data_root == str(tmp_path / "data")
+    assert plan_of(data_root="~/data").paths.data_root == str(tmp_path / "data")
 
 
 def test_weights_that_are_not_there():
     with pytest.raises(UserError, match=r"weights: resnet18: there is no file nowhere\.pth"):
-        preflight.check_files(plan(weights={"resnet18": "nowhere.pth"}))
+        preflight.check_files(plan_of(weights={"resnet18": "nowhere.pth"}))
 
 
 def test_the_paper_scale_without_a_gpu_says_what_it_would_cost(without_gpu, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
-        preflight.check_gpu(plan(scale="paper"), ["blm_padding"])
+        preflight.check_gpu(plan_of(scale="paper"), ["blm_padding"])
     said = str(error.value)
     assert "no GPU here, and 432 runs of scale paper would take this CPU about" in said
     assert "years" in said and "A100" in said and "GB of downloads" in said
     assert "--config device=cpu insists" in said and "scale=mini" in said and "--executor slurm" in said
-    preflight.check_gpu(plan(scale="paper", device="cpu"), ["blm_padding"])  # insisted
+    preflight.check_gpu(plan_of(scale="paper", device="cpu"), ["blm_padding"])  # insisted
 
 
 def test_little_work_needs_no_gpu(without_gpu, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    preflight.check_gpu(plan(device="auto"), plan().artefacts)
+    preflight.check_gpu(plan_of(device="auto"), plan_of().artefacts)
     with pytest.raises(UserError, match="device is cuda, but this machine has no GPU"):
-        preflight.check_gpu(plan(device="cuda"), ["attrvr_table1"])
+        preflight.check_gpu(plan_of(device="cuda"), ["attrvr_table1"])
 
 
 def test_jobs_that_are_done_need_no_gpu(without_gpu, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    made = plan(scale="paper")
+    made = plan_of(scale="paper")
     for job in made.jobs_for("atprompt_table11"):
         path = Path(made.paths.job(job.id))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,26 +77,26 @@ def test_jobs_that_are_done_need_no_gpu(without_gpu, tmp_path, monkeypatch):
 
 
 def test_no_artefact_of_the_mini_scale_downloads():
-    made = plan()
+    made = plan_of()
     assert not any(downloads(made, id) for id in made.artefacts)
     check_downloads(made, made.artefacts)
 
 
 def test_downloads_of_the_paper_scale():
-    made = plan(scale="paper")
+    made = plan_of(scale="paper")
     found = downloads(made, "attrvr_table1")
     assert {"ImageNet", "EuroSAT", "CLIP ViT-B/16"} < set(found)
     assert any(name.endswith("sentences for EuroSAT") for name in found)
     check_downloads(made, made.artefacts)
     with pytest.raises(UserError, match="and the configuration downloads nothing: allow it with"):
-        check_downloads(plan(scale="paper", downloads=False), ["attrvr_table1"])
+        check_downloads(plan_of(scale="paper", downloads=False), ["attrvr_table1"])
 
 
 def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
     (tmp_path / "workflow" / "papers" / "attrvr" / "mine.yaml").write_text(OF_ONES_OWN)
     with pytest.raises(UserError) as error:
-        check_downloads(plan(tmp_path), ["attrvr_table1", "attrvr_mine"])
+        check_downloads(make_plan(tmp_path, CONFIG), ["attrvr_table1", "attrvr_mine"])
     said = "attrvr_mine needs EuroSAT, and scale mini downloads nothing: allow it with --config downloads=true"
     assert str(error.value) == said
-    check_downloads(plan(tmp_path, downloads=True), ["attrvr_mine"])
+    check_downloads(make_plan(tmp_path, CONFIG | {"downloads": True}), ["attrvr_mine"])
