@@ -3,11 +3,8 @@
 import subprocess
 import sys
 
-from tests.unit.plans import REPOSITORY, plan_of
-
-
-def plan(**config):
-    return plan_of(**config)
+from tests.unit.plans import REPOSITORY
+from tests.unit.plans import plan_of as plan
 
 
 def test_a_run_belongs_to_one_job():

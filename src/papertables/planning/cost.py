@@ -55,6 +55,11 @@ class Cost:
     downloads: dict[str, int | None] = field(default_factory=dict)  # name: bytes, None where no source says
     disk: int = 0  # bytes of the caches
 
+    @property
+    def download(self) -> int:
+        """Bytes, as far as sources say."""
+        return sum(size or 0 for size in self.downloads.values())
+
 
 def run_images(run: RunSpec) -> tuple[int, int]:
     """(images trained on, images only looked at) of a run over all its epochs."""

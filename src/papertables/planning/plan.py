@@ -189,9 +189,9 @@ class Plan:
         """The spec of a run of some artefact."""
         return next(run for run in self.jobs[self.job_of[id]].runs if run.id == id)
 
-    def jobs_for(self, artefact: str) -> list[Job]:
-        """The jobs that own the runs of an artefact, in canonical order."""
-        owners = {self.job_of[run.id] for run in self.artefacts[artefact].runs}
+    def jobs_for(self, *artefacts: str) -> list[Job]:
+        """The jobs that own the runs of artefacts, each once, in canonical order."""
+        owners = {self.job_of[run.id] for id in artefacts for run in self.artefacts[id].runs}
         return [job for job in self.jobs.values() if job.id in owners]
 
     def artefact_at(self, paper: str, name: str) -> PlannedArtefact:

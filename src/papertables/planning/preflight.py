@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from papertables.errors import UserError
-from papertables.planning.cost import cpu_seconds, duration, estimate
-from papertables.planning.plan import Job, Plan
+from papertables.planning.cost import cpu_seconds, duration, estimate, total
+from papertables.planning.plan import Plan
 
 BEARABLE = 24 * 3600.0  # seconds of training on a CPU that nobody has to be asked about
 
@@ -28,25 +28,20 @@ def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
     is."""
     if plan.device == "cpu" or gpu_found():
         return
-    jobs = [job for job in _jobs(plan, artefacts) if not Path(plan.paths.job(job.id)).exists()]
+    jobs = [job for job in plan.jobs_for(*artefacts) if not Path(plan.paths.job(job.id)).exists()]
     if not jobs:
         return
     if plan.device == "cuda":
         raise UserError("device is cuda, but this machine has no GPU: take --config device=auto or device=cpu")
     seconds = sum(cpu_seconds(job) for job in jobs)
     if seconds > BEARABLE:
-        costs = estimate(plan, artefacts).values()
-        fetched = sum(size or 0 for cost in costs for size in cost.downloads.values())
+        cost = total(estimate(plan, artefacts).values())
         raise UserError(
             f"no GPU here, and {sum(len(job.runs) for job in jobs):,} runs of scale {plan.scale.name} would take this "
-            f"CPU about {duration(seconds)} ({duration(sum(cost.seconds for cost in costs))} on one "
-            f"{plan.config.gpu}), after up to {fetched / 1e9:.0f} GB of downloads: take a machine with a GPU, "
+            f"CPU about {duration(seconds)} ({duration(cost.seconds)} on one "
+            f"{plan.config.gpu}), after up to {cost.download / 1e9:.0f} GB of downloads: take a machine with a GPU, "
             "a cluster (--executor slurm) or --config scale=mini; --config device=cpu insists"
         )
-
-
-def _jobs(plan: Plan, artefacts: Iterable[str]) -> list[Job]:
-    return list({job.id: job for id in artefacts for job in plan.jobs_for(id)}.values())
 
 
 def gpu_found() -> bool:

@@ -55,7 +55,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
         f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
         "Shared: runs that the jobs of an artefact above already make.",
     ]
-    jobs = {job.id: job for id in costs for job in plan.jobs_for(id)}.values()
+    jobs = plan.jobs_for(*costs)
     names = dict.fromkeys(name for job in jobs for name in (job.dataset, *plan.target_datasets(job)))
     steps = [each for each in map(dataset, names) if each.source.kind == "manual"]
     if steps:
@@ -71,18 +71,14 @@ def _paper(plan: Plan, artefact: str) -> str:
     return plan.artefacts[artefact].paper.id
 
 
-def _download(cost: Cost) -> int:
-    return sum(size or 0 for size in cost.downloads.values())
-
-
 def _cells(cost: Cost) -> tuple[str, ...]:
-    sizes = (f"{_download(cost) / 1e9:.1f} GB", f"{cost.disk / 1e9:.2f} GB")
+    sizes = (f"{cost.download / 1e9:.1f} GB", f"{cost.disk / 1e9:.2f} GB")
     return (str(cost.jobs), str(cost.runs), str(cost.shared), f"{cost.images:,}", duration(cost.seconds), *sizes)
 
 
 def _numbers(cost: Cost) -> dict[str, JsonValue]:
-    numbers = {name: getattr(cost, name) for name in ("jobs", "runs", "shared", "images", "seconds", "disk")}
-    return numbers | {"download": _download(cost)}
+    names = ("jobs", "runs", "shared", "images", "seconds", "disk", "download")
+    return {name: getattr(cost, name) for name in names}
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pydantic import JsonValue
 
@@ -24,7 +25,7 @@ class Scope:
     scale: Scale
     config: Config
 
-    @property
+    @cached_property
     def published(self) -> "Scope":
         """The same paper with nothing substituted: what it declares."""
         return replace(self, scale=self.scale.model_copy(update={"papers": None, "shots": None, "compares": True}))
