@@ -10,8 +10,8 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
 from papertables.backbones import clip, mini
 from papertables.backbones.prompts import TextPrompts
-from papertables.methods import METHODS, build
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.table import METHODS, build
 from papertables.spec import Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
@@ -39,7 +39,7 @@ def seconds(work: Callable[[], object], repeat: int = 5) -> float:
 
 
 def learner(tower: clip.FrozenClip, method: str, seed: int = 0) -> torch.nn.Module:
-    given = Context(
+    given = MethodInputs(
         image_size=tower.image_size,
         mean=tower.mean,
         std=tower.std,

@@ -18,7 +18,7 @@ Measure = Literal[
 ]
 DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
-Facts = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
+ComputedName = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
 FidelityName = Literal["published", "repaired"]
 Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -111,7 +111,7 @@ class Artefact(Model):
     title: str
     caption: str = ""
     headline: bool = False
-    facts: Facts | None = Field(None, description="of a table without runs: what it computes")
+    computed: ComputedName | None = Field(None, description="of a table without runs: what it computes")
     rows: Axis | None = None
     blocks: Axis | None = Field(None, description="repeats the rows for each of its values")
     columns: Axis | None = None
@@ -129,14 +129,14 @@ class Artefact(Model):
 
     @property
     def shows_searches(self) -> bool:
-        return self.needs.searches or self.facts in ("anchors", "search_weights")
+        return self.needs.searches or self.computed in ("anchors", "search_weights")
 
     @model_validator(mode="after")
     def _only_figures_are_drawn(self):
         if (self.kind == "figure") != (self.drawing is not None):
             raise ValueError("a figure names its drawing, a table has none")
-        if (self.facts is None) != (self.rows is not None and self.columns is not None):
-            raise ValueError("an artefact has rows and columns, or names the facts that it shows")
+        if (self.computed is None) != (self.rows is not None and self.columns is not None):
+            raise ValueError("an artefact has rows and columns, or names what it computes")
         return self
 
 

@@ -1,4 +1,4 @@
-"""What a run is: everything about it that is known when planning."""
+"""What a run is, and what a search is: everything about them that is known when planning."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, Po
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
 ClassSet = Literal["all", "base", "new"]
+Combination = tuple[str, ...]  # of attributes
 
 
 class Model(BaseModel):
@@ -186,6 +187,48 @@ class RunSpec(Model):
         options = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(method))[:64]
         name = "-".join([options, *drawn, self.digest])
         return f"{self.dataset}/{self.backbone}/{name}"
+
+
+class SearchSpec(Model):
+    """One search, all that is known when planning. Seeds draw the few-shot images and the first weights.
+
+    sizes: the released file keeps ``three_or_more`` attributes together, the published answers need ``any``.
+    validation: the released loop trains the weights on the ``first_batch`` of validation images alone; ``cycle`` goes
+    through all of them.
+    """
+
+    dataset: str
+    backbone: str
+    seed: int
+    bases: Combination
+    shots: int = 16
+    epochs: int = Field(40, ge=1)
+    context: int = Field(4, ge=1)  # tokens, of the class and of each attribute
+    batch_size: int = Field(32, ge=1)
+    validation_batch: int = Field(100, ge=1)
+    lr: float = 0.002  # of the contexts, SGD
+    weight_lr: float = 0.02  # of the weights, Adam
+    sizes: Literal["any", "three_or_more"] = "any"
+    validation: Literal["first_batch", "cycle"] = "first_batch"
+    attribute_tokens: Literal["first", "all"] = "first"
+    few_shot_draw: Literal["shared", "per_seed"] = "per_seed"
+    shared_seed: int = 1
+
+    @model_validator(mode="after")
+    def _something_to_search(self):
+        least = 3 if self.sizes == "three_or_more" else 1
+        if len(self.bases) < least:
+            raise ValueError(f"sizes '{self.sizes}' needs at least {least} bases, there are {len(self.bases)}")
+        return self
+
+    @property
+    def id(self) -> str:
+        return f"seed{self.seed}-{digest(self.model_dump(mode='json'))}"
+
+    @property
+    def draw_seed(self) -> int:
+        """The seed whose few-shot images it searches on."""
+        return self.shared_seed if self.few_shot_draw == "shared" else self.seed
 
 
 def digest(value: JsonValue) -> str:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from papertables.backbones import clip
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
 
 FOLDER = Path(os.environ.get("PARITY_DATA", Path(__file__).parent / "data"))
 
@@ -71,7 +71,7 @@ def normalise(tower):
 def context(tower):
     """Of the tower, with whatever text features a case gives."""
 
-    def make(**features) -> Context:
-        return Context(tower.image_size, tower.mean, tower.std, tower.logit_scale, **features)
+    def make(**features) -> MethodInputs:
+        return MethodInputs(tower.image_size, tower.mean, tower.std, tower.logit_scale, **features)
 
     return make

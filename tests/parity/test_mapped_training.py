@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 from papertables.backbones.frozen_features import source_prompts, text_features
 from papertables.data.cache import ImageCache
-from papertables.methods import build
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.table import build
 from papertables.spec import Training
 from papertables.training.loop import Trainer
 from papertables.training.run import Run
@@ -109,12 +109,12 @@ def agrees(case, replay: Replay, mode: str, **tolerance):
         case.agrees(found[name], f"{mode}.{name}", **tolerance)
 
 
-def vision_context(case, tensors) -> Context:
+def vision_context(case, tensors) -> MethodInputs:
     mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     hyper = case.facts["hyper"]
     if stated := hyper.get("normalize", case.facts.get("normalize")):
         mean, std = (tuple(stated[name]) for name in ("mean", "std"))
-    return Context(hyper["img_size"], mean, std, class_count=hyper["T"], **tensors)
+    return MethodInputs(hyper["img_size"], mean, std, class_count=hyper["T"], **tensors)
 
 
 @pytest.mark.parametrize("name", ["blm_steps", "blm_fast_steps", "blm_watermark_steps"])
@@ -151,7 +151,7 @@ def test_label_mappings_of_a_clip(golden, tower):
         schedule={"name": "cosine_step"},
     )
     for mode, scalars in facts["scalars"].items():
-        context = Context(
+        context = MethodInputs(
             tower.image_size,
             tower.mean,
             tower.std,

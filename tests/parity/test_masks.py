@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from papertables.errors import UserError
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.masks import Masked
 
 
-def plain_context(size: int) -> Context:
-    return Context(size, (0, 0, 0), (1, 1, 1), torch.tensor(0.0))
+def plain_context(size: int) -> MethodInputs:
+    return MethodInputs(size, (0, 0, 0), (1, 1, 1), torch.tensor(0.0))
 
 
 def own_name(released: str) -> str:

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from papertables.attributes.sampling import sample
 from papertables.backbones.frozen_features import class_features
 from papertables.errors import UserError
-from papertables.methods import build
-from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead, nearest_logits
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.pixels import Padding, Watermark
+from papertables.methods.table import build
 from papertables.spec import Training
 from papertables.training.forward import image_features
 from papertables.training.loop import Trainer
@@ -18,8 +18,8 @@ from papertables.training.optimization import learning_rate
 from papertables.training.run import Run
 
 
-def plain_context(size: int, mean, std) -> Context:
-    return Context(size, tuple(mean), tuple(std), torch.tensor(0.0))
+def plain_context(size: int, mean, std) -> MethodInputs:
+    return MethodInputs(size, tuple(mean), tuple(std), torch.tensor(0.0))
 
 
 def output_and_gradient(module, case, prefix: str):
@@ -43,7 +43,7 @@ def test_attribute_logits(golden):
         dist = nearest_logits(unit, features["distinctive"], scale, facts["k"])
         case.agrees(des, f"{prefix}logits_des")
         case.agrees(dist, f"{prefix}logits_dist")
-        context = Context(1, (0, 0, 0), (1, 1, 1), scale.log().squeeze(), **features)
+        context = MethodInputs(1, (0, 0, 0), (1, 1, 1), scale.log().squeeze(), **features)
         head = AttributeHead(context, facts["k"], facts["alpha"], facts["num_attr"])
         case.agrees(head(unit), f"{prefix}logits")
 

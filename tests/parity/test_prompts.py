@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from papertables.methods.cocoop import Learner as CoCoOp
-from papertables.methods.context import Context
 from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.maple import Learner as MaPLe
 from papertables.spec import Optimizer, Schedule, Training
 from papertables.training import forward as passes
@@ -49,7 +49,7 @@ def learner(case, tower, prefix="param."):
     # The released vanilla files for anchors build prompts before underscores are replaced.
     raw = case.facts["case"] == "coop_atp_vanilla_logits"
     names = tuple(name if raw else name.replace("_", " ") for name in case.facts["class_names"])
-    given = Context(
+    given = MethodInputs(
         image_size=tower.image_size,
         mean=tower.mean,
         std=tower.std,

@@ -10,7 +10,8 @@ from papertables.artefacts.tables import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
 from papertables.data.catalog import datasets
 from papertables.errors import UserError
-from papertables.results.searches import SearchResult, SearchSpec
+from papertables.results.searches import SearchResult
+from papertables.spec import SearchSpec
 from tests.unit.plans import REPOSITORY, plan_of
 
 MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from papertables.backbones import catalog, classifier
 from papertables.data.cache import ImageCache
 from papertables.errors import UserError
-from papertables.methods import METHODS, build
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.lora import adapted
+from papertables.methods.table import METHODS, build
 from papertables.spec import Training
 from papertables.training.loop import TestSet, Trainer
 from papertables.training.run import Run, trained_values
@@ -55,7 +55,7 @@ def pixels():
 
 
 def learner(tower, seed=1, method="lora"):
-    context = Context(
+    context = MethodInputs(
         image_size=SIDE,
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),

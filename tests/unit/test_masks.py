@@ -1,18 +1,18 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from papertables.methods.mask_options import check_mask_options
 
 from papertables.errors import UserError
-from papertables.methods.context import Context
-from papertables.methods.mask_options import check_mask_options
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.masks import Masked, MaskNetwork, OnlyMask, add_masked, upscale
 
 SIZE = 32
 OPTIONS = {"layers": 5, "patch": 8, "channels": 3, "width": 8}
 
 
-def context(size: int = SIZE) -> Context:
-    return Context(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), torch.tensor(0.0))
+def context(size: int = SIZE) -> MethodInputs:
+    return MethodInputs(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), torch.tensor(0.0))
 
 
 def images(number: int = 3) -> torch.Tensor:

@@ -7,8 +7,8 @@ import torch
 
 from papertables import code as fingerprinted
 from papertables.errors import UserError
-from papertables.methods import METHODS, build, method_code
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.table import METHODS, build, method_code
 from papertables.training.run import trained_values
 
 from .small_world import spec
@@ -82,9 +82,9 @@ def test_k_above_m_means_all():
     METHODS["attrvr"].check(spec("attrvr", k=9, m=3))
 
 
-def context(size: int = 224) -> Context:
+def context(size: int = 224) -> MethodInputs:
     features = {name: torch.randn(4, 3, 8) for name in ("descriptive", "distinctive")}
-    return Context(size, (0, 0, 0), (1, 1, 1), torch.tensor(4.0), classes=torch.randn(4, 8), **features)
+    return MethodInputs(size, (0, 0, 0), (1, 1, 1), torch.tensor(4.0), classes=torch.randn(4, 8), **features)
 
 
 @pytest.mark.parametrize(("method", "values"), [("vp", 69840), ("ar", 39936), ("attrvr", 39936), ("attr_zs", 0)])

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from papertables.methods import METHODS
+from papertables.methods.table import METHODS
 from papertables.results.store import Store
 from papertables.spec import RunSpec, Target
 from papertables.training.job import Elsewhere
@@ -125,7 +125,8 @@ def test_packed_equals_alone(world, tmp_path, method):
 
 
 def test_searched_attributes_come_from_the_winner(world, tmp_path):
-    from papertables.results.searches import SearchResult, SearchSpec
+    from papertables.results.searches import SearchResult
+    from papertables.spec import SearchSpec
 
     run = spec("coop", attributes="searched")
     found = tmp_path / "search.json"

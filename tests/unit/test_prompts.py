@@ -9,10 +9,10 @@ from papertables.backbones import clip, mini
 from papertables.backbones.catalog import backbone
 from papertables.backbones.prompts import TextPrompts, join_texts
 from papertables.errors import UserError
-from papertables.methods import METHODS, build
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.layout import ATTRIBUTE, layout, place
-from papertables.methods.prompt_options import check_prompt_options
+from papertables.methods.options import check_prompt_options
+from papertables.methods.table import METHODS, build
 from papertables.training import forward as passes
 
 NAMES = ("red circle", "sea or lake", "playful dog")
@@ -27,7 +27,7 @@ def tower():
 
 
 def learner(tower, method: str, seed: int = 0, tokens: str = "all", start: str = "exact", **options):
-    context = Context(
+    context = MethodInputs(
         image_size=tower.image_size,
         mean=tower.mean,
         std=tower.std,

@@ -15,7 +15,8 @@ from PIL import Image
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
-from papertables.results.searches import SearchResult, SearchSpec, read_search
+from papertables.results.searches import SearchResult, read_search
+from papertables.spec import SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
 from papertables.training.search import Search, Searcher, all_combinations, search

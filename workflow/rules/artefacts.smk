@@ -1,8 +1,6 @@
 rule table:
     input:
-        jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
-        published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
-        searched=searches_of,
+        unpack(lambda w: PLAN.inputs.artefact(artefact_of(w)).files),
     output:
         md=f"{RESULTS}/tables/{{paper}}/{{name}}.md",
         csv=f"{RESULTS}/tables/{{paper}}/{{name}}.csv",
@@ -21,17 +19,16 @@ rule table:
     conda:
         "../../envs/train.yaml"
     params:
-        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
+        planned=artefact_of,
+        files=lambda w: PLAN.inputs.artefact(artefact_of(w)),
+        signature=lambda w: PLAN.signatures.artefact(artefact_of(w)),
     script:
         "../scripts/table.py"
 
 
 rule figure:
     input:
-        jobs=lambda w: jobs_of(f"{w.paper}_{w.name}"),
-        published=lambda w: PLAN.published(PLAN.artefact_at(w.paper, w.name)),
-        searched=searches_of,
-        embedded=lambda w: list(embedded_files(w).values()),
+        unpack(lambda w: PLAN.inputs.artefact(artefact_of(w)).files),
     output:
         pdf=f"{RESULTS}/figures/{{paper}}/{{name}}.pdf",
         csv=f"{RESULTS}/figures/{{paper}}/{{name}}.csv",
@@ -49,14 +46,16 @@ rule figure:
     conda:
         "../../envs/train.yaml"
     params:
-        declaration=lambda w: PLAN.artefact_signature(PLAN.artefact_at(w.paper, w.name)),
+        planned=artefact_of,
+        files=lambda w: PLAN.inputs.artefact(artefact_of(w)),
+        signature=lambda w: PLAN.signatures.artefact(artefact_of(w)),
     script:
         "../scripts/figure.py"
 
 
 rule runs_csv:
     input:
-        jobs_of(*PLAN.selected),
+        PLAN.inputs.jobs(*PLAN.selected),
     output:
         PATHS.runs_csv,
     log:
@@ -65,6 +64,9 @@ rule runs_csv:
         f"{BENCHMARKS}/runs_csv.tsv"
     conda:
         "../../envs/artefacts.yaml"
+    params:
+        planned=lambda w: [PLAN.artefacts[id] for id in PLAN.selected],
+        files=lambda w: [PLAN.inputs.artefact(PLAN.artefacts[id]) for id in PLAN.selected],
     script:
         "../scripts/runs_csv.py"
 
@@ -81,5 +83,8 @@ rule index:
         f"{BENCHMARKS}/index.tsv"
     conda:
         "../../envs/artefacts.yaml"
+    params:
+        scale=lambda w: PLAN.scale,
+        configuration=lambda w: PLAN.config,
     script:
         "../scripts/index.py"

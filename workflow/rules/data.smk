@@ -11,7 +11,7 @@ rule prepare:
     params:
         raw=PATHS.raw("{dataset}"),
         seed=PLAN.scale.world_seed,
-        signature=lambda w: PLAN.dataset_signature(w.dataset),
+        signature=lambda w: PLAN.signatures.dataset(w.dataset),
     script:
         "../scripts/prepare.py"
 
@@ -29,6 +29,6 @@ rule cache:
     conda:
         "../../envs/train.yaml"
     params:
-        draws=lambda w: PLAN.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
+        draws=lambda w: PLAN.inputs.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
     script:
         "../scripts/cache.py"

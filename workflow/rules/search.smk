@@ -1,8 +1,8 @@
 rule search:
     input:
-        unpack(search_input),
+        unpack(lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search).files),
     output:
-        PATHS.searched("{dataset}", "{backbone}", "{search}"),
+        PATHS.search_result("{dataset}", "{backbone}", "{search}"),
     log:
         f"{LOGS}/search/{{dataset}}/{{backbone}}/{{search}}.log",
     benchmark:
@@ -13,6 +13,8 @@ rule search:
     resources:
         gpu=gpus(),
     params:
-        signature=PLAN.search_signature(),
+        job=lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search),
+        device=PLAN.device,
+        signature=PLAN.signatures.search,
     script:
         "../scripts/search.py"

@@ -1,27 +1,51 @@
-rule encode:
+rule frozen_features:
     input:
-        unpack(encode_input),
+        unpack(lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone).files),
     output:
-        PATHS.encoded("{dataset}", "{backbone}"),
+        PATHS.frozen_features("{dataset}", "{backbone}"),
     log:
-        f"{LOGS}/encode/{{dataset}}/{{backbone}}.log",
+        f"{LOGS}/frozen_features/{{dataset}}/{{backbone}}.log",
     benchmark:
-        f"{BENCHMARKS}/encode/{{dataset}}/{{backbone}}.tsv"
+        f"{BENCHMARKS}/frozen_features/{{dataset}}/{{backbone}}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
     params:
+        job=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone),
+        source_labels=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone).source_labels,
+        device=PLAN.device,
         numerics=NUMERICS,
-        source_labels=lambda w: PLAN.uses_source_labels(w.dataset, w.backbone),
     script:
-        "../scripts/encode.py"
+        "../scripts/frozen_features.py"
+
+
+rule sentence_features:
+    input:
+        unpack(lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source).files),
+    output:
+        PATHS.sentence_features("{dataset}", "{backbone}", "{source}"),
+    log:
+        f"{LOGS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: PLAN.scale.threads
+    resources:
+        gpu=gpus(),
+    params:
+        job=lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source),
+        device=PLAN.device,
+        numerics=NUMERICS,
+    script:
+        "../scripts/sentence_features.py"
 
 
 rule train:
     input:
-        unpack(train_input),
+        unpack(lambda w: PLAN.inputs.train(w.job).files),
     output:
         PATHS.job("{job}"),
     log:
@@ -34,27 +58,32 @@ rule train:
     resources:
         gpu=gpus(),
     params:
-        signature=lambda w: PLAN.signature(PLAN.jobs[w.job]),
-        retrain=lambda w: PLAN.retrain(w.job),
+        job=lambda w: PLAN.inputs.train(w.job),
+        training=PLAN.inputs.training,
+        signature=lambda w: PLAN.signatures.train(PLAN.jobs[w.job]),
+        retrain=lambda w: PLAN.signatures.retrain(w.job),
     script:
         "../scripts/train.py"
 
 
-rule embed:
+rule inspect:
     input:
-        unpack(embed_input),
+        unpack(lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}").files),
     output:
-        PATHS.embedded("{dataset}/{backbone}/{run}", "{selection}"),
+        PATHS.inspection("{dataset}/{backbone}/{run}", "{selection}"),
     log:
-        f"{LOGS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
+        f"{LOGS}/inspect/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/embed/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
+        f"{BENCHMARKS}/inspect/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
     params:
-        signature=PLAN.embedding_signature(),
+        job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
+        store=PATHS.runs,
+        device=PLAN.device,
+        signature=PLAN.signatures.inspect,
     script:
-        "../scripts/embed.py"
+        "../scripts/inspect.py"

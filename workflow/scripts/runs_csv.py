@@ -1,11 +1,9 @@
 from pathlib import Path
 
 from papertables.artefacts import collect
-from papertables.planning.plan import make_plan
-from papertables.scripting import root, script
+from papertables.scripting import script
 
 with script(snakemake.log[0]):
-    plan = make_plan(root(snakemake), snakemake.config)
-    runs = [run for id in plan.selected for run in plan.artefacts[id].runs]
-    metrics = collect.gather(runs, snakemake.input, Path(plan.paths.runs), plan.config.partial)
+    planned = zip(snakemake.params.planned, snakemake.params.files, strict=True)
+    metrics = {id: each for pair in planned for id, each in collect.gather(*pair).items()}
     collect.write_runs_csv(metrics, Path(snakemake.output[0]))

@@ -1,6 +1,6 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -9,7 +9,9 @@ from pydantic import JsonValue, ValidationError
 
 from papertables.errors import UserError
 from papertables.files import write_atomic
+from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics
+from papertables.rules import ArtefactFiles
 from papertables.spec import RunSpec
 
 
@@ -29,11 +31,13 @@ def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
     return {id: _parse(path.read_text(), str(path)) for id, path in paths.items() if path.exists()}
 
 
-def gather(runs: Sequence[RunSpec], jobs: Iterable[Path], store: Path, partial: bool) -> dict[str, Metrics]:
-    """Run id to metrics, of ``runs`` alone: from their job files, or, if partial, what the store has of them."""
-    if partial:
-        return read_store(store, runs)
-    found = read_jobs(jobs)
+def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]:
+    """Run id to metrics, of the artefact's runs alone: from their job files, or, if its configuration says ``partial``,
+    what the store has of them."""
+    runs = list(planned.runs)
+    if planned.scope.config.partial:
+        return read_store(Path(files.store), runs)
+    found = read_jobs(map(Path, files.jobs))
     return {run.id: found[run.id] for run in runs if run.id in found}
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from papertables.backbones.catalog import backbone
-from papertables.config import Scale
 from papertables.data.catalog import dataset
-from papertables.methods import METHODS
-from papertables.methods.prompt_options import SEARCHED
+from papertables.methods.options import SEARCHED
+from papertables.methods.table import METHODS
 from papertables.planning.cells import FEW_SHOT, PlannedArtefact
 from papertables.spec import RunSpec, Training
 
@@ -16,10 +15,10 @@ SELECTIONS = {
 }
 
 
-def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, averaged: bool) -> list[str]:
+def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool) -> list[str]:
     """Scale and stand-ins, seeds, training, attributes, selection, fidelity."""
     notes = [
-        _scale(planned, runs, scale),
+        _scale(planned, runs),
         _seeds(runs),
         _training(planned, runs),
         _searched(runs),
@@ -30,7 +29,8 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale, a
     return [note for note in notes if note]
 
 
-def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], scale: Scale) -> str:
+def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
+    scale = planned.scope.scale
     parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}"]
     names = {str(name) for value in (*planned.rows, *planned.columns) for name in value.settings.values()}
     names |= {str(name) for name in planned.artefact.fixed.values()}

@@ -10,7 +10,7 @@ from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
 from papertables.backbones.catalog import backbone
-from papertables.config import Config, Measure, Scale, Selection
+from papertables.config import Config, Measure, Selection
 from papertables.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact, Value
 from papertables.results.metrics import Metrics
@@ -97,15 +97,9 @@ def of_halves(base: Outcome, new: Outcome) -> Outcome:
     return Outcome(values, base.mark or new.mark, (base, new))
 
 
-def build(
-    planned: PlannedArtefact,
-    metrics: dict[str, Metrics],
-    published_folder: Path,
-    scale: Scale,
-    config: Config,
-) -> Table:
-    """The table of an artefact. A run that is not there is a UserError, unless ``config.partial``."""
-    runs = list(planned.runs)
+def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folder: Path) -> Table:
+    """The table of an artefact. A run that is not there is a UserError, unless its configuration says ``partial``."""
+    runs, config = list(planned.runs), planned.scope.config
     if not config.partial:
         _require(planned.artefact.id, runs, metrics)
     artefact, paper = planned.artefact, planned.paper
@@ -131,14 +125,14 @@ def build(
         [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
-    notes = [*run_notes(planned, runs, scale, averaged=artefact.average), *_own_weights(runs, config)]
+    notes = [*run_notes(planned, runs, averaged=artefact.average), *_own_weights(runs, config)]
     return Table(
         id=artefact.id,
         title=artefact.title,
         caption=artefact.caption,
         paper=paper.title,
         venue=paper.venue,
-        scale=scale.name,
+        scale=planned.scope.scale.name,
         selection=planned.selection,
         corner=artefact.rows.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize(),
         rows=tuple(value.label for value in rows),

@@ -1,13 +1,16 @@
-"""What frozen towers say once and for all: features of the test images, of the classes and of every sentence.
+"""What frozen towers say once and for all, in two kinds of safetensors files, all tensors fp32.
 
-One safetensors file per data set and backbone. Tensors, all fp32: ``images`` (N, D), of any length, with ``labels``
-(N,); of a CLIP its text features, of length 1, ``classes`` (C, D), ``sentences`` (M, D), ``prompts`` (S, D), and
+Frozen features, one file per data set and backbone: of the test images ``images`` (N, D), of any length, with
+``labels`` (N,); of a CLIP the unit text features ``classes`` (C, D), of BLM's source prompts ``prompts`` (S, D), and
 ``logit_scale`` (); of a classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's
-input and, as JSON, the names of the classes and of the source labels, and the sentences.
+input and, as JSON, the names of the classes and of the source labels.
+
+Sentence features, one file per data set, backbone and source of sentences: ``sentences`` (M, D), unit features, and the
+sentences as JSON. They stand apart, so that who reads no sentences needs none.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,25 +27,24 @@ from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.device import pick_device
 from papertables.files import write_atomic
+from papertables.rules import FrozenFeaturesJob, SentenceFeaturesJob
 
 IMAGES_PER_CALL = 256
 SOURCE_TEMPLATE = "This is a photo of a {}."  # BLM's, before CLIP's 80
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """The content of the file; ``index`` is the row of each sentence."""
+class FrozenFeatures:
+    """The content of a file of frozen features."""
 
     images: Tensor  # (N, D)
     labels: Tensor  # (N,)
     class_names: tuple[str, ...]  # (C,)
     source_names: tuple[str, ...]  # (S,)
-    index: dict[str, int]
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     classes: Tensor | None = None  # (C, D)
-    sentences: Tensor | None = None  # (M, D)
     prompts: Tensor | None = None  # (S, D)
     logit_scale: Tensor | None = None
     weight: Tensor | None = None  # (S, D)
@@ -50,65 +52,77 @@ class Encoded:
 
     @property
     def plain_features(self) -> Tensor:
-        """Of the test images (N, D): of a CLIP of length 1, of a classifier as they enter its last layer."""
+        """The test images (N, D): of a CLIP of length 1, of a classifier as they enter its last layer."""
         return self.images if self.classes is None else F.normalize(self.images, dim=-1)
 
-    def features(self, chosen: Sequence[Sequence[str]]) -> Tensor:
+
+@dataclass(frozen=True)
+class SentenceFeatures:
+    """The content of a file of sentence features; ``index`` is the row of each sentence."""
+
+    sentences: Tensor  # (M, D)
+    index: Mapping[str, int]
+
+    def chosen(self, rows: Sequence[Sequence[str]]) -> Tensor:
         """Features (C, m, D) of m sentences for each class."""
-        return self.sentences[torch.tensor([[self.index[sentence] for sentence in row] for row in chosen])]
+        return self.sentences[torch.tensor([[self.index[sentence] for sentence in row] for row in rows])]
 
 
-def encode(
-    dataset: Path,
-    images: Path,
-    backbone_name: str,
-    weights: Path,
-    sentences: Sequence[Path],
-    templates: str | Sequence[str],
-    out: Path,
-    source_labels: bool = False,
-    device: str = "cpu",
-    threads: int = 1,
-) -> None:
-    """Writes ``out``. dataset: the folder with ``split.json``; images: the cache of its test part at the
-    backbone's side; sentences: files of attribute sentences. Several templates are averaged (as zero-shot
-    CLIP does). source_labels: whether BLM's source prompts of a CLIP are wanted. A classifier reads no text."""
+def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
+    """Writes ``out``."""
     torch.set_num_threads(threads)
-    entry = backbone(backbone_name)
-    tower = load_tower(entry, weights, pick_device(device))
-    names = read_split(dataset / "split.json").class_names
-    test = cache.read(images)
+    entry = backbone(job.backbone)
+    tower = load_tower(entry, Path(job.weights), pick_device(device))
+    names = read_split(Path(job.prepared.split)).class_names
+    test = cache.read(Path(job.images))
     features = {"images": image_features(tower, test), "labels": torch.from_numpy(test.labels)}
     described = {"image_size": tower.image_size, "mean": tower.mean, "std": tower.std, "class_names": names}
     if entry.classes is None:
-        templates = [templates] if isinstance(templates, str) else list(templates)
-        unique = {text for path in sentences for texts in read_sentences(path).values() for text in usable(texts)}
-        unique, prompts = sorted(unique), source_prompts(names) if source_labels else []
+        prompts = source_prompts(names) if job.source_labels else []
         features |= {
-            "classes": class_features(tower, names, templates),
-            "sentences": text_features(tower, unique),
+            "classes": class_features(tower, names, [job.template]),
             "prompts": text_features(tower, prompts),
             "logit_scale": tower.logit_scale,
         }
-        described |= {"templates": templates, "sentences": unique, "source_names": prompts}
+        described |= {"template": job.template, "source_names": prompts}
     else:
         features |= {"weight": tower.weight, "bias": tower.bias}
-        described |= {"sentences": [], "source_names": tower.labels}
+        described |= {"source_names": tower.labels}
+    _write(out, features, described)
+
+
+def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
+    """Writes ``out``: every usable sentence of either file, once."""
+    torch.set_num_threads(threads)
+    tower = load_tower(backbone(job.backbone), Path(job.weights), pick_device(device))
+    every = (usable(texts) for path in job.sentences for texts in read_sentences(Path(path)).values())
+    sentences = sorted({sentence for texts in every for sentence in texts})
+    _write(out, {"sentences": text_features(tower, sentences)}, {"sentences": sentences})
+
+
+def read_frozen_features(path: Path) -> FrozenFeatures:
+    tensors, described = _read(path)
+    names = ("mean", "std", "class_names", "source_names")
+    return FrozenFeatures(
+        image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
+    )
+
+
+def read_sentence_features(path: Path) -> SentenceFeatures:
+    tensors, described = _read(path)
+    return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
+
+
+def _write(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
     tensors = {name: value.cpu().contiguous() for name, value in features.items()}
     # one entry, for several would be written in any order
     write_atomic(out, save(tensors, {"described": json.dumps(described)}))
 
 
-def read(path: Path) -> Encoded:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
     with safe_open(path, "pt") as file:
-        described = json.loads(file.metadata()["described"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Encoded(
-        index={sentence: row for row, sentence in enumerate(described["sentences"])},
-        image_size=described["image_size"],
-        **{name: tuple(described[name]) for name in ("mean", "std", "class_names", "source_names")},
-        **tensors,
-    )
+        return tensors, json.loads(file.metadata()["described"])
 
 
 @torch.inference_mode()

@@ -1,14 +1,13 @@
 """AR: a trained frame around a smaller image, the template's text features."""
 
-from torch import nn
-
-from papertables.methods.context import Context
 from papertables.methods.heads import ClassHead
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Padding
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context, inner: int):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs, inner: int):
         super().__init__()
-        self.pixels = Padding(context, inner)
-        self.logits = ClassHead(context)
+        self.pixels = Padding(given, inner)
+        self.logits = ClassHead(given)

@@ -1,14 +1,13 @@
 """AttrZS: AttrVR's text side on plain images."""
 
-from torch import nn
-
-from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context, k: int, lam: float, m: int):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs, k: int, lam: float, m: int):
         super().__init__()
-        self.pixels = Plain(context)
-        self.logits = AttributeHead(context, k, lam, m)
+        self.pixels = Plain(given)
+        self.logits = AttributeHead(given, k, lam, m)

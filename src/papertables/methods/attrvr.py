@@ -1,14 +1,13 @@
 """AttrVR: AR's trained frame, and per image the nearest of each class's generated sentences."""
 
-from torch import nn
-
-from papertables.methods.context import Context
 from papertables.methods.heads import AttributeHead
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Padding
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context, inner: int, k: int, lam: float, m: int):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs, inner: int, k: int, lam: float, m: int):
         super().__init__()
-        self.pixels = Padding(context, inner)
-        self.logits = AttributeHead(context, k, lam, m)
+        self.pixels = Padding(given, inner)
+        self.logits = AttributeHead(given, k, lam, m)

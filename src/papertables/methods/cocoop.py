@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from papertables.backbones.prompts import TextPrompts
-from papertables.methods.context import Context
-from papertables.methods.layout import Anchors
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
+from papertables.methods.prompt_names import Anchors
 from papertables.methods.prompting import MetaNetwork, Prompting, Similarity, by_image
 
 
-class Learner(nn.Module):
+class Learner(BaseLearner):
     """The contexts of attributes are not shifted, as in ATPrompt's released code."""
 
     reads_images = True
+    leaves_images = True
 
     def __init__(
         self,
-        given: Context,
+        given: MethodInputs,
         /,
         context: int,
         init: str = "",
@@ -36,6 +38,6 @@ class Learner(nn.Module):
         """B · C of them, image by image, for features (B, D)."""
         return self.prompting(names, self.shift(features))
 
-    def logits(self, features: Tensor, texts: Tensor, names: tuple[str, ...]) -> Tensor:
+    def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:
         """(B, D) and (B · C, D) to (B, C)."""
         return self.similarity(features, by_image(texts, len(features)))

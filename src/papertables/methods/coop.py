@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from papertables.backbones.prompts import TextPrompts
-from papertables.methods.context import Context
-from papertables.methods.layout import Anchors, ClassPosition
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
+from papertables.methods.prompt_names import Anchors, ClassPosition
 from papertables.methods.prompting import Prompting, Similarity
 
 
-class Learner(nn.Module):
-    reads_images = False
+class Learner(BaseLearner):
+    leaves_images = True
 
     def __init__(
         self,
-        given: Context,
+        given: MethodInputs,
         /,
         context: int,
         class_specific: bool = False,
@@ -36,6 +37,6 @@ class Learner(nn.Module):
         """Of C classes."""
         return self.prompting(names)
 
-    def logits(self, features: Tensor, texts: Tensor, names: tuple[str, ...]) -> Tensor:
+    def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:
         """(B, D) and (C, D) to (B, C)."""
         return self.similarity(features, texts)

@@ -1,16 +1,16 @@
 """DePT (CVPR 2024) on CoOp or CoCoOp, and with attributes DePT+ATPrompt: a second head keeps base knowledge apart."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from papertables.backbones.prompts import TextPrompts
-from papertables.methods.context import Context
-from papertables.methods.layout import Anchors, ClassPosition
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
+from papertables.methods.prompt_names import Anchors, ClassPosition, Probe, PromptKind
 from papertables.methods.prompting import MetaNetwork, Prompting, Similarity, by_image
 from papertables.methods.seeding import seeded
 
@@ -26,20 +26,22 @@ class Film(nn.Module):
         return self.scale * features + self.bias
 
 
-class Learner(nn.Module):
+class Learner(BaseLearner):
     """weight: of the probe on channel-wise transformed features, in the loss and, for the trained classes, in the test
     (its equations 6 to 8); other classes are judged by the prompt alone. probe: a ``linear`` layer that classifies
     transformed image and text features, or the ``similarity`` of both.
     """
 
+    leaves_images = True
+
     def __init__(
         self,
-        given: Context,
+        given: MethodInputs,
         /,
-        prompt: Literal["coop", "cocoop"],
+        prompt: PromptKind,
         context: int,
         weight: float,
-        probe: Literal["linear", "similarity"] = "linear",
+        probe: Probe = "linear",
         init: str = "",
         class_position: ClassPosition = "end",
         attributes: Sequence[str] = (),
@@ -52,16 +54,16 @@ class Learner(nn.Module):
         self.shift = MetaNetwork(given) if prompt == "cocoop" else None
         self.reads_images = prompt == "cocoop"
         self.similarity = Similarity(given)
-        self.image_film, self.text_film = Film(given.features), Film(given.features)
+        self.image_film, self.text_film = Film(given.embedding_width), Film(given.embedding_width)
         with seeded(given.seed + 1):
-            self.probe = nn.Linear(given.features, len(given.class_names)) if probe == "linear" else None
+            self.probe = nn.Linear(given.embedding_width, len(given.class_names)) if probe == "linear" else None
         self.weight, self.trained = weight, given.class_names
 
     def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
         """Of C classes, or B · C, image by image, on CoCoOp."""
         return self.prompting(names) if self.shift is None else self.prompting(names, self.shift(features))
 
-    def logits(self, features: Tensor, texts: Tensor, names: tuple[str, ...]) -> Tensor:
+    def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:
         """(B, D) and (C, D), or (B · C, D), to (B, C)."""
         texts = self._texts(features, texts)
         similar = self.similarity(features, texts)
@@ -69,7 +71,7 @@ class Learner(nn.Module):
             return similar
         return (1 - self.weight) * similar + self.weight * self.probed(features, texts)
 
-    def loss(self, features: Tensor, texts: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, features: Tensor, texts: Tensor, names: tuple[str, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
         """() and the logits (B, C) of a test, of the trained classes."""
         texts = self._texts(features, texts)
         similar, probed = self.similarity(features, texts), self.probed(features, texts)

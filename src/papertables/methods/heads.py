@@ -4,17 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from papertables.methods.context import Context
-from papertables.methods.options import check_options
+from papertables.methods.inputs import MethodInputs
 
 
 class ClassHead(nn.Module):
     """Scaled cosines with the text features of the classes."""
 
-    def __init__(self, context: Context):
+    def __init__(self, given: MethodInputs):
         super().__init__()
-        self.register_buffer("logit_scale", context.logit_scale.clone())
-        self.register_buffer("classes", context.classes, persistent=False)  # (C, D)
+        self.register_buffer("logit_scale", given.logit_scale.clone())
+        self.register_buffer("classes", given.classes, persistent=False)  # (C, D)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) to (B, C)."""
@@ -24,13 +23,12 @@ class ClassHead(nn.Module):
 class AttributeHead(nn.Module):
     """AttrVR's text side (its equations of section 3): λ · descriptive + (1 − λ) · distinctive logits."""
 
-    def __init__(self, context: Context, k: int, lam: float, m: int):
+    def __init__(self, given: MethodInputs, k: int, lam: float, m: int):
         super().__init__()
-        check_options({"k": k, "lam": lam, "m": m}, context.image_size)
-        self.k, self.lam = int(k), lam
-        self.register_buffer("logit_scale", context.logit_scale.clone())
-        self.register_buffer("descriptive", context.descriptive, persistent=False)  # (C, m, D)
-        self.register_buffer("distinctive", context.distinctive, persistent=False)  # (C, m, D)
+        self.k, self.lam = k, lam
+        self.register_buffer("logit_scale", given.logit_scale.clone())
+        self.register_buffer("descriptive", given.descriptive, persistent=False)  # (C, m, D)
+        self.register_buffer("distinctive", given.distinctive, persistent=False)  # (C, m, D)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) to (B, C)."""

@@ -5,17 +5,14 @@ Every prompt method describes its text by one ``layout``; ``place`` lays it out 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from papertables.errors import UserError
+from papertables.methods.prompt_names import Anchors, AttributeTokens, ClassPosition
 
 Encode = Callable[[str], list[int]]  # text to its tokens, without start and end
-AttributeTokens = Literal["first", "all"]
-ClassPosition = Literal["end", "middle", "front"]
-Anchors = Literal["interval", "front", "middle", "end", "separate"]
 ATTRIBUTE = -2
 PLACEHOLDER = "x"  # where learned vectors go; what remains of them where a layout is shifted
 

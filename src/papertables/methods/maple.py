@@ -1,20 +1,20 @@
 """MaPLe (CVPR 2023), and with attributes MaPLe+ATPrompt: learned tokens in the first blocks of both towers."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from papertables.backbones.prompts import ImagePrompts, TextPrompts
-from papertables.methods.context import Context
-from papertables.methods.layout import Anchors
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
+from papertables.methods.prompt_names import Anchors, DeepAttributes
 from papertables.methods.prompting import CONTEXT_STD, Laid, Prompting, Similarity
 from papertables.methods.seeding import seeded
 
 
-class Learner(nn.Module):
+class Learner(BaseLearner):
     """The class context is projected to tokens behind the patches; from the second block to block ``depth`` new vectors
     replace it, and their projections those tokens (its sections 3.2 and 3.3). A tower with fewer blocks uses fewer.
 
@@ -22,11 +22,9 @@ class Learner(nn.Module):
     ``drop_soft`` replaces their contexts by new vectors too, ``drop_all`` also their words, by their embeddings.
     """
 
-    reads_images = False
-
     def __init__(
         self,
-        given: Context,
+        given: MethodInputs,
         /,
         context: int,
         depth: int,
@@ -34,7 +32,7 @@ class Learner(nn.Module):
         attributes: Sequence[str] = (),
         anchors: Anchors = "interval",
         attribute_context: Sequence[int] | None = None,
-        deep: Literal["keep", "drop_soft", "drop_all"] = "keep",
+        deep: DeepAttributes = "keep",
     ):
         super().__init__()
         self.pixels, text = Plain(given), given.text
@@ -68,7 +66,7 @@ class Learner(nn.Module):
         pairs = list(zip(self.deep_projects, self.deep_vectors, strict=True))[: self.image_blocks - 1]
         return ImagePrompts(tokens, tuple(project(own["context"]).expand(count, -1, -1) for project, own in pairs))
 
-    def logits(self, features: Tensor, texts: Tensor, names: tuple[str, ...]) -> Tensor:
+    def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:
         """(B, D) and (C, D) to (B, C)."""
         return self.similarity(features, texts)
 

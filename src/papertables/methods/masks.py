@@ -5,8 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from papertables.methods.context import Context
-from papertables.methods.mask_options import check_mask_options
+from papertables.methods.inputs import MethodInputs
 from papertables.methods.pixels import Plain
 from papertables.methods.seeding import seeded
 
@@ -40,16 +39,13 @@ class MaskNetwork(nn.Module):
 
 
 class Masked(nn.Module):
-    """Normalised images x plus δ ⊙ f_mask(x), each mask value over a patch × patch block (SMM, section 3.1).
+    """Normalised images x plus δ ⊙ f_mask(x), each mask value over a patch × patch block (SMM, section 3.1)."""
 
-    Raises UserError for options that cannot work.
-    """
-
-    def __init__(self, context: Context, layers: int, patch: int, channels: int, width: int, seed: int):
+    def __init__(self, given: MethodInputs, layers: int, patch: int, channels: int, width: int, seed: int):
         super().__init__()
-        size = context.image_size
-        self.plain, self.patch = Plain(context), int(patch)
-        self.network = network(size, layers, patch, channels, width, seed)
+        size = given.image_size
+        self.plain, self.patch = Plain(given), patch
+        self.network = network(layers, patch, channels, width, seed)
         self.program = nn.Parameter(torch.zeros(3, size, size))  # δ
 
     def forward(self, images: Tensor) -> Tensor:
@@ -62,26 +58,22 @@ class Masked(nn.Module):
 
 
 class OnlyMask(nn.Module):
-    """Normalised images x plus f_mask(x): SMM without δ (its table 3).
+    """Normalised images x plus f_mask(x): SMM without δ (its table 3)."""
 
-    Raises UserError for options that cannot work.
-    """
-
-    def __init__(self, context: Context, layers: int, patch: int, channels: int, width: int, seed: int):
+    def __init__(self, given: MethodInputs, layers: int, patch: int, channels: int, width: int, seed: int):
         super().__init__()
-        self.plain, self.patch = Plain(context), int(patch)
-        self.network = network(context.image_size, layers, patch, channels, width, seed)
+        self.plain, self.patch = Plain(given), patch
+        self.network = network(layers, patch, channels, width, seed)
 
     def forward(self, images: Tensor) -> Tensor:
         plain = self.plain(images)  # (B, 3, P, P)
         return plain + upscale(self.network(plain), self.patch)
 
 
-def network(size: int, layers: int, patch: int, channels: int, width: int, seed: int) -> MaskNetwork:
-    """A mask network for inputs of ``size`` pixels, with torch's initial weights drawn from ``seed``."""
-    check_mask_options(size, layers, patch, channels, width)
+def network(layers: int, patch: int, channels: int, width: int, seed: int) -> MaskNetwork:
+    """A mask network with torch's initial weights, drawn from ``seed``."""
     with seeded(seed):
-        return MaskNetwork(int(layers), int(patch), int(channels), int(width))
+        return MaskNetwork(layers, patch, channels, width)
 
 
 def upscale(mask: Tensor, patch: int) -> Tensor:

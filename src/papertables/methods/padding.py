@@ -1,14 +1,13 @@
 """Reprogramming of a frozen backbone's input and output: a trained frame around a smaller image."""
 
-from torch import nn
-
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.outputs import output
 from papertables.methods.pixels import Padding
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context, inner: int, mapping: str, laplace: float, ratio: float):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs, inner: int, mapping: str, laplace: float, ratio: float):
         super().__init__()
-        self.pixels = Padding(context, inner)
-        self.logits = output(context, mapping, laplace, ratio)
+        self.pixels = Padding(given, inner)
+        self.logits = output(given, mapping, laplace, ratio)

@@ -4,17 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from papertables.methods.context import Context
-from papertables.methods.options import check_options
+from papertables.methods.inputs import MethodInputs
 
 
 class Plain(nn.Module):
     """Normalised images."""
 
-    def __init__(self, context: Context):
+    def __init__(self, given: MethodInputs):
         super().__init__()
-        self.register_buffer("mean", torch.tensor(context.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(context.std).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(given.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(given.std).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std  # (B, 3, P, P)
@@ -23,13 +22,12 @@ class Plain(nn.Module):
 class Watermark(nn.Module):
     """Normalised images plus a program on a frame of ``pad`` pixels (all of the image where 2·pad = P)."""
 
-    def __init__(self, context: Context, pad: int):
+    def __init__(self, given: MethodInputs, pad: int):
         super().__init__()
-        size = context.image_size
-        check_options({"pad": pad}, size)
-        self.plain = Plain(context)
+        size = given.image_size
+        self.plain = Plain(given)
         self.program = nn.Parameter(torch.zeros(3, size, size))
-        self.register_buffer("mask", frame(size, int(pad), int(pad)), persistent=False)  # (3, P, P)
+        self.register_buffer("mask", frame(size, pad, pad), persistent=False)  # (3, P, P)
         self.trained_values = int(self.mask.sum())
 
     def forward(self, images: Tensor) -> Tensor:
@@ -43,12 +41,11 @@ class Padding(nn.Module):
     Where the difference is odd, the extra pixel is at the left and at the top.
     """
 
-    def __init__(self, context: Context, inner: int):
+    def __init__(self, given: MethodInputs, inner: int):
         super().__init__()
-        size = context.image_size
-        check_options({"inner": inner}, size)
+        size = given.image_size
         self.before, self.after = (size - inner + 1) // 2, (size - inner) // 2
-        self.plain = Plain(context)
+        self.plain = Plain(given)
         self.program = nn.Parameter(torch.zeros(3, size, size))
         self.register_buffer("mask", frame(size, self.before, self.after), persistent=False)  # (3, P, P)
         self.trained_values = int(self.mask.sum())

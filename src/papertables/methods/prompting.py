@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from papertables.backbones.prompts import TextPrompts
-from papertables.methods.context import Context
-from papertables.methods.layout import Anchors, ClassPosition, Placed, layout, place
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.layout import Placed, layout, place
+from papertables.methods.prompt_names import Anchors, ClassPosition
 from papertables.methods.seeding import seeded
 
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
@@ -37,7 +38,7 @@ class Prompting(nn.Module):
 
     def __init__(
         self,
-        context: Context,
+        given: MethodInputs,
         tokens: int,
         attributes: Sequence[str] = (),
         anchors: Anchors = "interval",
@@ -48,16 +49,16 @@ class Prompting(nn.Module):
         class_specific: bool = False,
     ):
         super().__init__()
-        text = context.text
+        text = given.text
         words = text.encode(init)
         n = tokens if keep_length or not words else len(words)
         tokens_up_to = accumulate(len(text.encode(word)) for word in init.split())
         fixed = " ".join(word for word, total in zip(init.split(), tokens_up_to, strict=True) if total > n)
         counts = list(attribute_context or [n] * len(attributes))[: len(attributes)]
         self.layout = layout(n, attributes, counts, class_position, anchors, fixed)
-        self.text, self.attribute_tokens, self.class_specific = text, context.attribute_tokens, class_specific
-        shape = (len(context.class_names), n, text.width) if class_specific else (n, text.width)
-        with seeded(context.seed):
+        self.text, self.attribute_tokens, self.class_specific = text, given.attribute_tokens, class_specific
+        shape = (len(given.class_names), n, text.width) if class_specific else (n, text.width)
+        with seeded(given.seed):
             self.context = nn.Parameter(CONTEXT_STD * torch.randn(shape))
             for i, count in enumerate(counts, start=1):
                 self.register_parameter(f"attribute{i}", nn.Parameter(ATTRIBUTE_STD * torch.randn(count, text.width)))
@@ -104,10 +105,10 @@ class Prompting(nn.Module):
 class MetaNetwork(nn.Sequential):
     """CoCoOp's shift of the context (its section 3.2): image features (B, D), taken with length 1, to (B, W)."""
 
-    def __init__(self, context: Context):
-        with seeded(context.seed + 1):  # other numbers than the context's
-            hidden = max(context.features // 16, 1)
-            super().__init__(nn.Linear(context.features, hidden), nn.ReLU(), nn.Linear(hidden, context.text.width))
+    def __init__(self, given: MethodInputs):
+        with seeded(given.seed + 1):  # other numbers than the context's
+            hidden = max(given.embedding_width // 16, 1)
+            super().__init__(nn.Linear(given.embedding_width, hidden), nn.ReLU(), nn.Linear(hidden, given.text.width))
 
     def forward(self, features: Tensor) -> Tensor:
         return super().forward(F.normalize(features, dim=-1))
@@ -116,9 +117,9 @@ class MetaNetwork(nn.Sequential):
 class Similarity(nn.Module):
     """Scaled cosines."""
 
-    def __init__(self, context: Context):
+    def __init__(self, given: MethodInputs):
         super().__init__()
-        self.register_buffer("scale", context.logit_scale.clone())
+        self.register_buffer("scale", given.logit_scale.clone())
 
     def forward(self, features: Tensor, texts: Tensor) -> Tensor:
         """(B, D) with texts (C, D), or (B · C, D) image by image, to (B, C)."""

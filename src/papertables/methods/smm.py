@@ -1,18 +1,17 @@
 """SMM: a program weighted, per image, by a mask that a trained network makes."""
 
-from torch import nn
-
-from papertables.methods.context import Context
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.masks import Masked
 from papertables.methods.outputs import output
 
 
-class Learner(nn.Module):
+class Learner(BaseLearner):
     added = Masked  # to the image
 
     def __init__(
         self,
-        context: Context,
+        given: MethodInputs,
         layers: int,
         patch: int,
         channels: int,
@@ -22,5 +21,5 @@ class Learner(nn.Module):
         ratio: float,
     ):
         super().__init__()
-        self.pixels = self.added(context, layers, patch, channels, width, context.seed)
-        self.logits = output(context, mapping, laplace, ratio)
+        self.pixels = self.added(given, layers, patch, channels, width, given.seed)
+        self.logits = output(given, mapping, laplace, ratio)

@@ -1,14 +1,13 @@
 """VP: a trained watermark on a frame, the template's text features."""
 
-from torch import nn
-
-from papertables.methods.context import Context
 from papertables.methods.heads import ClassHead
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Watermark
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context, pad: int):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs, pad: int):
         super().__init__()
-        self.pixels = Watermark(context, pad)
-        self.logits = ClassHead(context)
+        self.pixels = Watermark(given, pad)
+        self.logits = ClassHead(given)

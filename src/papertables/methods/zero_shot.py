@@ -1,14 +1,13 @@
 """Zero-shot CLIP: the template's text features on plain images."""
 
-from torch import nn
-
-from papertables.methods.context import Context
 from papertables.methods.heads import ClassHead
+from papertables.methods.inputs import MethodInputs
+from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
 
 
-class Learner(nn.Module):
-    def __init__(self, context: Context):
+class Learner(BaseLearner):
+    def __init__(self, given: MethodInputs):
         super().__init__()
-        self.pixels = Plain(context)
-        self.logits = ClassHead(context)
+        self.pixels = Plain(given)
+        self.logits = ClassHead(given)

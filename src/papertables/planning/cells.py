@@ -12,11 +12,10 @@ from papertables.backbones.catalog import Backbone, backbone
 from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError, unknown
-from papertables.methods import METHODS, Method
+from papertables.methods.table import METHODS, Method
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.settings import GROUPS, Settings
-from papertables.results.searches import SearchSpec
-from papertables.spec import Fidelity, ProtocolName, RunSpec, Target, Training
+from papertables.spec import Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
@@ -109,7 +108,7 @@ class PlannedArtefact:
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     shown = _searches(scope, artefact)
-    if artefact.facts:
+    if artefact.computed:
         return PlannedArtefact(artefact, scope, (), (), (), shown)
     rows, columns = rows_of(scope, artefact), axis_of(scope, artefact, artefact.columns)
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
@@ -229,8 +228,8 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
         "attributes": scope.sentences(cell.get("attributes")) if method.uses_attributes else None,
         "fidelity": _fidelity(scope, cell, method, options),
     }
-    if method.input_side:
-        spec["image_size"] = spec["options"][method.input_side]
+    if method.options_model.input_side:
+        spec["image_size"] = spec["options"][method.options_model.input_side]
     if method.trains:
         if protocol in FEW_SHOT:
             spec["shots"] = cell.get("shots") or scope.shots
@@ -342,7 +341,7 @@ def _images(settings: Settings, tower: Backbone) -> dict:
 
 def _in_pixels(method: Method, options: dict, size: int) -> dict:
     return {
-        key: round(value * size / PUBLISHED_INPUT) if key in method.pixel_options else value
+        key: round(value * size / PUBLISHED_INPUT) if key in method.options_model.in_pixels else value
         for key, value in options.items()
     }
 

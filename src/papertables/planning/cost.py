@@ -12,9 +12,9 @@ from papertables.backbones.catalog import backbone
 from papertables.config import Gpu
 from papertables.data.catalog import dataset
 from papertables.data.splits import chosen_labels
-from papertables.methods import METHODS
-from papertables.methods.mapping_options import MAPPINGS, makes_mapping
-from papertables.methods.prompt_options import MOST_ATTRIBUTES
+from papertables.methods.mapping_names import MAPPINGS, makes_mapping
+from papertables.methods.options import MOST_ATTRIBUTES
+from papertables.methods.table import METHODS
 from papertables.planning.downloads import downloads
 from papertables.planning.plan import Job, Plan
 from papertables.spec import RunSpec
@@ -159,9 +159,9 @@ def _counted_seconds(job: Job, half: float, single: float) -> float:
 def _caches(plan: Plan, job: Job) -> dict[str, int]:
     """The caches of images that a job reads, with their bytes."""
     data, tower = dataset(job.dataset), backbone(job.backbone)
-    images = {plan.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
-    for key, path in plan.caches(job).items():
-        draws = plan.draws(data.id, key)
+    images = {plan.paths.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
+    for key, path in plan.inputs.train(job.id).caches.items():
+        draws = plan.inputs.draws(data.id, key)
         train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
         images[path] = (data.test if key.part == "test" else min(train, data.train), key.size)
     return {path: 3 * count * size * size for path, (count, size) in images.items()}

@@ -14,7 +14,7 @@ def downloads(plan: Plan, artefact: str) -> dict[str, int | None]:
     jobs = plan.jobs_for(artefact)
     searches = [*plan.artefacts[artefact].searches]
     searches += [plan.search_of[run.id] for job in jobs for run in job.runs if run.id in plan.search_of]
-    sets = [name for job in jobs for name in (job.dataset, *plan.target_datasets(job))]
+    sets = [name for job in jobs for name in (job.dataset, *plan.transfer_datasets(job))]
     sets = map(dataset, dict.fromkeys(sets + [search.dataset for search in searches]))
     towers = map(backbone, dict.fromkeys([job.backbone for job in jobs] + [search.backbone for search in searches]))
     found = {each.label: each.bytes for each in sets if each.source.kind != "drawn"}

@@ -12,7 +12,7 @@ from papertables.backbones.catalog import backbones
 from papertables.config import Adjustment, Artefact, Config, Paper, Scale
 from papertables.data.catalog import datasets
 from papertables.errors import UserError, unknown
-from papertables.methods import METHODS
+from papertables.methods.table import METHODS
 from papertables.planning.scope import Scope
 from papertables.spec import Images, ProtocolName, Training
 from papertables.validation import parse, read

@@ -56,7 +56,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
         "Shared: runs that the jobs of an artefact above already make.",
     ]
     jobs = plan.jobs_for(*costs)
-    names = dict.fromkeys(name for job in jobs for name in (job.dataset, *plan.target_datasets(job)))
+    names = dict.fromkeys(name for job in jobs for name in (job.dataset, *plan.transfer_datasets(job)))
     steps = [each for each in map(dataset, names) if each.source.kind == "manual"]
     if steps:
         told = "; ".join(f"{each.id}: {each.source.step.rstrip('.')}" for each in steps)

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from papertables.attributes.catalog import attribute_source
-from papertables.backbones.catalog import backbone, backbones
+from papertables.backbones.catalog import backbones
 from papertables.errors import UserError, did_you_mean, unknown
-from papertables.planning.plan import FORMATS, Job, Plan
+from papertables.planning.jobs import Job
+from papertables.planning.paths import SHIPPED_WEIGHTS
+from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
+from papertables.rules import Files
 
 CONFIGURED, PLAN = "configured", "plan"
 NAMES = {
@@ -77,8 +79,8 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
     for id, planned in plan.artefacts.items():
         for path in plan.files([id], [*FORMATS[planned.artefact.kind], "json"]):
             yield path, [id], True
-        for run in plan.embedded_runs(planned):
-            yield paths.embedded(run.id, planned.selection), [id], True
+        for run in plan.inspected(planned):
+            yield paths.inspection(run.id, planned.selection), [id], True
     yield paths.runs_csv, plan.selected, True
     yield paths.index, plan.selected, True
     for job in plan.jobs.values():
@@ -87,8 +89,8 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
             yield path, [job.artefact], False
     for search in plan.searches.values():
         owners = [id for id, planned in plan.artefacts.items() if search in planned.searches]
-        yield plan.searched(search), owners, True
-        for path in (*plan.search_caches(search).values(), *_data_and_weights(plan, search.dataset, search.backbone)):
+        yield paths.search(search), owners, True
+        for path in _made(plan, plan.inputs.search(search.dataset, search.backbone, search.id).files):
             yield path, owners, False
     for id, entry in backbones().items():
         if entry.shipped:
@@ -97,18 +99,16 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
 
 
 def _before(plan: Plan, job: Job) -> Iterator[str]:
-    """What a job reads."""
-    for name in (job.dataset, *plan.target_datasets(job)):
-        yield from _data_and_weights(plan, name, job.backbone)
-        yield plan.paths.encoded(name, job.backbone)
-        yield plan.plain_cache(name, job.backbone)
-    yield from (*plan.caches(job).values(), *plan.target_caches(job).values())
-    for source, files in plan.attribute_files(job.dataset, job.backbone).items():
-        yield from () if attribute_source(source).committed else files
+    """What rules make for a job, and for the frozen features that it reads."""
+    yield from _made(plan, plan.inputs.train(job.id).files)
+    for name in (job.dataset, *plan.transfer_datasets(job)):
+        yield from _made(plan, plan.inputs.frozen_features(name, job.backbone).files)
 
 
-def _data_and_weights(plan: Plan, name: str, tower: str) -> Iterator[str]:
-    yield plan.paths.split(name)
-    yield plan.paths.manifest(name)
-    if not backbone(tower).shipped and tower not in plan.config.weights:
-        yield plan.paths.weights(tower)
+def _made(plan: Plan, files: Files) -> Iterator[str]:
+    """Those files of a job that some rule makes: not what is committed, nor a user's own weights."""
+    committed, own = (str(plan.paths.root / "attributes"), str(SHIPPED_WEIGHTS)), plan.config.weights.values()
+    for each in files.values():
+        for path in [each] if isinstance(each, str) else each:
+            if path not in own and not path.startswith(committed):
+                yield path

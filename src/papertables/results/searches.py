@@ -1,56 +1,11 @@
 """What a search for attributes left: the weight of every combination over the epochs, and the winner."""
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from papertables.errors import UserError
-from papertables.spec import Model, digest
-
-Combination = tuple[str, ...]
-
-
-class SearchSpec(Model):
-    """One search, all that is known when planning. Seeds draw the few-shot images and the first weights.
-
-    sizes: the released file keeps ``three_or_more`` attributes together, the published answers need ``any``.
-    validation: the released loop trains the weights on the ``first_batch`` of validation images alone; ``cycle`` goes
-    through all of them.
-    """
-
-    dataset: str
-    backbone: str
-    seed: int
-    bases: Combination
-    shots: int = 16
-    epochs: int = Field(40, ge=1)
-    context: int = Field(4, ge=1)  # tokens, of the class and of each attribute
-    batch_size: int = Field(32, ge=1)
-    validation_batch: int = Field(100, ge=1)
-    lr: float = 0.002  # of the contexts, SGD
-    weight_lr: float = 0.02  # of the weights, Adam
-    sizes: Literal["any", "three_or_more"] = "any"
-    validation: Literal["first_batch", "cycle"] = "first_batch"
-    attribute_tokens: Literal["first", "all"] = "first"
-    few_shot_draw: Literal["shared", "per_seed"] = "per_seed"
-    shared_seed: int = 1
-
-    @model_validator(mode="after")
-    def _something_to_search(self):
-        least = 3 if self.sizes == "three_or_more" else 1
-        if len(self.bases) < least:
-            raise ValueError(f"sizes '{self.sizes}' needs at least {least} bases, there are {len(self.bases)}")
-        return self
-
-    @property
-    def id(self) -> str:
-        return f"seed{self.seed}-{digest(self.model_dump(mode='json'))}"
-
-    @property
-    def draw_seed(self) -> int:
-        """The seed whose few-shot images it searches on."""
-        return self.shared_seed if self.few_shot_draw == "shared" else self.seed
+from papertables.spec import Combination, Model, SearchSpec
 
 
 class SearchResult(Model):

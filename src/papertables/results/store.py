@@ -3,13 +3,14 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
 from papertables.errors import UserError
-from papertables.files import write_atomic
+from papertables.files import read_yaml, write_atomic
 from papertables.results.metrics import Fingerprint, Metrics
 from papertables.spec import RunSpec
 
@@ -75,4 +76,18 @@ class Store:
         if retrain and fnmatchcase(spec.id, retrain):
             return False
         metrics = self.read(spec.id)
-        return metrics is not None and metrics.spec == spec and metrics.fingerprint == fingerprint
+        return metrics is not None and metrics.spec == spec and same_numbers(metrics.fingerprint, fingerprint)
+
+
+def same_numbers(recorded: Fingerprint, now: Fingerprint) -> bool:
+    """Whether a run of the former has the numbers that one of the latter would have."""
+    method, later = recorded.method, equivalents()
+    while method != now.method and method in later:
+        method = later[method]
+    return recorded.model_copy(update={"method": method}) == now
+
+
+@cache
+def equivalents() -> dict[str, str]:
+    """From a digest of method code to that of later code with the same numbers."""
+    return read_yaml(Path(__file__).with_name("equivalents.yaml"))

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from papertables.backbones.prompts import ImagePrompts, TextPrompts, join_images, join_texts
+from papertables.methods.learner import BaseLearner
 
 Prompts = TypeVar("Prompts", ImagePrompts, TextPrompts)
 
@@ -22,28 +23,21 @@ class Towers(Protocol):
     def encode_prompts(self, prompts: TextPrompts) -> Tensor: ...
 
 
-def learns_prompts(learner: nn.Module) -> bool:
-    return hasattr(learner, "prompts")
-
-
-def leaves_images(learner: nn.Module) -> bool:
-    """Whether it needs nothing of an image but the features that the frozen tower gives it."""
-    return learns_prompts(learner) and not hasattr(learner, "image_prompts")
-
-
-def image_features(towers: Towers, learners: Sequence[nn.Module], images: Sequence[Tensor]) -> list[Tensor]:
+def image_features(towers: Towers, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor]:
     """Features (B, D) of each learner for its images (B, 3, s, s). A learner that adapted the tower uses its own, those
     with tokens beside patches go together where they agree in their number, all others in one call."""
     found: list[Tensor | None] = [None] * len(learners)
     plain, prompted = [], {}
     pixels = [learner.pixels(batch) for learner, batch in zip(learners, images, strict=True)]
     for i, learner in enumerate(learners):
-        if hasattr(learner, "features"):
-            found[i] = learner.features(pixels[i])
-        elif hasattr(learner, "image_prompts"):
-            prompted[i] = learner.image_prompts(len(pixels[i]))
-        else:
+        found[i] = learner.features(pixels[i])
+        if found[i] is not None:
+            continue
+        tokens = learner.image_prompts(len(pixels[i]))
+        if tokens is None:
             plain.append(i)
+        else:
+            prompted[i] = tokens
     if plain:
         sizes = [len(pixels[i]) for i in plain]
         parts = towers.encode_image(torch.cat([pixels[i] for i in plain])).split(sizes)
@@ -59,18 +53,18 @@ def image_features(towers: Towers, learners: Sequence[nn.Module], images: Sequen
 
 def text_features(
     towers: Towers,
-    learners: Sequence[nn.Module],
+    learners: Sequence[BaseLearner],
     names: Sequence[tuple[str, ...]],
     features: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """Of the prompts of each learner for the classes of these names: (C, D), or image by image (B · C, D) of a learner
     that reads the image features (B, D); None of one without prompts."""
     found: list[Tensor | None] = [None] * len(learners)
-    prompts = {
-        i: learner.prompts(names[i], features[i] if learner.reads_images else None)
-        for i, learner in enumerate(learners)
-        if learns_prompts(learner)
-    }
+    made = (
+        learner.prompts(own, seen if learner.reads_images else None)
+        for learner, own, seen in zip(learners, names, features, strict=True)
+    )
+    prompts = {i: each for i, each in enumerate(made) if each is not None}
     for rows in _by_shape(prompts):
         parts = towers.encode_prompts(join_texts([prompts[i] for i in rows]))
         for i, part in zip(rows, parts.split([len(prompts[i]) for i in rows]), strict=True):
@@ -83,8 +77,3 @@ def _by_shape(prompts: dict[int, Prompts]) -> list[list[int]]:
     for i, each in prompts.items():
         groups[each.shape].append(i)
     return list(groups.values())
-
-
-def logits_of(learner: nn.Module, features: Tensor, texts: Tensor | None, names: tuple[str, ...]) -> Tensor:
-    """(B, C)."""
-    return learner.logits(features) if texts is None else learner.logits(features, texts, names)

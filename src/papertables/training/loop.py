@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from papertables.data.augment import Augmentation, augment
 from papertables.data.cache import ImageCache
 from papertables.device import computed_precision
+from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
 from papertables.training.checkpoint import Checkpoint
-from papertables.training.forward import Towers, image_features, learns_prompts, leaves_images, logits_of, text_features
+from papertables.training.forward import Towers, image_features, text_features
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
 
@@ -99,8 +99,8 @@ class Trainer:
                 learners, names = [run.learner for run in runs[part]], [run.names for run in runs[part]]
                 features = image_features(self.towers, learners, images[part])
                 texts = text_features(self.towers, learners, names, features)
-                parts = zip(runs[part], features, texts, labels[part], strict=True)
-                own, outputs = zip(*(_loss(*each) for each in parts), strict=True)
+                parts = zip(learners, features, texts, names, labels[part], strict=True)
+                own, outputs = zip(*(learner.loss(*rest) for learner, *rest in parts), strict=True)
             scaled = [run.scaler.scale(loss) for run, loss in zip(runs[part], own, strict=True)]
             torch.stack(scaled).sum().backward()
             for run, seen, target in zip(runs[part], features, labels[part], strict=True):
@@ -184,8 +184,8 @@ class Trainer:
     def accuracies(self, runs: Sequence[Run], test: TestSet) -> list[float]:
         """In percent, in fp32, on images that are all of side ``side``."""
         learners, names = [run.learner.eval() for run in runs], [test.names] * len(runs)
-        per_image = [i for i, learner in enumerate(learners) if getattr(learner, "reads_images", False)]
-        fixed = [i for i, learner in enumerate(learners) if learns_prompts(learner) and i not in per_image]
+        per_image = [i for i, learner in enumerate(learners) if learner.reads_images]
+        fixed = [i for i, learner in enumerate(learners) if not learner.reads_images]
         texts = dict(zip(fixed, self._texts(learners, fixed, names, {}), strict=True))
         per_call = max(1, self.images_per_call // len(runs))  # images
         if per_image:
@@ -197,20 +197,20 @@ class Trainer:
             features = dict(enumerate(self._test_features(learners, test, part)))
             own = zip(per_image, self._texts(learners, per_image, names, features), strict=True)
             texts |= dict(own)
-            outputs = [logits_of(each, features[i], texts.get(i), test.names) for i, each in enumerate(learners)]
+            outputs = [each.classify(features[i], texts[i], test.names) for i, each in enumerate(learners)]
             hits += torch.stack([correct(output, labels) for output in outputs])
         return (100 * hits.double() / len(test)).tolist()
 
     def _texts(
-        self, learners: Sequence[nn.Module], chosen: Sequence[int], names: Sequence[tuple[str, ...]], features: dict
-    ) -> list[Tensor]:
+        self, learners: Sequence[BaseLearner], chosen: Sequence[int], names: Sequence[tuple[str, ...]], features: dict
+    ) -> list[Tensor | None]:
         """Text features of some of the learners."""
         part = [features.get(i) for i in chosen]
         return text_features(self.towers, [learners[i] for i in chosen], [names[i] for i in chosen], part)
 
-    def _test_features(self, learners: Sequence[nn.Module], test: TestSet, part: slice) -> list[Tensor]:
+    def _test_features(self, learners: Sequence[BaseLearner], test: TestSet, part: slice) -> list[Tensor]:
         """Of each learner for some test images; what the frozen tower says of plain ones is known."""
-        known = [test.features is not None and leaves_images(learner) for learner in learners]
+        known = [test.features is not None and learner.leaves_images for learner in learners]
         found = [test.features[part].to(self.device)] * len(learners) if any(known) else [None] * len(learners)
         if all(known):
             return found
@@ -259,14 +259,6 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         dtype = PRECISIONS.get(computed_precision(self.device, self.training.precision))
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
-
-
-def _loss(run: Run, features: Tensor, texts: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The run's loss, () and logits (B, C); cross-entropy but for a learner that says otherwise."""
-    if hasattr(run.learner, "loss"):
-        return run.learner.loss(features, texts, labels)
-    logits = logits_of(run.learner, features, texts, run.names)
-    return F.cross_entropy(logits, labels), logits
 
 
 def correct(logits: Tensor, labels: Tensor) -> Tensor:

@@ -4,13 +4,11 @@ and its program, now and then."""
 import io
 import math
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from papertables.errors import UserError
 from papertables.methods.mapping_heads import MappingHead
 
 TOP = 20  # source labels kept of each class
@@ -72,15 +70,6 @@ def change(before: Tensor, after: Tensor) -> float:
     if before.ndim == 1:
         return math.sqrt(2 * int((before != after).sum()))
     return float((after - before).norm())
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of ``Mappings.file``; UserError where there is no such file."""
-    try:
-        with np.load(path) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no label mappings ({error}): delete the run's folder and run again") from None
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from papertables.methods.learner import BaseLearner
 from papertables.methods.mapping_heads import MappingHead
 from papertables.results.metrics import Divergence, Epoch, Score
 from papertables.spec import Training
@@ -27,7 +28,7 @@ class Run:
     the classes it is trained on, for a learner of prompts."""
 
     id: str
-    learner: nn.Module
+    learner: BaseLearner
     training: Training
     seed: int
     rows: np.ndarray
@@ -57,9 +58,9 @@ class Run:
         self.scales = [value for name, value in named if name.endswith("logit_scale")]
 
     @property
-    def head(self) -> nn.Module | None:
+    def head(self) -> MappingHead | None:
         """The learner's head if it maps labels by statistics."""
-        return self.learner.logits if isinstance(self.learner.logits, MappingHead) else None
+        return mapping_head(self.learner)
 
     def update(self, lrs: Sequence[float]) -> None:
         """One step of every optimiser, each with its own rate, on gradients that are there."""
@@ -78,7 +79,7 @@ class Run:
 
     def keep_program(self, epoch: int) -> None:
         """Of a learner that maps labels, what it adds to images, now and then."""
-        program = getattr(self.learner.pixels, "program", None)
+        program = dict(self.learner.pixels.named_parameters()).get("program")
         if self.mappings.epochs and program is not None:
             self.mappings.snapshot(epoch, self.training.epochs, program)
 
@@ -120,6 +121,11 @@ class Run:
         self.diverged = state["diverged"] and Divergence(**state["diverged"])
         self.images = state["images"]
         self.mappings = Mappings(**state["mappings"])
+
+
+def mapping_head(learner: BaseLearner) -> MappingHead | None:
+    """The part of a learner that maps labels by statistics, where it does."""
+    return next((each for each in learner.children() if isinstance(each, MappingHead)), None)
 
 
 def random_stream(name: str, seed: int) -> torch.Generator:

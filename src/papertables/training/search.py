@@ -26,10 +26,12 @@ from papertables.data.augment import augment
 from papertables.data.splits import chosen_labels, few_shot, read_split, validated
 from papertables.device import make_deterministic, pick_device
 from papertables.files import write_atomic
-from papertables.methods.layout import AttributeTokens, layout, place
+from papertables.methods.layout import layout, place
+from papertables.methods.prompt_names import AttributeTokens
 from papertables.methods.seeding import seeded
-from papertables.results.searches import Combination, SearchResult, SearchSpec
-from papertables.spec import Optimizer, Schedule, Training
+from papertables.results.searches import SearchResult
+from papertables.rules import SearchJob
+from papertables.spec import Combination, Optimizer, Schedule, SearchSpec, Training
 from papertables.training.learners import prompt_names
 from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress
@@ -138,27 +140,17 @@ class Searcher:
         return loss.detach(), logits.detach()
 
 
-def search(
-    spec: SearchSpec,
-    dataset: Path,
-    train_cache: Path,
-    validation_cache: Path,
-    weights: Path,
-    out: Path,
-    device: str = "cpu",
-    threads: int = 1,
-) -> None:
-    """Writes a ``SearchResult``. dataset: the folder with ``split.json`` and ``manifest.json``. The caches hold at
-    least the few-shot images of the search's seed. It sees base classes alone, since those are trained on afterwards;
-    the released code leaves this to its user."""
+def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
+    """Writes a ``SearchResult``. The caches hold at least the few-shot images of the search's seed. It sees base
+    classes alone, since those are trained on afterwards; the released code leaves this to its user."""
     torch.set_num_threads(threads)
-    began, chosen = time.perf_counter(), pick_device(device)
+    began, chosen, spec = time.perf_counter(), pick_device(device), job.search
     make_deterministic(chosen)
-    tower = load_tower(backbone(spec.backbone), weights, chosen)
-    split = validated(read_split(dataset / "split.json"))
+    tower = load_tower(backbone(spec.backbone), Path(job.weights), chosen)
+    split = validated(read_split(Path(job.prepared.split)))
     base = chosen_labels(len(split.class_names), "base")
     drawn = few_shot(split, spec.shots, Random(spec.draw_seed))
-    train, validation = cache.read(train_cache), cache.read(validation_cache)
+    train, validation = cache.read(Path(job.train)), cache.read(Path(job.val))
     rows, validation_rows = (
         [row for row in images.rows(items) if images.labels[row] in base]
         for images, items in zip((train, validation), drawn, strict=True)
@@ -198,7 +190,7 @@ def search(
             losses.append(tuple(np.mean(steps, axis=0).tolist()))
             history.append(tuple(learner.weights.detach().softmax(0).tolist()))
             bar.update()
-    with weights.open("rb") as file:
+    with Path(job.weights).open("rb") as file:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
     result = SearchResult(
         spec=spec,
@@ -207,7 +199,7 @@ def search(
         train_loss=[train for train, _ in losses],
         validation_loss=[validation for _, validation in losses],
         seconds=time.perf_counter() - began,
-        data=json.loads((dataset / "manifest.json").read_text())["digest"],
+        data=json.loads(Path(job.prepared.manifest).read_text("utf-8"))["digest"],
         backbone=fingerprint,
     )
     write_atomic(out, (result.model_dump_json(indent=1) + "\n").encode())

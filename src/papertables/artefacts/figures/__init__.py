@@ -4,45 +4,27 @@ A module has ``collect(sources)``, whose result holds ``frame`` (tidy: what is d
 ``draw(data)``. Nothing here imports matplotlib before something is drawn.
 """
 
-from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 
 from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
-from papertables.config import Config, Scale
 from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.results.searches import SearchSpec
+from papertables.rules import ArtefactFiles
 
 FORMATS = ("pdf", "png", "csv", "json")
 
 
-def write(
-    planned: PlannedArtefact,
-    metrics: dict[str, Metrics],
-    stem: Path,
-    *,
-    runs: Path,
-    embedded: Mapping[str, Path],
-    published_folder: Path,
-    scale: Scale,
-    config: Config,
-    searches: Mapping[SearchSpec, Path] = MappingProxyType({}),
-) -> None:
+def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: ArtefactFiles, stem: Path) -> None:
     """``stem`` + .pdf, .png, .csv (what is drawn) and .json (what the index says of it). The same results give the
-    same bytes.
-
-    runs: the store. embedded: by run id what ``embed`` wrote. A run that is not there is a UserError, unless
-    ``config.partial``.
-    """
+    same bytes. A run that is not there is a UserError, unless the configuration says ``partial``."""
     from papertables.artefacts.figures import style
 
     check(planned)
-    table = tables.build(planned, metrics, published_folder, scale, config)
-    sources = Sources(planned, metrics, table, runs, embedded, published_folder, scale, config, searches)
+    table = tables.build(planned, metrics, Path(files.published_folder))
+    sources = Sources(planned, metrics, table, files)
     module = import_module(f"{__name__}.{planned.artefact.drawing}")
     data = module.collect(sources)
     with style.style():

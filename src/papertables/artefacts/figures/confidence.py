@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
-from papertables.training.inspect import RULE, Embedded, read
+from papertables.results.inspections import RULE, Inspection
 
 ACROSS = 4  # images
 STATES = ("before", "after")
@@ -54,10 +54,10 @@ def _of(frame: pd.DataFrame, example: Example) -> pd.DataFrame:
 
 def collect(sources: Sources) -> Confidence:
     per_set = images_per_column(sources.planned)
-    found: dict[str, dict[str, Embedded]] = {}
+    found: dict[str, dict[str, Inspection]] = {}
     seeds = set()
-    for cell, run in sources.embedded_runs():
-        found.setdefault(cell.column.label, {})[cell.row.label] = read(sources.embedded[run.id])
+    for cell, run in sources.inspected():
+        found.setdefault(cell.column.label, {})[cell.row.label] = sources.inspection(run)
         seeds.add(run.seed)
     examples, lines = [], []
     for column, contents in found.items():
@@ -78,7 +78,7 @@ def collect(sources: Sources) -> Confidence:
     return Confidence(pd.DataFrame(lines, columns=names), tuple(examples), style.of_rows(sources.planned), below, notes)
 
 
-def _chosen(contents: dict[str, Embedded], most: int) -> list[tuple[int, np.ndarray]]:
+def _chosen(contents: dict[str, Inspection], most: int) -> list[tuple[int, np.ndarray]]:
     """Images with their pictures, among all that are shown of some method."""
     pictures = {}
     for content in contents.values():

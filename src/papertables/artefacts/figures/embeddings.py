@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.training.inspect import Embedded, read
+from papertables.results.inspections import Inspection
 
 CLASSES = 8  # as many as there are colours
 IMAGES = 40  # of a class
@@ -46,8 +46,8 @@ def collect(sources: Sources) -> Embeddings:
     several = len(sources.planned.rows) > 1
     frames, panels, texts = [], {}, False
     seeds = set()
-    for cell, run in sources.embedded_runs():
-        content = read(sources.embedded[run.id])
+    for cell, run in sources.inspected():
+        content = sources.inspection(run)
         name = cell.row.label if several else "after"
         accuracies = panels.setdefault(cell.column.label, {})
         if not accuracies:
@@ -75,7 +75,7 @@ def collect(sources: Sources) -> Embeddings:
     return Embeddings(frame, panels, below, tuple(notes))
 
 
-def project(content: Embedded, state: str) -> pd.DataFrame:
+def project(content: Inspection, state: str) -> pd.DataFrame:
     """kind, class, x, y before or after."""
     classes = np.arange(min(CLASSES, len(content.class_names)))
     images = np.concatenate([np.flatnonzero(content.labels == label)[:IMAGES] for label in classes])

@@ -13,11 +13,9 @@ from papertables.artefacts.figures.patterns import Pattern, pattern_of
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.artefacts.figures.top_labels import made_for
 from papertables.errors import UserError
+from papertables.results.inspections import Inspection
 from papertables.results.metrics import Metrics
-from papertables.results.store import Store
 from papertables.spec import RunSpec
-from papertables.training import mapping_history as label_history
-from papertables.training.inspect import Embedded, read
 
 CLASSES = 6
 PICTURE = 1.0  # inches
@@ -73,14 +71,13 @@ def _lines(courses: tuple[Course, ...]) -> Iterator[tuple]:
 
 
 def collect(sources: Sources) -> Evolution:
-    store = Store(sources.runs)
     courses, seeds = [], set()
-    for cell, run in sources.embedded_runs():
-        path = store.mappings(run.id)
-        history = label_history.read(path)
+    for cell, run in sources.inspected():
+        history = sources.mappings(run)
         if "programs" not in history:
+            path = sources.store.mappings(run.id)
             raise UserError(f"{path}: holds no patterns: delete the run's folder and run again")
-        content, metrics = read(sources.embedded[run.id]), sources.metrics[run.id]
+        content, metrics = sources.inspection(run), sources.metrics[run.id]
         courses.append(course(cell.row.label, cell.column.label, run, history, content, metrics))
         seeds.add(run.seed)
     notes = (
@@ -93,7 +90,7 @@ def collect(sources: Sources) -> Evolution:
 
 
 def course(
-    row: str, column: str, run: RunSpec, history: dict[str, np.ndarray], content: Embedded, metrics: Metrics
+    row: str, column: str, run: RunSpec, history: dict[str, np.ndarray], content: Inspection, metrics: Metrics
 ) -> Course:
     epochs = [int(epoch) for epoch in history["program_epochs"]]
     used = [made_for(history["epochs"], epoch) for epoch in epochs]

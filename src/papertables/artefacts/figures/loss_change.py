@@ -9,7 +9,6 @@ from matplotlib.patches import Patch
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.training.inspect import read
 
 ACROSS = 4  # columns
 BARS = 30
@@ -40,8 +39,8 @@ class LossChange:
 def collect(sources: Sources) -> LossChange:
     changes: dict[str, dict[str, np.ndarray]] = {}
     seeds = set()
-    for cell, run in sources.embedded_runs():
-        content = read(sources.embedded[run.id])
+    for cell, run in sources.inspected():
+        content = sources.inspection(run)
         changes.setdefault(cell.column.label, {})[cell.row.label] = content.loss("after") - content.loss("before")
         seeds.add(run.seed)
     lines = []

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.patterns import Pattern
 from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
-from papertables.training.inspect import RULE, Embedded, read
+from papertables.results.inspections import RULE, Inspection
 
 STATES = ("before", "after")
 CHANNELS = {1: ("mask, all channels",), 3: ("mask, red", "mask, green", "mask, blue")}
@@ -72,8 +72,8 @@ def _tidy(examples: tuple[Example, ...]) -> pd.DataFrame:
 def collect(sources: Sources) -> Masks:
     per_set = images_per_column(sources.planned)
     examples, seeds, without = [], set(), {}
-    for cell, run in sources.embedded_runs():
-        content = read(sources.embedded[run.id])
+    for cell, run in sources.inspected():
+        content = sources.inspection(run)
         if content.masks is None:
             without[cell.row.label] = None
             continue
@@ -91,7 +91,7 @@ def collect(sources: Sources) -> Masks:
     return Masks(tuple(examples), below, tuple(notes))
 
 
-def _example(row: str, dataset: str, content: Embedded, number: int, patch: int) -> Example:
+def _example(row: str, dataset: str, content: Inspection, number: int, patch: int) -> Example:
     image = content.shown[number]
     return Example(
         row,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, images_per_column, one_seed
-from papertables.training.inspect import RULE, Embedded, read
+from papertables.results.inspections import RULE, Inspection
 
 STATES = ("before", "after")
 PICTURE, GAP = 0.82, 0.06  # inches
@@ -65,8 +65,8 @@ def _lines(examples: tuple[Example, ...]) -> Iterator[tuple]:
 def collect(sources: Sources) -> Neighbours:
     per_set = images_per_column(sources.planned)
     examples, seeds = [], set()
-    for cell, run in sources.embedded_runs():
-        content = read(sources.embedded[run.id])
+    for cell, run in sources.inspected():
+        content = sources.inspection(run)
         shown = range(min(per_set, len(content.shown)))
         examples += [_example(cell.column.label, content, number) for number in shown]
         seeds.add(run.seed)
@@ -79,7 +79,7 @@ def collect(sources: Sources) -> Neighbours:
     return Neighbours(tuple(examples), below, notes)
 
 
-def _example(dataset: str, content: Embedded, number: int) -> Example:
+def _example(dataset: str, content: Inspection, number: int) -> Example:
     row = content.shown[number]
     states = {}
     for state in STATES:

@@ -60,7 +60,7 @@ class Patterns:
 
 
 def collect(sources: Sources) -> Patterns:
-    planned, store = sources.planned, Store(sources.runs)
+    planned, store = sources.planned, sources.store
     found = {}
     for cell, runs in sources.cells():
         first = [run for run in runs if run.seed == cell.members[0].runs[0].seed and run.training]

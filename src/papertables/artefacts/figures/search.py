@@ -9,7 +9,6 @@ from matplotlib.ticker import MaxNLocator
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources
 from papertables.data.catalog import dataset
-from papertables.results.searches import read_search
 
 MOST = 5  # combinations with a colour of their own
 
@@ -31,7 +30,7 @@ class Weights:
 
 
 def collect(sources: Sources) -> Weights:
-    results = [read_search(path) for path in sources.searches.values() if path.exists()]
+    results = sources.searches()
     rows = [
         (f"({', '.join(combination)})", epoch, weight)
         for result in results
@@ -46,7 +45,7 @@ def collect(sources: Sources) -> Weights:
     winners = "; ".join(f"seed {result.spec.seed}: ({', '.join(result.winner)})" for result in results)
     where = dataset(results[0].spec.dataset).label if results else "nothing yet"
     notes = (f"Searched on {where}. Heaviest after the last epoch: {winners}.",) if results else ()
-    below = f"Scale {sources.scale.name}; mean over seeds {seeds}; {where}."
+    below = f"Scale {sources.planned.scope.scale.name}; mean over seeds {seeds}; {where}."
     return Weights(frame, dict(zip(names, style.looks(names), strict=True)), below, notes)
 
 

@@ -1,17 +1,23 @@
 """What figures are made of, and what stands beside them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.tables import Table
-from papertables.config import Config, DrawingName, Scale
+from papertables.config import DrawingName
 from papertables.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.results.inspections import Inspection, read_inspection
+from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics
-from papertables.results.searches import SearchSpec
+from papertables.results.searches import SearchResult, read_search
+from papertables.results.store import Store
+from papertables.rules import ArtefactFiles
 from papertables.spec import Model, RunSpec
 
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}
@@ -37,17 +43,31 @@ class FigureRecord(Model):
 
 @dataclass(frozen=True)
 class Sources:
-    """``table``: the artefact's cells with their published numbers. runs: the store. embedded: by run id."""
+    """``table``: the artefact's cells with their published numbers."""
 
     planned: PlannedArtefact
     metrics: dict[str, Metrics]
     table: Table
-    runs: Path
-    embedded: Mapping[str, Path]
-    published_folder: Path
-    scale: Scale
-    config: Config
-    searches: Mapping[SearchSpec, Path] = field(default_factory=dict)
+    files: ArtefactFiles
+
+    @property
+    def store(self) -> Store:
+        return Store(Path(self.files.store))
+
+    @property
+    def published_folder(self) -> Path:
+        return Path(self.files.published_folder)
+
+    def inspection(self, run: RunSpec) -> Inspection:
+        return read_inspection(Path(self.files.inspections[run.id]))
+
+    def mappings(self, run: RunSpec) -> dict[str, np.ndarray]:
+        """The label mappings of a run; UserError where it left none."""
+        return read_mappings(self.store.mappings(run.id))
+
+    def searches(self) -> list[SearchResult]:
+        """Those that are there."""
+        return [read_search(path) for path in map(Path, self.files.searches) if path.exists()]
 
     def cells(self) -> Iterator[tuple[Cell, tuple[RunSpec, ...]]]:
         """Each cell with its runs that are there and finished."""
@@ -55,10 +75,10 @@ class Sources:
             runs = (run for member in cell.members for run in member.runs)
             yield cell, tuple(run for run in runs if self._finished(run))
 
-    def embedded_runs(self) -> Iterator[tuple[Cell, RunSpec]]:
-        """Each cell with its first run that has been embedded."""
+    def inspected(self) -> Iterator[tuple[Cell, RunSpec]]:
+        """Each cell with its first run that was inspected."""
         for cell, runs in self.cells():
-            yield from [(cell, run) for run in runs if run.id in self.embedded][:1]
+            yield from [(cell, run) for run in runs if run.id in self.files.inspections][:1]
 
     def _finished(self, run: RunSpec) -> bool:
         return run.id in self.metrics and self.metrics[run.id].outcome == "finished"
@@ -75,7 +95,7 @@ def made_how(sources: Sources) -> list[str]:
     """The notes of a table that hold for the drawing: a selection and a mean over seeds only where it shows them."""
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.needs.pools
-    notes = run_notes(planned, list(planned.runs), sources.scale, averaged)
+    notes = run_notes(planned, list(planned.runs), averaged)
     if not planned.cells:  # a search: nothing was trained by the paper's protocol
         return notes[:1]
     untrue = () if planned.artefact.needs.selects else ("Selection ",)
@@ -86,7 +106,7 @@ def made_how(sources: Sources) -> list[str]:
 def footer(sources: Sources, *more: str) -> str:
     """The short line under a figure: scale, seeds, selection."""
     planned = sources.planned
-    parts = [f"Scale {sources.scale.name}", *more]
+    parts = [f"Scale {planned.scope.scale.name}", *more]
     if planned.artefact.needs.selects:
         parts.append(SELECTIONS[planned.selection])
     return "; ".join(parts) + "."

@@ -8,9 +8,6 @@ from matplotlib.figure import Figure
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.results.store import Store
-from papertables.training import mapping_history as label_history
-from papertables.training.inspect import read
 
 CLASSES = 8  # at most, of one data set; fewer of several
 TOP = 3  # source labels
@@ -35,14 +32,14 @@ class TopLabels:
 
 
 def collect(sources: Sources) -> TopLabels:
-    planned, store = sources.planned, Store(sources.runs)
+    planned, store = sources.planned, sources.store
     most = classes_of_each(len(planned.columns))
     lines, seeds, without = [], set(), {}
-    for cell, run in sources.embedded_runs():
+    for cell, run in sources.inspected():
         if not store.mappings(run.id).exists():
             without[cell.row.label] = None
             continue
-        content, history = read(sources.embedded[run.id]), label_history.read(store.mappings(run.id))
+        content, history = sources.inspection(run), sources.mappings(run)
         number = made_for(history["epochs"], selected_epoch(sources, run.id))
         for label in range(min(most, len(content.class_names))):
             ranked = zip(history["sources"][number][label], history["weights"][number][label], strict=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from papertables.artefacts.compare import Numbers, Quote, add, recomputed
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.config import Measure
 
 COLUMNS = (Column("printed", "", digits=2), Column("follows", "", digits=2), Column("difference", "", digits=2))
@@ -16,7 +16,7 @@ HOW = (
 )
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     rows, notes, origins = [], [], {}
     for path in sorted(source.published_folder.parents[1].glob("*/published/*.csv"), key=_order):
         checked = unknown = 0
@@ -28,14 +28,14 @@ def collect(source: Source) -> Sheet:
             value, rounding = found
             if abs(value - quote.value) > rounding + 1e-9:
                 label = f"{_where(quote)}: {quote.method}, {quote.dataset}, {metric}"
-                rows.append(Row(label, ("", "", ""), (quote.value, value, quote.value - value)))
+                rows.append(ComputedRow(label, ("", "", ""), (quote.value, value, quote.value - value)))
                 origins[quote.source] = None
         if checked or unknown:
             wrong = sum(row.label.startswith(f"{_where(quote)}: ") for row in rows)
             more = f", {unknown} cannot be checked for want of their parts" if unknown else ""
             notes.append(f"{_where(quote)} ({path.stem}): {checked} checked, {checked - wrong} follow{more}.")
     unit = "As printed, in the unit of each table"
-    return Sheet("Number", unit, COLUMNS, tuple(rows), tuple(notes), HOW, sources=tuple(origins))
+    return ComputedTable("Number", unit, COLUMNS, tuple(rows), tuple(notes), HOW, sources=tuple(origins))
 
 
 def _order(path: Path) -> tuple[str, int, str]:

@@ -1,6 +1,6 @@
 """Sizes of a paper's data sets (SMM, table 6), from the catalog."""
 
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.config import Axis
 from papertables.data.catalog import dataset
 
@@ -13,15 +13,15 @@ COLUMNS = (
 )
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     rows = []
     for cell in source.cells(Axis(vary="backbone", values=(BACKBONE,)), METHOD):
         run = cell.members[0].runs[0]
         entry = dataset(run.dataset)
         values = (run.options["inner"], entry.train, entry.test, entry.classes)
-        rows.append(Row(entry.label, ("", entry.label, ""), values))
+        rows.append(ComputedRow(entry.label, ("", entry.label, ""), values))
     notes = (
         "Training and test images and classes are those of the catalog, against which every download is checked; the "
         "image side is that to which padding resizes.",
     )
-    return Sheet("Data set", "Numbers of images and classes", COLUMNS, tuple(rows), notes)
+    return ComputedTable("Data set", "Numbers of images and classes", COLUMNS, tuple(rows), notes)

@@ -2,7 +2,7 @@
 
 import torch
 
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.backbones import classifier
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.config import Axis
@@ -19,14 +19,14 @@ COLUMNS = (
 )
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     label = source.paper.methods[METHOD].label
     some = Axis(vary="dataset", values=source.paper.datasets[:1])
     rows = tuple(_row(cell, label) for cell in source.cells(some, METHOD))
-    return Sheet("Network", "Numbers of parameters and shares in percent", COLUMNS, rows)
+    return ComputedTable("Network", "Numbers of parameters and shares in percent", COLUMNS, rows)
 
 
-def _row(cell: Cell, method: str) -> Row:
+def _row(cell: Cell, method: str) -> ComputedRow:
     run = cell.members[0].runs[0]
     tower = backbone(run.backbone)
     network = MaskNetwork(*(run.options[name] for name in ("layers", "patch", "channels", "width")))
@@ -37,7 +37,7 @@ def _row(cell: Cell, method: str) -> Row:
     if len(cell.row.settings) > 1:  # more than the backbone
         name += f": {cell.row.label}, width {run.options['width']}"
         method += f"[{cell.row.published}]"
-    return Row(name, (tower.label, "", method), (tower.image_size, run.options["layers"], extra, *shares))
+    return ComputedRow(name, (tower.label, "", method), (tower.image_size, run.options["layers"], extra, *shares))
 
 
 def backbone_parameters(tower: Backbone) -> int:

@@ -6,17 +6,18 @@ from typing import Literal
 from torch import Tensor, nn
 
 from papertables.backbones.prompts import Text
+from papertables.methods.prompt_names import AttributeTokens
 
 
 @dataclass(frozen=True)
-class Context:
+class MethodInputs:
     """image_size: side P of the tower's input. mean, std: of its pixels, per channel. logit_scale:
     logarithm of the scale of cosines, (). Text features are unit vectors: of classes (C, D), of sampled
     descriptive and distinctive sentences (C, m, D), of the source prompts (S, D); weight (S, D) and bias (S,): of a
     classifier's last layer. None where the method or the backbone has none. class_count: C. seed: of the run, for
     what a learner draws when it is made. tower: the frozen image model, pixels (B, 3, P, P) to features (B, D), for a
-    method that adapts it. text, class_names (of the trained classes, as they stand in prompts), features (their number
-    D), attribute_tokens and deep_start (see ``Fidelity``): for a method that learns prompts."""
+    method that adapts it. text, class_names (of the trained classes, as they stand in prompts), embedding_width (the
+    number D of features), attribute_tokens and deep_start (see ``Fidelity``): for a method that learns prompts."""
 
     image_size: int
     mean: tuple[float, float, float]
@@ -33,6 +34,6 @@ class Context:
     tower: nn.Module | None = None
     text: Text | None = None
     class_names: tuple[str, ...] = ()
-    features: int = 0
-    attribute_tokens: Literal["first", "all"] = "all"
+    embedding_width: int = 0
+    attribute_tokens: AttributeTokens = "all"
     deep_start: Literal["assumed", "exact"] = "exact"

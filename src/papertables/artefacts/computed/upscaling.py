@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.backbones.catalog import backbone
 from papertables.config import Axis
 from papertables.methods.masks import upscale
@@ -35,7 +35,7 @@ KINDS: dict[str, Callable[[Tensor, int], Tensor]] = {
 }
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     rows = []
     for cell in source.cells(Axis(vary="dataset", values=source.paper.datasets[:1]), METHOD):
         run = cell.members[0].runs[0]
@@ -44,7 +44,7 @@ def collect(source: Source) -> Sheet:
             read = values_per_pixel(kind, patch)
             accesses = 3 * tower.image_size**2 * read / 1e6
             values = (accesses, seconds_per_batch(kind, tower.image_size, patch), float(read > 1))
-            rows.append(Row(f"{tower.label}: {name}", (tower.label, "", name), values))
+            rows.append(ComputedRow(f"{tower.label}: {name}", (tower.label, "", name), values))
     notes = (
         "Pixel accesses: 3 channels × pixels × the mask values that a pixel is made of, counted in its gradient.",
         f"Seconds: mean ± sample standard deviation of {REPEATS} batches of {BATCH} masks, forward alone, on the CPU "
@@ -53,7 +53,7 @@ def collect(source: Source) -> Sheet:
         "Needs backpropagation: a pixel that is made of several mask values weighs them by its position, and so does "
         "its gradient; patch-wise upscaling only copies.",
     )
-    return Sheet("Upscaling", "Cost of upscaling the masks of a batch", COLUMNS, tuple(rows), notes)
+    return ComputedTable("Upscaling", "Cost of upscaling the masks of a batch", COLUMNS, tuple(rows), notes)
 
 
 def values_per_pixel(kind: Callable[[Tensor, int], Tensor], patch: int) -> int:

@@ -1,7 +1,7 @@
 """The weight of every combination after a search (ATPrompt, table 13)."""
 
 from papertables.artefacts.compare import Quote, read
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.tables import PublishedTable
 from papertables.backbones.catalog import backbone
 from papertables.config import Published
@@ -10,14 +10,14 @@ from papertables.data.catalog import dataset
 COLUMNS = (Column("weight", "weight", digits=3),)
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     (name, results), *_ = source.searched().items()
     label = dataset(name).label
     tower = backbone(source.artefact.fixed["backbone"]).label
     rows = []
     for i, combination in enumerate(results[0].combinations):
         words = f"({', '.join(combination)})"
-        rows.append(Row(words, (tower, label, words), (tuple(result.last[i] for result in results),)))
+        rows.append(ComputedRow(words, (tower, label, words), (tuple(result.last[i] for result in results),)))
     (printed,) = read(source.published_folder, [Published(file=source.artefact.published[0].file, metric="weight")])
     quotes: list[Quote] = [each for found in printed.quotes.values() for each in found]
     (value,) = source.rows()
@@ -33,4 +33,4 @@ def collect(source: Source) -> Sheet:
         f"Combinations: {results[0].spec.sizes}; validation: {results[0].spec.validation}.",
     )
     found = tuple(dict.fromkeys(each.source for each in quotes))
-    return Sheet("Combination", "Weights, which sum to 1", COLUMNS, tuple(rows), (), how, other, found)
+    return ComputedTable("Combination", "Weights, which sum to 1", COLUMNS, tuple(rows), (), how, other, found)

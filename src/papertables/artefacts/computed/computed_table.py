@@ -1,4 +1,4 @@
-"""What a fact is made from, and how its numbers become a table beside the published ones."""
+"""What a table is computed from, and how its numbers stand beside the published ones."""
 
 import csv
 import re
@@ -9,10 +9,9 @@ from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
-from papertables.config import Artefact, Axis, Config, Paper, Scale
+from papertables.config import Artefact, Axis, Paper
 from papertables.errors import UserError
-from papertables.planning.cells import Cell, Value, plan_artefact, rows_of
-from papertables.planning.scope import Scope
+from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.results.searches import SearchResult
 
 WORDS = {"yes": "1", "no": "0"}
@@ -27,12 +26,19 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 
 @dataclass(frozen=True)
 class Source:
-    artefact: Artefact
-    paper: Paper
-    scale: Scale
-    config: Config
-    published_folder: Path = Path()
+    """The artefact's declaration, its published numbers and the results of the searches that it shows."""
+
+    planned: PlannedArtefact
+    published_folder: Path
     searches: tuple[SearchResult, ...] = ()
+
+    @property
+    def artefact(self) -> Artefact:
+        return self.planned.artefact
+
+    @property
+    def paper(self) -> Paper:
+        return self.planned.paper
 
     def printed(self) -> list[dict[str, str]]:
         """Every line of the artefact's published files. One that is not there is a UserError."""
@@ -49,15 +55,11 @@ class Source:
         """The artefact's rows × ``columns`` with the runs of a method, as the paper has them at any scale."""
         settings = {"rows": self.artefact.rows, "columns": columns, "fixed": {"method": method}}
         wanted = Artefact(id=self.artefact.id, paper=self.paper.id, title=self.artefact.title, **settings)
-        yield from plan_artefact(self._published, wanted).cells
+        yield from plan_artefact(self.planned.scope.published, wanted).cells
 
     def rows(self) -> tuple[Value, ...]:
         """The artefact's rows, as the paper has them at any scale."""
-        return rows_of(self._published, self.artefact)
-
-    @property
-    def _published(self) -> Scope:
-        return Scope(self.paper, self.scale, self.config).published
+        return self.planned.declared_rows
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComputedRow:
     """values: one per column, or several measurements of it, or words."""
 
     label: str
@@ -84,25 +86,27 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ComputedTable:
+    """The values of an artefact, and how they were computed."""
+
     corner: str
     unit: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComputedRow, ...]
     notes: tuple[str, ...] = ()
     how: tuple[str, ...] = HOW
     published: PublishedTable | None = None
     sources: tuple[str, ...] = ()
 
 
-def table(source: Source, sheet: Sheet) -> Table:
+def table(source: Source, computed: ComputedTable) -> Table:
     """Each value beside its published one."""
     artefact, paper = source.artefact, source.paper
     printed = source.printed()
-    quotes = [[_quote(printed, row.key, column) for column in sheet.columns] for row in sheet.rows]
+    quotes = [[_quote(printed, row.key, column) for column in computed.columns] for row in computed.rows]
     cells = [
-        tuple(_cell(*each) for each in zip(row.values, sheet.columns, beside, strict=True))
-        for row, beside in zip(sheet.rows, quotes, strict=True)
+        tuple(_cell(*each) for each in zip(row.values, computed.columns, beside, strict=True))
+        for row, beside in zip(computed.rows, quotes, strict=True)
     ]
     return Table(
         id=artefact.id,
@@ -110,16 +114,16 @@ def table(source: Source, sheet: Sheet) -> Table:
         caption=artefact.caption,
         paper=paper.title,
         venue=paper.venue,
-        scale=source.scale.name,
+        scale=source.planned.scope.scale.name,
         selection=paper.selection,
-        corner=sheet.corner,
-        unit=sheet.unit,
-        rows=tuple(row.label for row in sheet.rows),
-        columns=tuple(column.label for column in sheet.columns),
+        corner=computed.corner,
+        unit=computed.unit,
+        rows=tuple(row.label for row in computed.rows),
+        columns=tuple(column.label for column in computed.columns),
         cells=tuple(cells),
-        notes=(*sheet.how, *sheet.notes),
-        sources=sheet.sources or tuple(sources(quote for row in quotes for quote in row)),
-        published=sheet.published,
+        notes=(*computed.how, *computed.notes),
+        sources=computed.sources or tuple(sources(quote for row in quotes for quote in row)),
+        published=computed.published,
     )
 
 

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from papertables.artefacts.facts.sheet import Column, Row, Sheet, Source
+from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
-from papertables.results.searches import Combination, SearchResult
+from papertables.results.searches import SearchResult
+from papertables.spec import Combination
 
 COLUMNS = tuple(
     Column(label, "") for label in ("bases", "published choice", "found here", "their weight", "all true", "some true")
@@ -15,7 +16,7 @@ COLUMNS = tuple(
 HOW = ("Bases and published choices are printed words; what is found here comes from searches at this scale.",)
 
 
-def collect(source: Source) -> Sheet:
+def compute(source: Source) -> ComputedTable:
     printed, found = {}, source.searched()
     for line in source.printed():
         printed.setdefault(line["dataset"], {})[line["metric"]] = line["value"]
@@ -24,14 +25,14 @@ def collect(source: Source) -> Sheet:
         words = printed.get(value.published, {})
         results = found.pop(value.settings["dataset"], [])
         own = (words.get("attribute bases", "–"), words.get("searched result", "–"), *_found(results))
-        rows.append(Row(value.label, ("", value.label, ""), own))
+        rows.append(ComputedRow(value.label, ("", value.label, ""), own))
     for name, results in found.items():
         label = dataset(name).label
-        rows.append(Row(label, ("", label, ""), (", ".join(anchors(name).bases), "–", *_found(results))))
+        rows.append(ComputedRow(label, ("", label, ""), (", ".join(anchors(name).bases), "–", *_found(results))))
     known = [result for result in source.searches if anchors(result.spec.dataset).actual]
     lines = {line["source"]: None for line in source.printed()}
     unit = "Words, and the weight of what is found"
-    return Sheet("Data set", unit, COLUMNS, tuple(rows), _notes(known), HOW, sources=tuple(lines))
+    return ComputedTable("Data set", unit, COLUMNS, tuple(rows), _notes(known), HOW, sources=tuple(lines))
 
 
 def _found(results: Sequence[SearchResult]) -> tuple[str, str, str, str]:

@@ -1,0 +1,21 @@
+"""Tables that are computed, not trained: one module each, with ``compute(source)``, which gives a ``ComputedTable``.
+
+Nothing here imports torch before a table is computed.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from papertables.artefacts.computed.computed_table import ComputedTable, Source, table
+from papertables.artefacts.tables import Table
+from papertables.planning.cells import PlannedArtefact
+from papertables.results.searches import read_search
+from papertables.rules import ArtefactFiles
+
+
+def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:
+    """The table that ``artefact.computed`` names."""
+    results = tuple(read_search(Path(path)) for path in files.searches)
+    source = Source(planned, Path(files.published_folder), results)
+    computed: ComputedTable = import_module(f"{__name__}.{planned.artefact.computed}").compute(source)
+    return table(source, computed)

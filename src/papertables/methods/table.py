@@ -1,0 +1,201 @@
+"""The table of methods: what each is, with its options; without torch, so that a plan can be made without it.
+
+A new method is one file with a class ``Learner`` and, here, its options and one line in ``METHODS``.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from papertables.backbones.catalog import backbone
+from papertables.code import code_digest, source_files
+from papertables.errors import UserError
+from papertables.methods.mapping_names import makes_mapping
+from papertables.methods.options import (
+    AttributeOptions,
+    Count,
+    LoraOptions,
+    MappingOptions,
+    MaskOptions,
+    Options,
+    OutputOptions,
+    PaddingOptions,
+    PromptOptions,
+    Share,
+    WatermarkOptions,
+)
+from papertables.methods.prompt_names import ClassPosition, DeepAttributes, Probe, PromptKind
+from papertables.spec import RunSpec
+from papertables.validation import parse
+
+if TYPE_CHECKING:
+    from papertables.methods.inputs import MethodInputs
+    from papertables.methods.learner import BaseLearner
+
+PACKAGE = "papertables.methods"
+
+
+class Vp(WatermarkOptions):
+    pad: Count = 30
+
+
+class Ar(PaddingOptions):
+    inner: Count = 192
+
+
+class Attrvr(AttributeOptions, PaddingOptions):
+    inner: Count = 192
+
+
+class Padding(MappingOptions, PaddingOptions):
+    inner: Count = 128
+
+
+class Watermark(MappingOptions, WatermarkOptions):
+    pad: Count = 112
+
+
+class Smm(MappingOptions, MaskOptions):
+    pass
+
+
+class Coop(PromptOptions):
+    context: Count = 16
+    class_specific: bool = False
+    class_position: ClassPosition = "end"
+
+    def check(self, tower, run: RunSpec) -> None:
+        super().check(tower, run)
+        if self.class_specific and self.attributes:
+            raise UserError("class_specific is true: contexts of single classes take no attributes")
+        if self.class_specific and run.protocol != "few_shot":
+            raise UserError(f"class_specific is true: contexts of single classes know no others ({run.protocol})")
+
+
+class Cocoop(PromptOptions):
+    context: Count = 4
+    init: str = "a photo of a"
+
+
+class Maple(PromptOptions):
+    context: Count = 2
+    depth: Count = 9
+    init: str = "a photo of a"
+    deep: DeepAttributes = "keep"
+
+    def check(self, tower, run: RunSpec) -> None:
+        super().check(tower, run)
+        if not tower.is_vit:
+            raise UserError("prompts beside image patches need a ViT: take another backbone")
+
+
+class Dept(PromptOptions):
+    prompt: PromptKind = "coop"
+    context: Count = 4
+    class_position: ClassPosition = "end"
+    weight: Share = 0.7
+    probe: Probe = "linear"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: what it is given and trains follows from the families of its options.
+
+    module: of this package, where its ``Learner`` is. options_model: its options. trains: whether anything is trained.
+    adapts_tower: it trains inside a copy of the tower, so that its learner has ``features``. prompts_images: it adds
+    tokens to images, so that its learner has ``image_prompts``.
+    """
+
+    module: str
+    options_model: type[Options] = Options
+    trains: bool = True
+    adapts_tower: bool = False
+    prompts_images: bool = False
+
+    @property
+    def options(self) -> dict[str, JsonValue]:
+        """The defaults, at a 224 px input."""
+        return self.options_model.defaults()
+
+    @property
+    def uses_attributes(self) -> bool:
+        """Whether it reads generated sentences."""
+        return issubclass(self.options_model, AttributeOptions)
+
+    @property
+    def maps_labels(self) -> bool:
+        """Whether its logits come from the backbone's own labels or features."""
+        return issubclass(self.options_model, MappingOptions)
+
+    @property
+    def learns_prompts(self) -> bool:
+        """Whether its classes are learned prompts, made for any names."""
+        return issubclass(self.options_model, PromptOptions)
+
+    @property
+    def needs_tower(self) -> bool:
+        """Whether its learner is made with the tower at hand."""
+        return self.adapts_tower or self.learns_prompts
+
+    @property
+    def reads_template(self) -> bool:
+        """Whether its classes are prompts made from the data set's template."""
+        return not (self.uses_attributes or self.maps_labels or self.learns_prompts)
+
+    def switches(self, options: dict[str, JsonValue], *, few_shot: bool) -> frozenset[str]:
+        """The fidelity switches that can touch a run with these options, few-shot or on whole data sets."""
+        found: set[str] = set()
+        if self.uses_attributes or (self.trains and few_shot):
+            found |= {"few_shot_draw", "shared_seed"}
+        if self.uses_attributes:
+            found |= {"attribute_stream", "attribute_sampling"}
+        if self.learns_prompts and options["attributes"]:
+            found |= {"attribute_tokens", "deep_start"} if self.prompts_images else {"attribute_tokens"}
+        if issubclass(self.options_model, MaskOptions) and makes_mapping(options["mapping"]):
+            found |= {"first_mapping_pass"}  # which its batch norm sees
+        return frozenset(found)
+
+    def check(self, run: RunSpec) -> None:
+        """Raises UserError if the run's options cannot work with its backbone, data set or protocol."""
+        where, tower = f"{run.method} with {run.backbone} on {run.dataset}: option", backbone(run.backbone)
+        options = parse(self.options_model, run.options, where)
+        try:
+            options.check(tower, run)
+        except UserError as error:
+            raise UserError(f"{where} {error}") from None
+        if tower.classes is not None and not self.maps_labels:
+            raise UserError(f"{where.removesuffix(': option')}: this backbone has no text tower: take a CLIP")
+
+
+METHODS: dict[str, Method] = {
+    "zero_shot": Method("zero_shot", trains=False),
+    "attr_zs": Method("attr_zs", AttributeOptions, trains=False),
+    "vp": Method("vp", Vp),
+    "ar": Method("ar", Ar),
+    "padding": Method("padding", Padding),
+    "watermark": Method("watermark", Watermark),
+    "smm": Method("smm", Smm),
+    "only_mask": Method("only_mask", Smm),
+    "finetune": Method("finetune", OutputOptions),
+    "lora": Method("lora", LoraOptions, adapts_tower=True),
+    "coop": Method("coop", Coop),
+    "cocoop": Method("cocoop", Cocoop),
+    "maple": Method("maple", Maple, prompts_images=True),
+    "dept": Method("dept", Dept),
+    "attrvr": Method("attrvr", Attrvr),
+}
+
+
+def build(name: str, options: dict[str, JsonValue], given: "MethodInputs") -> "BaseLearner":
+    """The learner of a method before training, see ``BaseLearner``."""
+    return import_module(f"{PACKAGE}.{METHODS[name].module}").Learner(given, **options)
+
+
+@cache
+def method_code(name: str) -> str:
+    """SHA-256 over the syntax trees of the method's module and of all modules of this package that it
+    imports: comments, docstrings and formatting change nothing."""
+    return code_digest(source_files(f"{PACKAGE}.{METHODS[name].module}", [PACKAGE]))

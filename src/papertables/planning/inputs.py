@@ -1,0 +1,167 @@
+"""What the jobs of each rule are given, from a plan: see ``papertables.rules``."""
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from papertables.backbones.catalog import backbone
+from papertables.data.catalog import dataset
+from papertables.data.splits import draw_seed
+from papertables.methods.table import METHODS
+from papertables.planning.cells import PlannedArtefact
+from papertables.rules import (
+    ArtefactFiles,
+    FrozenFeaturesJob,
+    InspectJob,
+    Prepared,
+    SearchJob,
+    SentenceFeaturesJob,
+    Sentences,
+    Training,
+    TrainJob,
+    Transfer,
+)
+from papertables.spec import CacheKey, RunSpec, SearchSpec
+
+if TYPE_CHECKING:
+    from papertables.planning.plan import Plan
+
+
+class Inputs:
+    """Of the jobs of one plan, by the wildcards of their rules."""
+
+    def __init__(self, plan: "Plan"):
+        self.plan, self.paths = plan, plan.paths
+
+    def prepared(self, name: str) -> Prepared:
+        return Prepared(self.paths.split(name), self.paths.manifest(name))
+
+    def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
+        """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""
+        if key.part == "test":
+            return None
+        runs, searches = self._trained_from.get((name, key), []), self._searched_in.get((name, key), [])
+        if any(run.shots is None for run in runs):
+            return None
+        seen = {(run.shots, draw_seed(run)) for run in runs} | {(each.shots, each.draw_seed) for each in searches}
+        return sorted(seen)
+
+    def frozen_features(self, name: str, tower: str) -> FrozenFeaturesJob:
+        maps_labels = any(METHODS[run.method].maps_labels for run in self._runs_with.get((name, tower), []))
+        return FrozenFeaturesJob(
+            name,
+            tower,
+            self.prepared(name),
+            self.paths.plain_cache(name, tower),
+            self.paths.weights(tower),
+            dataset(name).template,
+            source_labels=maps_labels,
+        )
+
+    def sentence_features(self, name: str, tower: str, source: str) -> SentenceFeaturesJob:
+        return SentenceFeaturesJob(tower, self.paths.weights(tower), self.paths.sentences(source, name))
+
+    def train(self, id: str) -> TrainJob:
+        job, paths = self.plan.jobs[id], self.paths
+        targets = {run.id: self.plan.targets[run.id] for run in job.trained if run.id in self.plan.targets}
+        others = self.plan.transfer_datasets(job)
+        seeing = [run for run in job.trained if METHODS[run.method].prompts_images]
+        seen = {(target.dataset, run.test_cache) for run in seeing for target in targets.get(run.id, ())}
+        return TrainJob(
+            job.runs,
+            self.prepared(job.dataset),
+            paths.frozen_features(job.dataset, job.backbone),
+            paths.weights(job.backbone),
+            dataset(job.dataset).template,
+            caches={key: paths.cache(job.dataset, *key) for key in job.caches},
+            sentences={each: self._sentences(each, job.dataset, job.backbone) for each in job.attributes},
+            searches={id: paths.search(search) for id, search in self._searches_of(job.runs).items()},
+            transfer=Transfer(
+                targets,
+                prepared={name: self.prepared(name) for name in others},
+                frozen={name: paths.frozen_features(name, job.backbone) for name in others},
+                images={name: paths.cache(name, *key) for name, key in sorted(seen) if name != job.dataset},
+            ),
+        )
+
+    @property
+    def training(self) -> Training:
+        """What all training jobs share."""
+        config = self.plan.config
+        shared = (self.paths.runs, self.paths.checkpoints, self.plan.device)
+        return Training(*shared, retrain=config.retrain, checkpoint_seconds=config.checkpoint_seconds)
+
+    def search(self, name: str, tower: str, id: str) -> SearchJob:
+        search = self.plan.searches[name, tower, id]
+        caches = (self.paths.cache(name, *key) for key in _caches_of(search))
+        return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches)
+
+    def inspect(self, id: str) -> InspectJob:
+        run, paths = self.plan.run(id), self.paths
+        return InspectJob(
+            run,
+            paths.job(self.plan.job_of[id]),
+            self.prepared(run.dataset),
+            paths.frozen_features(run.dataset, run.backbone),
+            paths.weights(run.backbone),
+            plain=paths.plain_cache(run.dataset, run.backbone),
+            own=paths.cache(run.dataset, *run.test_cache),
+            sentences=self._sentences(run.attributes, run.dataset, run.backbone) if run.attributes else None,
+        )
+
+    def jobs(self, *artefacts: str) -> tuple[str, ...]:
+        """What the jobs that own the artefacts' runs write; nothing where tables are made of what is there."""
+        if self.plan.config.partial:
+            return ()
+        jobs = dict.fromkeys(job.id for id in artefacts for job in self.plan.jobs_for(id))
+        return tuple(self.paths.job(job) for job in jobs)
+
+    def artefact(self, planned: PlannedArtefact) -> ArtefactFiles:
+        folder = self.paths.published(planned.paper.id)
+        return ArtefactFiles(
+            self.jobs(planned.artefact.id),
+            folder,
+            tuple(f"{folder}/{published.file}" for published in planned.artefact.published),
+            searches=tuple(self.paths.search(search) for search in planned.searches),
+            inspections={
+                run.id: self.paths.inspection(run.id, planned.selection) for run in self.plan.inspected(planned)
+            },
+            store=self.paths.runs,
+        )
+
+    def _sentences(self, source: str, name: str, tower: str) -> Sentences:
+        return Sentences(self.paths.sentences(source, name), self.paths.sentence_features(name, tower, source))
+
+    def _searches_of(self, runs: tuple[RunSpec, ...]) -> dict[str, SearchSpec]:
+        return {run.id: self.plan.search_of[run.id] for run in runs if run.id in self.plan.search_of}
+
+    @cached_property
+    def _trained_from(self) -> dict[tuple[str, CacheKey], list[RunSpec]]:
+        """By data set and cache, the runs that train on its images."""
+        found = defaultdict(list)
+        for run in (run for job in self.plan.jobs.values() for run in job.trained):
+            found[run.dataset, run.train_cache].append(run)
+        return found
+
+    @cached_property
+    def _searched_in(self) -> dict[tuple[str, CacheKey], list[SearchSpec]]:
+        """By data set and cache, the searches that see its images."""
+        found = defaultdict(list)
+        for search in self.plan.searches.values():
+            for key in _caches_of(search):
+                found[search.dataset, key].append(search)
+        return found
+
+    @cached_property
+    def _runs_with(self) -> dict[tuple[str, str], list[RunSpec]]:
+        """By data set and backbone, every run."""
+        found = defaultdict(list)
+        for job in self.plan.jobs.values():
+            found[job.dataset, job.backbone] += job.runs
+        return found
+
+
+def _caches_of(search: SearchSpec) -> tuple[CacheKey, CacheKey]:
+    """The images that a search trains and validates on."""
+    size = backbone(search.backbone).image_size
+    return CacheKey("train", "short", size), CacheKey("val", "crop", size)

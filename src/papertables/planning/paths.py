@@ -1,0 +1,105 @@
+"""Where everything lies; the only module that knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from papertables.attributes.catalog import attribute_source
+from papertables.backbones.catalog import backbone
+from papertables.code import FOLDER
+from papertables.config import Artefact, Selection
+from papertables.spec import CacheKey, SearchSpec
+
+SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What is made lies below the working folder; what is committed below ``root``."""
+
+    root: Path
+    scale: str
+    data_root: str
+    own_weights: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> str:
+        return f"results/{self.scale}"
+
+    @property
+    def runs(self) -> str:
+        return f"{self.results}/runs"
+
+    @property
+    def checkpoints(self) -> str:
+        return f"{self.results}/checkpoints"
+
+    @property
+    def runs_csv(self) -> str:
+        return f"{self.results}/runs.csv"
+
+    @property
+    def index(self) -> str:
+        return f"{self.results}/index.html"
+
+    def job(self, job: str) -> str:
+        return f"{self.results}/jobs/{job}.jsonl"
+
+    def raw(self, dataset: str) -> str:
+        return f"{self.data_root}/{dataset}"
+
+    def split(self, dataset: str) -> str:
+        return f"{self.results}/data/{dataset}/split.json"
+
+    def manifest(self, dataset: str) -> str:
+        return f"{self.results}/data/{dataset}/manifest.json"
+
+    def cache(self, dataset: str, part: str, fit: str, size: int | str) -> str:
+        return f"{self.results}/cache/{dataset}/{part}-{fit}-{size}.safetensors"
+
+    def plain_cache(self, dataset: str, backbone_id: str) -> str:
+        """The test images as the backbone itself takes them."""
+        entry = backbone(backbone_id)
+        return self.cache(dataset, *CacheKey("test", entry.fit, entry.image_size))
+
+    def frozen_features(self, dataset: str, backbone: str) -> str:
+        return f"{self.results}/frozen_features/{dataset}/{backbone}.safetensors"
+
+    def sentence_features(self, dataset: str, backbone: str, source: str) -> str:
+        return f"{self.results}/sentence_features/{dataset}/{backbone}/{source}.safetensors"
+
+    def weights(self, name: str) -> str:
+        entry = backbone(name)
+        if name in self.own_weights:
+            return self.own_weights[name]
+        if entry.shipped:
+            return str(SHIPPED_WEIGHTS / entry.file)
+        return f"{self.data_root}/weights/{entry.file}"
+
+    def search(self, search: SearchSpec) -> str:
+        return self.search_result(search.dataset, search.backbone, search.id)
+
+    def search_result(self, dataset: str, backbone: str, search: str) -> str:
+        return f"{self.results}/searches/{dataset}/{backbone}/{search}.json"
+
+    def sentences(self, source: str, dataset: str) -> tuple[str, str]:
+        """The descriptive and the distinctive sentences: committed, or fetched below the data folder."""
+        folder = self.root / "attributes" if attribute_source(source).committed else f"{self.data_root}/attributes"
+        return tuple(f"{folder}/{source}/{dataset}_{kind}.json" for kind in ("des", "dist"))
+
+    def published(self, paper: str) -> str:
+        """The folder of the paper's published numbers."""
+        return str(self.root / "workflow" / "papers" / paper / "published")
+
+    def artefact(self, artefact: Artefact) -> str:
+        """Without its suffix."""
+        name = artefact.id.removeprefix(f"{artefact.paper}_")
+        return f"{self.results}/{artefact.kind}s/{artefact.paper}/{name}"
+
+    def pretrained(self, backbone: str) -> str:
+        """A tiny backbone that is pretrained anew, without its suffix."""
+        return f"{self.results}/pretrained/{backbone}"
+
+    def inspection(self, run: str, selection: Selection) -> str:
+        """What a run makes of the test images."""
+        return f"{self.results}/inspections/{selection}/{run}.safetensors"

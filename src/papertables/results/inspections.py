@@ -1,0 +1,99 @@
+"""What an inspected run makes of the test images, as ``training.inspect`` writes it: one safetensors file per run.
+
+Tensors: ``before.images`` and ``after.images`` (N, D), features in fp32, of a CLIP of length 1, of a classifier as they
+enter its last layer; ``….predicted`` (N,), ``….loss`` (N,), the cross-entropy in nats, ``….confidence`` (N,), the
+probability of the true class; ``labels`` (N,). Of the ``shown`` (E,) images ``before.pictures`` and ``after.pictures``
+(E, 3, P, P) in bytes and, of a program δ under a mask network, ``after.masks`` (E, c, P, P) and ``after.patterns``
+(E, 3, P, P) = δ ⊙ mask, as added to normalised pixels. Of a CLIP ``name`` (C, 1, D), the class prompts; for a method
+with attributes ``descriptive`` and ``distinctive`` (C, m, D), and of each kind the sentence with the largest cosine:
+``before.descriptive.nearest`` (N,), a row of (C · m), and ``….cosine`` (N,). The metadata is one entry, for several
+would be written in any order: as JSON the run, the selection, the names of the classes and, where labels are mapped,
+of the source labels, and the sentences.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+SHOWN = 8  # images whose pictures are kept
+RULE = "of each class, in order, the first test image whose prediction changed, then the first of the other classes"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The content of the file; ``state`` is before or after, ``kind`` descriptive or distinctive."""
+
+    run: str
+    selection: str
+    class_names: tuple[str, ...]
+    sentences: dict[str, tuple[str, ...]]  # by kind, (C · m)
+    tensors: dict[str, np.ndarray]
+    source_names: tuple[str, ...] = ()  # (S,)
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.tensors["labels"]  # (N,)
+
+    @property
+    def shown(self) -> np.ndarray:
+        return self.tensors["shown"]  # (E,)
+
+    def name(self, label: int) -> str:
+        return self.class_names[label].replace("_", " ")
+
+    def images(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.images"]  # (N, D)
+
+    def predicted(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.predicted"]  # (N,)
+
+    def loss(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.loss"]  # (N,)
+
+    def confidence(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.confidence"]  # (N,)
+
+    def pictures(self, state: str) -> np.ndarray:
+        return self.tensors[f"{state}.pictures"]  # (E, 3, P, P)
+
+    @property
+    def masks(self) -> np.ndarray | None:
+        """(E, c, P, P); None where no network makes them."""
+        return self.tensors.get("after.masks")
+
+    @property
+    def patterns(self) -> np.ndarray | None:
+        """(E, 3, P, P), beside the masks."""
+        return self.tensors.get("after.patterns")
+
+    def nearest(self, state: str, kind: str) -> np.ndarray:
+        return self.tensors[f"{state}.{kind}.nearest"]  # (N,)
+
+    def cosines(self, state: str, kind: str) -> np.ndarray:
+        return self.tensors[f"{state}.{kind}.cosine"]  # (N,)
+
+    def texts(self) -> dict[str, np.ndarray]:
+        """Features (C, m, D) of the sampled sentences by kind, or (C, 1, D) of the class prompts where there are
+        none; nothing of a classifier."""
+        return {kind: self.tensors[kind] for kind in (self.sentences or ("name",)) if kind in self.tensors}
+
+    def accuracy(self, state: str) -> float:
+        """In percent."""
+        return 100 * float((self.predicted(state) == self.labels).mean())
+
+
+def read_inspection(path: Path) -> Inspection:
+    with safe_open(path, "np") as file:
+        metadata = json.loads(file.metadata()["described"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Inspection(
+        run=metadata["run"],
+        selection=metadata["selection"],
+        class_names=tuple(metadata["class_names"]),
+        sentences={kind: tuple(texts) for kind, texts in metadata["sentences"].items()},
+        tensors=tensors,
+        source_names=tuple(metadata["source_names"]),
+    )

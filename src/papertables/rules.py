@@ -1,0 +1,190 @@
+"""What a job of each rule is given.
+
+The plan makes these records, the Snakefile lists their ``files`` as the rule's input, and the rule's script hands them
+to the one function that does the work: so a rule and its script read the same files. Every path is a text, as Snakemake
+knows it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertables.spec import CacheKey, RunSpec, SearchSpec, Target
+
+Files = dict[str, str | list[str]]  # by the name of the input
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set whose parts and contents are known."""
+
+    split: str
+    manifest: str
+
+    @property
+    def files(self) -> Files:
+        return {"split": self.split, "manifest": self.manifest}
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the split start from."""
+        return Path(self.split).parent
+
+
+@dataclass(frozen=True)
+class FrozenFeaturesJob:
+    """images: the cache of the test part as the backbone takes it. template: of the class prompts. source_labels:
+    whether BLM's source prompts of a CLIP are wanted."""
+
+    dataset: str
+    backbone: str
+    prepared: Prepared
+    images: str
+    weights: str
+    template: str
+    source_labels: bool
+
+    @property
+    def files(self) -> Files:
+        return self.prepared.files | {"images": self.images, "weights": self.weights}
+
+
+@dataclass(frozen=True)
+class SentenceFeaturesJob:
+    """sentences: the descriptive and the distinctive file of one source for one data set."""
+
+    backbone: str
+    weights: str
+    sentences: tuple[str, str]
+
+    @property
+    def files(self) -> Files:
+        return {"weights": self.weights, "sentences": list(self.sentences)}
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Of one source for one data set: the descriptive and the distinctive file, and the features of both."""
+
+    texts: tuple[str, str]
+    features: str
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What trained runs are scored on beside what is tested while they train.
+
+    targets: by run id. prepared and frozen: of every data set but the job's own; images: of some of these, the cache of
+    the test part, for runs that add tokens to images.
+    """
+
+    targets: Mapping[str, tuple[Target, ...]]
+    prepared: Mapping[str, Prepared]
+    frozen: Mapping[str, str]
+    images: Mapping[str, str]
+
+    @property
+    def files(self) -> list[str]:
+        manifests = [each.manifest for each in self.prepared.values()]
+        return [*manifests, *self.frozen.values(), *self.images.values()]
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
+    file of the search whose winner are its attributes."""
+
+    runs: tuple[RunSpec, ...]
+    prepared: Prepared
+    frozen: str
+    weights: str
+    template: str
+    caches: Mapping[CacheKey, str]
+    sentences: Mapping[str, Sentences]
+    searches: Mapping[str, str]
+    transfer: Transfer
+
+    @property
+    def dataset(self) -> str:
+        return self.runs[0].dataset
+
+    @property
+    def backbone(self) -> str:
+        return self.runs[0].backbone
+
+    @property
+    def files(self) -> Files:
+        return self.prepared.files | {
+            "frozen": self.frozen,
+            "weights": self.weights,
+            "caches": list(self.caches.values()),
+            "sentences": [file for each in self.sentences.values() for file in (*each.texts, each.features)],
+            "searches": list(dict.fromkeys(self.searches.values())),
+            "transfer": self.transfer.files,
+        }
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all training jobs share. store: the folder of runs. retrain: a pattern over ids of runs to train anew."""
+
+    store: str
+    checkpoints: str
+    device: str = "cpu"
+    retrain: str | None = None
+    checkpoint_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class SearchJob:
+    """train and val: the caches of images that a search trains and validates on."""
+
+    search: SearchSpec
+    prepared: Prepared
+    weights: str
+    train: str
+    val: str
+
+    @property
+    def files(self) -> Files:
+        return self.prepared.files | {"weights": self.weights, "train": self.train, "val": self.val}
+
+
+@dataclass(frozen=True)
+class InspectJob:
+    """A finished run to look at. job: what its training job wrote. plain and own: the caches of the test images, as the
+    backbone takes them and as the run does. sentences: of a run that reads any."""
+
+    run: RunSpec
+    job: str
+    prepared: Prepared
+    frozen: str
+    weights: str
+    plain: str
+    own: str
+    sentences: Sentences | None = None
+
+    @property
+    def files(self) -> Files:
+        sentences = [*self.sentences.texts, self.sentences.features] if self.sentences else []
+        own = {"job": self.job, "frozen": self.frozen, "weights": self.weights, "plain": self.plain, "own": self.own}
+        return {"split": self.prepared.split, "sentences": sentences} | own
+
+
+@dataclass(frozen=True)
+class ArtefactFiles:
+    """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
+    the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
+    inspections: by run id. store: the folder of runs."""
+
+    jobs: tuple[str, ...]
+    published_folder: str
+    published: tuple[str, ...]
+    searches: tuple[str, ...]
+    inspections: Mapping[str, str]
+    store: str
+
+    @property
+    def files(self) -> Files:
+        own = {"jobs": self.jobs, "published": self.published, "searches": self.searches}
+        return {name: list(files) for name, files in own.items()} | {"inspections": list(self.inspections.values())}

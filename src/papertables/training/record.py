@@ -1,0 +1,125 @@
+"""What the store keeps of a run: its fingerprint, known before torch is imported, and its metrics."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from papertables import NUMERICS
+from papertables.attributes.sampling import Attributes
+from papertables.methods.table import METHODS, method_code
+from papertables.results.metrics import Computed, Evaluation, Fingerprint, Metrics, RunCost
+from papertables.results.store import Store
+from papertables.rules import TrainJob
+from papertables.spec import Combination, RunSpec, digest
+
+if TYPE_CHECKING:
+    import torch
+
+    from papertables.training.run import Run
+
+LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
+
+
+def fingerprints(
+    job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination]
+) -> dict[str, Fingerprint]:
+    """By run id. texts: by source; winners: by run id, of the searches. The template belongs to the data of methods
+    that read classes through it."""
+    data = json.loads(Path(job.prepared.manifest).read_text("utf-8"))["digest"]
+    with Path(job.weights).open("rb") as file:
+        towers = hashlib.file_digest(file, "sha256").hexdigest()
+    sources = {source: text.digest for source, text in texts.items()}
+    sources |= {id: digest(list(winner)) for id, winner in winners.items()}
+    prompted = hashlib.sha256(f"{data} {job.template}".encode()).hexdigest()
+    return {
+        spec.id: Fingerprint(
+            data=prompted if METHODS[spec.method].reads_template else data,
+            backbone=towers,
+            attributes=sources[spec.attributes] if spec.attributes else sources.get(spec.id),
+            method=method_code(spec.method),
+            numerics=NUMERICS,
+        )
+        for spec in job.runs
+    }
+
+
+class Recorder:
+    """Writes what the runs of a job come to into the store."""
+
+    def __init__(self, store: Store, prints: Mapping[str, Fingerprint], device: "torch.device"):
+        self.store, self.prints, self.device = store, prints, device
+
+    def untrained(self, spec: RunSpec, evaluation: Evaluation, seconds: float) -> None:
+        cost = self._cost(seconds, evaluation.images, 1)
+        self.store.write(self._metrics(spec, "finished", evaluation, cost))
+
+    def trained(self, spec: RunSpec, run: "Run", images: int, seconds: float, group_size: int) -> None:
+        """images: that it was tested on. seconds: of the whole group."""
+        from safetensors.torch import save
+
+        from papertables.training.run import trained_values
+
+        states = {"best": run.best_state, "last": run.last_state}
+        tensors = {
+            f"{when}.{name}": value.clone()  # the best state may be the last
+            for when, state in states.items()
+            for name, value in state.items()
+        }
+        own = {"dataset": spec.dataset, "classes": spec.trained_classes}
+        evaluation = Evaluation(**own, images=images, best=run.best, last=run.last)
+        outcome = "diverged" if run.diverged else "finished"
+        more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}
+        mappings = run.mappings.file() if run.mappings.epochs else None
+        metrics = self._metrics(spec, outcome, evaluation, self._cost(seconds, run.images, group_size), **more)
+        self.store.write(metrics, save(tensors), mappings)
+
+    def _metrics(self, spec: RunSpec, outcome: str, evaluation: Evaluation, cost: RunCost, **more) -> Metrics:
+        from papertables.device import computed_precision
+
+        asked = spec.training.precision if spec.training else "fp32"
+        return Metrics(
+            run=spec.id,
+            spec=spec,
+            fingerprint=self.prints[spec.id],
+            outcome=outcome,
+            evaluations=[evaluation],
+            cost=cost,
+            computed=Computed(precision=computed_precision(self.device, asked), device=self.device.type),
+            versions=versions(),
+            git_commit=git_commit(),
+            **{"curve": [], "parameters": 0, **more},
+        )
+
+    def _cost(self, seconds: float, images: int, group_size: int) -> RunCost:
+        from papertables.device import describe, peak_memory_mb
+
+        return RunCost(
+            seconds=seconds,
+            images=images,
+            images_per_second=images / seconds,
+            peak_memory_mb=peak_memory_mb(self.device),
+            group_size=group_size,
+            device=describe(self.device),
+        )
+
+
+@cache
+def versions() -> dict[str, str]:
+    return {"python": sys.version.split()[0]} | {name: version(name) for name in LIBRARIES}
+
+
+@cache
+def git_commit() -> str | None:
+    """Of the checkout that this module lies in."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from papertables.results.store import Store
+from papertables.scripting import script
+from papertables.training.inspect import inspect
+
+with script(snakemake.log[0]):
+    given = snakemake.params
+    inspect(
+        given.job,
+        snakemake.wildcards.selection,
+        Store(Path(given.store)),
+        Path(snakemake.output[0]),
+        given.device,
+        snakemake.threads,
+    )
