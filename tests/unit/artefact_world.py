@@ -1,6 +1,7 @@
 """A small artefact with made-up accuracies: VP (seeds 1 and 2) and zero-shot (no seed) on two data sets."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from papertables.artefacts.compare import COLUMNS
@@ -10,6 +11,7 @@ from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
 from papertables.planning.scope import Scope
 from papertables.results.metrics import Metrics
+from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
 
 TRAINING = {
@@ -113,6 +115,18 @@ def planned(comparable: bool = True, selection: str = "best", **changes) -> Plan
     columns = tuple(Value(id, dataset(id).label, dataset(id).label, {"dataset": id}) for id in PAPER.datasets)
     cells = tuple(Cell(row, column, (member(row.key, column.key),)) for row in methods() for column in columns)
     return PlannedArtefact(artefact(**changes), scope(comparable, selection), methods(), columns, cells)
+
+
+def configured(planned: PlannedArtefact, **config) -> PlannedArtefact:
+    """The same under another configuration."""
+    changed = planned.scope.config.model_copy(update=config)
+    return replace(planned, scope=replace(planned.scope, config=changed))
+
+
+def files(folder: Path, **changes) -> ArtefactFiles:
+    """Of an artefact whose runs and published numbers lie in a folder."""
+    given = {"jobs": (), "published": (), "searches": (), "inspections": {}}
+    return ArtefactFiles(**(given | {"published_folder": str(folder), "store": str(folder / "runs")} | changes))
 
 
 def pooled() -> PlannedArtefact:

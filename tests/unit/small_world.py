@@ -8,11 +8,20 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from papertables.backbones import frozen_features as encode
 from papertables.backbones import mini
 from papertables.backbones.catalog import backbone
+from papertables.backbones.frozen_features import make_frozen_features, make_sentence_features
 from papertables.data import cache
-from papertables.planning.plan import SHIPPED_WEIGHTS
+from papertables.planning.paths import SHIPPED_WEIGHTS
+from papertables.rules import (
+    FrozenFeaturesJob,
+    Prepared,
+    SentenceFeaturesJob,
+    Sentences,
+    Training,
+    TrainJob,
+    Transfer,
+)
 from papertables.spec import CacheKey, RunSpec
 from papertables.training.job import train_job
 
@@ -24,6 +33,7 @@ INNER = SIDE - 12
 TEMPLATE = "This is a photo of {}."
 CLASSIFIER = "mini-cls-rn"
 MARGIN = 4
+NOWHERE = Transfer({}, {}, {}, {})
 
 
 def draw_dataset(folder: Path) -> Path:
@@ -58,7 +68,8 @@ class World:
         self.folder, self.backbone = folder, backbone_name
         self.dataset = draw_dataset(folder)
         self.sentences = draw_sentences(folder)
-        if backbone_name == BACKBONE:
+        is_clip = backbone_name == BACKBONE
+        if is_clip:
             self.weights = folder / "tower.safetensors"
             torch.manual_seed(0)
             save_file(mini.shrink(mini.build(BACKBONE, len(mini.known_tokens()) + 1)), self.weights)
@@ -75,27 +86,57 @@ class World:
         self.caches = {CacheKey(*key): folder / "{}-{}-{}.safetensors".format(*key) for key in keys}
         for key, path in self.caches.items():
             cache.build(self.dataset, key.part, key.size, key.fit, None, path)
-        self.encoded = folder / "encoded.safetensors"
-        images = self.caches[CacheKey("test", backbone(backbone_name).fit, SIDE)]
-        sentences = self.sentences if backbone_name == BACKBONE else ()
-        encode.encode(self.dataset, images, backbone_name, self.weights, sentences, TEMPLATE, self.encoded)
+        plain = self.caches[CacheKey("test", backbone(backbone_name).fit, SIDE)]
+        self.frozen = frozen_features(folder, plain, backbone_name, self.weights)
+        self.sources = {"small": sentence_features(folder, self.sentences, self.weights)} if is_clip else {}
 
-    def train(self, specs: list[RunSpec], results: Path, **settings) -> list[dict]:
-        """Runs a job; returns what it wrote, a dictionary per run."""
-        output = results / "job.jsonl"
+    @property
+    def prepared(self) -> Prepared:
+        return prepared(self.dataset)
+
+    def job(self, specs: list[RunSpec], **changes) -> TrainJob:
+        """Of these runs; ``changes`` are of the job."""
         given = {
-            "runs": results / "runs",
-            "dataset": self.dataset,
-            "caches": self.caches,
-            "encoded": self.encoded,
-            "backbone": self.backbone,
-            "weights": self.weights,
-            "attributes": {"small": self.sentences},
+            "prepared": self.prepared,
+            "frozen": str(self.frozen),
+            "weights": str(self.weights),
             "template": TEMPLATE,
-            "checkpoints": results / "checkpoints",
+            "caches": {key: str(path) for key, path in self.caches.items()},
+            "sentences": self.sources,
+            "searches": {},
+            "transfer": NOWHERE,
         }
-        train_job(specs, output, **(given | settings))
-        return [json.loads(line) for line in output.read_text().splitlines()]
+        return TrainJob(tuple(specs), **(given | changes))
+
+    def train(self, specs: list[RunSpec], results: Path, *, training: dict | None = None, **changes) -> list[dict]:
+        """Runs a job; returns what it wrote, a dictionary per run. training: changes of what all jobs share."""
+        return train(self.job(specs, **changes), results, **(training or {}))
+
+
+def prepared(folder: Path) -> Prepared:
+    return Prepared(str(folder / "split.json"), str(folder / "manifest.json"))
+
+
+def frozen_features(folder: Path, images: Path, backbone_name: str, weights: Path, **changes) -> Path:
+    """Of the data set in a folder, written there."""
+    given = {"template": TEMPLATE, "source_labels": False}
+    about = ("small", backbone_name, prepared(folder), str(images), str(weights))
+    make_frozen_features(FrozenFeaturesJob(*about, **(given | changes)), folder / "frozen.safetensors")
+    return folder / "frozen.safetensors"
+
+
+def sentence_features(folder: Path, texts: tuple[Path, Path], weights: Path) -> Sentences:
+    """Of two files, written into a folder."""
+    sentences, out = tuple(map(str, texts)), folder / "sentences.safetensors"
+    make_sentence_features(SentenceFeaturesJob(BACKBONE, str(weights), sentences), out)
+    return Sentences(sentences, str(out))
+
+
+def train(job: TrainJob, results: Path, **changes) -> list[dict]:
+    """Runs a job, with its store below ``results``; returns what it wrote, a dictionary per run."""
+    output = results / "job.jsonl"
+    train_job(job, Training(str(results / "runs"), str(results / "checkpoints"), **changes), output)
+    return [json.loads(line) for line in output.read_text().splitlines()]
 
 
 def spec(method: str, seed: int | None = 1, *, lr: float = 40.0, epochs: int = 3, shots: int = 4, **options) -> RunSpec:

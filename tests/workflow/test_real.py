@@ -12,8 +12,8 @@ import pytest
 from papertables.backbones.catalog import backbone
 from papertables.backbones.classifier import source_labels
 from papertables.data.prepare import SUBSET
+from papertables.results.mappings import read_mappings
 from papertables.results.store import Store
-from papertables.training import mapping_history as label_history
 from tests.workflow.conftest import copy_project
 
 REAL = Path(os.environ.get("PAPERTABLES_REAL", "/nonexistent"))
@@ -74,6 +74,6 @@ def test_blmp_on_real_images(tmp_path):
     assert f"weights of the user's, {weights.name.replace('_', chr(92) + '_')}" in text
     (job,) = (results / "jobs").iterdir()
     run = json.loads(job.read_text())["run"]
-    kept = label_history.read(Store(results / "runs").mappings(run))
+    kept = read_mappings(Store(results / "runs").mappings(run))
     names = np.array(source_labels(backbone("resnet18")))[kept["sources"][-1][:, 0]]
     assert len(set(names)) > 3  # classes differ in their heaviest ImageNet label

@@ -1,0 +1,53 @@
+"""What stands under a table or figure, on the project's own declarations."""
+
+from dataclasses import replace
+
+import pytest
+
+from papertables.artefacts.notes import run_notes
+from tests.unit.plans import plan_of
+
+
+def notes(artefact: str, **config) -> str:
+    planned = plan_of(**config).artefacts[artefact]
+    return " ".join(run_notes(planned, list(planned.runs), averaged=False))
+
+
+@pytest.mark.parametrize(
+    ("artefact", "left_out"),
+    [
+        ("smm_figure4", "left out here: CIFAR100, patch 1."),
+        ("smm_table1", "left out here: ResNet-50 (ImageNet-1K)."),
+        ("attrvr_table2", "left out here: CLIP RN101, CLIP ViT-B/32;"),
+    ],
+)
+def test_what_the_scale_leaves_out_is_said(artefact, left_out):
+    assert left_out in notes(artefact)
+    assert "left out here" not in notes(artefact, scale="paper")
+
+
+def test_parts_of_the_training_images_are_said():
+    assert "0.5 of the training images" in notes("blm_padding")
+    assert "all training images" in notes("blm_padding", scale="paper")
+    assert "0.1, 0.2, 0.3, 0.4, 0.5 of the training images" in notes("blm_fraction")
+
+
+def test_stand_ins_are_said():
+    said = notes("blm_clip")
+    assert "mini ViT stands in for CLIP ViT-B/32" in said
+    assert "Kinds, Families stand in for the paper's 12 data sets" in said
+
+
+def test_searched_attributes_are_said():
+    assert "Attributes: the winner" in notes("atprompt_table11", attributes="searched")
+    assert "Attributes: the winner" not in notes("atprompt_table11")
+
+
+def test_what_stands_for_itself_is_no_stand_in():
+    planned = plan_of().artefacts["blm_clip"]
+    scale = planned.scope.scale
+    own = scale.papers["blm"].model_copy(update={"backbones": {"clip_vit_b32": "clip_vit_b32"}})
+    scale = scale.model_copy(update={"papers": {"blm": own}})
+    planned = replace(planned, scope=replace(planned.scope, scale=scale))
+    said = " ".join(run_notes(planned, list(planned.runs), averaged=False))
+    assert "CLIP ViT-B/32 stands in" not in said

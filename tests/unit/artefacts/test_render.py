@@ -1,0 +1,165 @@
+"""Tables in every format."""
+
+import csv
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from papertables.artefacts import render
+from papertables.artefacts.tables import build
+from tests.unit import artefact_world as world
+
+
+@pytest.fixture
+def table(tmp_path):
+    return build(world.planned(), world.metrics(), world.published(tmp_path))
+
+
+@pytest.fixture
+def mini(tmp_path):
+    spec = world.run("vp", "dtd", 2)
+    metrics = world.metrics() | {spec.id: world.metrics_of(spec)}
+    planned = world.planned(comparable=False)
+    return build(planned, metrics, world.published(tmp_path))
+
+
+class Page(HTMLParser):
+    """Rows of cell texts by table id, other texts, and whatever points elsewhere."""
+
+    VOID = ("meta", "link", "img", "br", "hr", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.scopes, self.links, self.open, self.text = {}, [], [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.links += [value for key, value in attributes.items() if key in ("href", "src")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.rows = self.tables[attributes["id"]] = []
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("th", "td"):
+            self.rows[-1].append("")
+            self.scopes += [attributes["scope"]] if tag == "th" else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            return
+        self.text += data
+        if "th" in self.open or "td" in self.open:
+            self.rows[-1][-1] += data
+
+
+def test_markdown_prints_mean_deviation_published_and_difference(table):
+    lines = render.markdown(table).splitlines()
+    assert "| Method | DTD | EuroSAT | Average |" in lines
+    assert "| Zero-shot | 40.0 | 50.0 | 45.0 |" in lines
+    vp = ("**61.0 ± 1.4**<br>61.4 (−0.4)", "**92.0 ± 2.8**<br>91.2 (+0.8)", "**76.5 ± 2.1**<br>76.3 (+0.2)")
+    assert f"| VP | {' | '.join(vp)} |" in lines
+    assert r"A paper on 100 % \_prompts\_ & images (ICLR 2025). Accuracy in percent." in lines
+
+
+@pytest.mark.parametrize(("difference", "text"), [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "−0.1"), (None, "")])
+def test_signs_of_differences(difference, text):
+    assert render.signed(difference) == text
+
+
+def test_csv_is_tidy_and_exact(table, tmp_path):
+    render.write(table, tmp_path / "out" / "table1")
+    with (tmp_path / "out" / "table1.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    found = next(row for row in rows if (row["row"], row["column"]) == ("VP", "DTD"))
+    assert float(found["std"]) == 2**0.5
+    assert found["published"] == "61.4"
+    assert float(found["difference"]) == pytest.approx(-0.4)
+    assert (found["n"], found["selection"], found["scale"]) == ("2", "best", "paper")
+    assert (found["source"], found["status"]) == ("AttrVR, T1: quoted somewhere", "finished")
+
+
+def test_latex_is_booktabs_and_escaped(table):
+    text = render.latex(table)
+    assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+    assert r"\caption{Main results. Accuracy in percent.}" in text
+    assert r"\label{tab:attrvr_table1}" in text
+    assert r"\textbf{61.0 $\pm$ 1.4}\\{\scriptsize 61.4 ($-$0.4)}" in text
+    assert r"few\_shot\_draw = shared" in text
+    assert text.isascii()
+    for name in ("table", "tabular", "minipage"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
+
+
+def test_latex_escapes_every_special_character():
+    assert render._latex(r"\&%$#_{}~^") == (r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(table, mini, tmp_path):
+    hostile = table.model_copy(update={"title": r"50 % of A_b & \c {d} # ^ ~ $ ± λ × – < >", "rows": ("a_b", "c & d")})
+    body = "".join(render.latex(each) for each in (table, mini, hostile))
+    head = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    (tmp_path / "page.tex").write_text(head + "\n" + body + r"\end{document}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_html_is_a_whole_page_with_scoped_headers(table):
+    page = Page(render.html(table))
+    rows = page.tables["attrvr_table1"]
+    assert rows[0] == ["Method", "DTD", "EuroSAT", "Average"]
+    assert rows[2] == ["VP", "61.0 ± 1.461.4 (−0.4)", "92.0 ± 2.891.2 (+0.8)", "76.5 ± 2.176.3 (+0.2)"]
+    assert page.scopes == ["col"] * 4 + ["row"] * 2
+    assert page.links == []
+    assert page.open == []
+    assert "A paper on 100 % _prompts_ & images" in page.text
+    assert all(note in page.text for note in table.notes)
+
+
+def test_html_escapes_what_a_person_wrote(table):
+    bad = table.model_copy(update={"caption": "<script>alert(1)</script>"})
+    assert "<script>" not in render.html(bad)
+
+
+def test_diverged_run_and_published_table_in_every_format(mini):
+    run = world.run("vp", "dtd", 2).id
+    page = Page(render.html(mini))
+    assert page.tables["attrvr_table1"][2][1] == "–†"
+    assert page.tables["attrvr_table1_published"][2] == ["VP", "61.4", "91.2", "76.3"]
+    assert f"† diverged in epoch 3, step 17: {run}" in page.text
+    markdown = render.markdown(mini)
+    assert "| VP | –† | **92.0 ± 2.8** | –† |" in markdown
+    assert "| VP | 61.4 | 91.2 | 76.3 |" in markdown
+    assert "† diverged in epoch 3, step 17: " in markdown
+    latex = render.latex(mini)
+    assert r"VP & --$^\dagger$ & \textbf{92.0 $\pm$ 2.8} & --$^\dagger$" in latex
+    assert "VP & 61.4 & 91.2 & 76.3" in latex
+    assert "diverged in epoch 3, step 17" in latex
+    tidy = render.tidy(mini).set_index(["row", "column"])
+    assert tidy.loc[("VP", "DTD"), "status"] == "diverged"
+    assert tidy["published"].isna().all()
+
+
+def test_every_note_is_in_every_readable_format(table):
+    for note in table.notes:
+        assert render._markdown(note) in render.markdown(table)
+        assert render._latex(note) in render.latex(table)
+
+
+def test_written_twice_gives_the_same_bytes_and_json_reads_back(table, tmp_path):
+    for folder in ("one", "two"):
+        render.write(table, tmp_path / folder / "table1")
+    for suffix in (".md", ".csv", ".tex", ".html", ".json"):
+        one, two = (tmp_path / folder / f"table1{suffix}" for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    assert render.read(tmp_path / "one" / "table1.json") == table

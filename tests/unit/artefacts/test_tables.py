@@ -1,0 +1,157 @@
+"""Cells, averages and notes against numbers worked out by hand."""
+
+import pytest
+
+from papertables.artefacts.tables import build
+from papertables.errors import UserError
+from tests.unit import artefact_world as world
+
+
+def table(tmp_path, planned=None, metrics=None, values=None, **config):
+    folder = world.published(tmp_path, **(values or {}))
+    found = world.metrics() if metrics is None else metrics
+    return build(world.configured(planned or world.planned(), **config), found, folder)
+
+
+def cell(table, row, column):
+    return table.cells[table.rows.index(row)][table.columns.index(column)]
+
+
+def without(method, data, seed):
+    return {id: each for id, each in world.metrics().items() if id != world.run(method, data, seed).id}
+
+
+def diverged(method, data, seed):
+    spec = world.run(method, data, seed)
+    return world.metrics() | {spec.id: world.metrics_of(spec)}
+
+
+def test_mean_and_sample_deviation_over_seeds(tmp_path):
+    found = cell(table(tmp_path), "VP", "DTD")
+    assert (found.mean, found.n) == (61.0, 2)
+    assert found.std == pytest.approx(2**0.5)  # of 60 and 62, with n − 1
+
+
+def test_a_run_without_seed_has_no_deviation(tmp_path):
+    found = cell(table(tmp_path), "Zero-shot", "DTD")
+    assert (found.mean, found.std, found.n) == (40.0, None, 1)
+
+
+def test_average_is_taken_seed_by_seed(tmp_path):
+    made = table(tmp_path)
+    assert made.columns == ("DTD", "EuroSAT", "Average")
+    found = cell(made, "VP", "Average")
+    assert found.mean == 76.5  # seed 1: 75, seed 2: 78
+    assert found.std == pytest.approx(3 / 2**0.5)
+    assert (cell(made, "Zero-shot", "Average").mean, cell(made, "Zero-shot", "Average").std) == (45.0, None)
+
+
+def test_average_of_a_mixture_counts_an_unseeded_run_for_every_seed(tmp_path):
+    planned = world.planned()
+    mixed = planned.cells[2].__class__(planned.rows[1], planned.columns[0], (world.member("zero_shot", "dtd"),))
+    planned = planned.__class__(**vars(planned) | {"cells": (*planned.cells[:2], mixed, planned.cells[3])})
+    found = cell(table(tmp_path, planned), "VP", "Average")
+    assert (found.mean, found.n) == (66.0, 2)  # seed 1: (40 + 90) / 2, seed 2: (40 + 94) / 2
+    assert found.std == pytest.approx(2**0.5)
+
+
+def test_pooled_cell_is_the_average_over_its_members_per_seed(tmp_path):
+    found = cell(table(tmp_path, world.pooled()), "VP", "CLIP ViT-B/16")
+    assert (found.mean, found.n) == (76.5, 2)
+    assert found.std == pytest.approx(3 / 2**0.5)
+    assert found.quote.value == 76.3
+    assert found.difference == pytest.approx(0.2)
+
+
+def test_selection_last_takes_the_last_epoch(tmp_path):
+    made = table(tmp_path, world.planned(selection="last"))
+    assert cell(made, "VP", "DTD").mean == 59.5
+    assert any("after the last epoch, where the paper reports 'best'" in note for note in made.notes)
+
+
+def test_published_value_and_difference(tmp_path):
+    made = table(tmp_path)
+    assert cell(made, "VP", "EuroSAT").quote.value == 91.2
+    assert cell(made, "VP", "EuroSAT").difference == pytest.approx(0.8)
+    assert cell(made, "VP", "Average").difference == pytest.approx(0.2)
+    assert cell(made, "Zero-shot", "DTD").quote is None
+    assert made.sources == ("AttrVR, T1: quoted somewhere",)
+
+
+def test_best_of_each_column_is_marked(tmp_path):
+    made = table(tmp_path)
+    assert all(found.best for found in made.cells[1])
+    assert not any(found.best for found in made.cells[0])
+
+
+def test_rows_of_data_sets_get_an_average_row_and_a_best_per_row(tmp_path):
+    upright = world.planned()
+    cells = tuple(upright.cells[i] for i in (0, 2, 1, 3))
+    cells = tuple(found.__class__(found.column, found.row, found.members) for found in cells)
+    turned = world.planned(rows={"vary": "dataset"}, columns={"vary": "method"})
+    turned = turned.__class__(**vars(turned) | {"rows": upright.columns, "columns": upright.rows, "cells": cells})
+    made = table(tmp_path, turned)
+    assert made.rows == ("DTD", "EuroSAT", "Average")
+    assert cell(made, "Average", "VP").mean == 76.5
+    assert cell(made, "Average", "VP").quote.value == 76.3
+    assert [found.best for row in made.cells for found in row] == [False, True] * 3
+    assert made.corner == "Data set"
+
+
+def test_a_diverged_run_empties_its_cell_and_is_listed(tmp_path):
+    made = table(tmp_path, metrics=diverged("vp", "dtd", 2))
+    for column in ("DTD", "Average"):
+        assert (cell(made, "VP", column).mean, cell(made, "VP", column).mark) == (None, "†")
+    assert cell(made, "VP", "EuroSAT").mean == 92.0
+    assert made.failures == (f"† diverged in epoch 3, step 17: {world.run('vp', 'dtd', 2).id}",)
+
+
+def test_a_missing_run_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(UserError, match="1 of 6 runs are missing") as error:
+        table(tmp_path, metrics=without("vp", "dtd", 2))
+    assert world.run("vp", "dtd", 2).id in str(error.value)
+    assert "partial=true" in str(error.value)
+
+
+def test_partial_takes_the_seeds_that_are_there(tmp_path):
+    made = table(tmp_path, metrics=without("vp", "dtd", 2), partial=True)
+    found = cell(made, "VP", "DTD")
+    assert (found.mean, found.std, found.n, found.mark) == (60.0, None, 1, "*")
+    assert cell(made, "VP", "Average").mean == 75.0  # seed 1 alone has both data sets
+    assert made.failures == (f"* not finished: {world.run('vp', 'dtd', 2).id}",)
+
+
+def test_partial_prints_nothing_where_nothing_is_there(tmp_path):
+    made = table(tmp_path, metrics={}, partial=True)
+    assert all(found.mean is None and found.mark == "*" for row in made.cells for found in row)
+    assert len(made.failures) == 6
+
+
+def test_an_average_over_other_data_sets_gives_no_difference(tmp_path):
+    planned = world.planned(published=[{"file": "table1.csv", "average": "Average(11, no ImageNet)"}])
+    made = table(tmp_path, planned, values={"Average": "", "Average(11, no ImageNet)": "70.0"})
+    found = cell(made, "VP", "Average")
+    assert (found.quote.value, found.difference, found.mark) == (70.0, None, "‡")
+    assert any("covers 11 data sets, ours 2" in note for note in made.notes)
+
+
+def test_a_scale_that_does_not_compare_shows_the_published_table_apart(tmp_path):
+    made = table(tmp_path, world.planned(comparable=False))
+    assert not made.compares
+    assert made.published.columns == ("DTD", "EuroSAT", "Average")
+    assert [quote and quote.value for quote in made.published.quotes[1]] == [61.4, 91.2, 76.3]
+    assert made.published.quotes[0] == (None, None, None)
+    notes = " ".join(made.notes)
+    assert "mini ViT stands in for CLIP ViT-B/16" in notes
+    assert "no published number stands beside a cell" in notes
+
+
+def test_notes_say_how_the_numbers_were_made(tmp_path):
+    notes = " ".join(table(tmp_path).notes)
+    assert "Scale paper: The published protocol." in notes
+    assert "over seeds 1, 2; a method that draws nothing has one run" in notes
+    assert "16 shots per class, epochs 4, batch size 64, learning rate 40." in notes
+    assert "Selection best: accuracy of the epoch that is best on the test set (its scripts)." in notes
+    assert "few_shot_draw = shared (as published). read in the source." in notes
+    assert "attribute_stream" not in notes  # no run reads attributes
+    assert "1 published average follows from its own printed row." in notes

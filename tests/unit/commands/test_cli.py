@@ -1,0 +1,148 @@
+"""The command ``papertables``, with the project of this repository and results of its own."""
+
+import json
+import os
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from papertables.artefacts import render
+from papertables.artefacts.tables import build
+from papertables.commands import cli
+from papertables.errors import UserError
+from papertables.planning.cost import estimate, total
+from tests.unit import artefact_world as world
+from tests.unit.plans import REPOSITORY, plan_of
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder that is a project, to work in."""
+    for part in ("Snakefile", "config.yaml"):
+        shutil.copy(REPOSITORY / part, tmp_path / part)
+    shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: str) -> str:
+    done = CliRunner().invoke(cli.app, arguments)
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def test_plan_shows_what_is_selected_with_subtotals(project):
+    made = plan_of()
+    lines = call("plan").splitlines()
+    names = [line.split("  ")[0] for line in lines]
+    assert [name for name in names if name in made.artefacts] == made.selected
+    assert {"attrvr_table1", "blm_padding", "total"} <= set(names)
+    assert "attrvr_table2" not in names
+    both = call("plan", "attrvr_table1", "attrvr_table2", "blm_cost").splitlines()
+    assert [line.split("  ")[0] for line in both if line and "--" not in line][1:7] == [
+        "attrvr_table1",
+        "attrvr_table2",
+        "attrvr, in all",
+        "blm_cost",
+        "headlines",
+        "total",
+    ]
+
+
+def test_plan_as_json_adds_up(project):
+    record = json.loads(call("plan", "--scale", "paper", "--config", "artefacts=all", "--json"))
+    made = plan_of(scale="paper", artefacts="all")
+    assert [row["artefact"] for row in record["artefacts"]] == list(made.artefacts)
+    for name in ("jobs", "runs", "shared", "images", "seconds", "download", "disk"):
+        assert record["total"][name] == pytest.approx(sum(row[name] for row in record["artefacts"]))
+        assert record["total"][name] == pytest.approx(sum(paper[name] for paper in record["papers"].values()))
+    headlines = [id for id, planned in made.artefacts.items() if planned.artefact.headline]
+    assert record["headlines"]["runs"] == total(estimate(made, headlines).values()).runs
+    assert record["total"]["runs"] == sum(len(job.runs) for job in made.jobs.values())
+
+
+def test_an_artefact_alone_costs_all_that_it_needs(project):
+    made = plan_of()
+    (alone,) = estimate(made, ["attrvr_table2"]).values()
+    assert alone.runs == sum(len(job.runs) for job in made.jobs_for("attrvr_table2"))
+    shared = estimate(made, ["attrvr_table1", "attrvr_table2"])["attrvr_table2"]
+    assert shared.shared > 0
+    assert shared.runs < alone.runs
+
+
+def test_list_names_every_target(project):
+    made = plan_of()
+    first = [line.split()[0] for line in call("list").splitlines() if line.strip()]
+    assert set(made.artefacts) | set(made.project.papers) | {"configured", "plan", "pretrain_mini"} < set(first)
+    rows = json.loads(call("list", "--json"))
+    assert [row["target"] for row in rows] == list(made.artefacts)
+    assert all(row["title"] == made.artefacts[row["target"]].artefact.title for row in rows)
+
+
+def test_show_prints_a_table_that_was_made(project, monkeypatch):
+    table = build(world.planned(), world.metrics(), world.published(project))
+    render.write(table, project / "results" / "paper" / "tables" / "attrvr" / "table1")
+    printed = call("show", "attrvr_table1", "--scale", "paper")
+    assert "Main results" in printed
+    assert "61.0 ± 1.4" in printed and "61.4 (−0.4)" in printed
+    assert [line.split()[0] for line in printed.splitlines() if line.startswith(("Zero-shot", "VP"))] == [
+        "Zero-shot",
+        "VP",
+    ]
+    assert render.Table.model_validate_json(call("show", "attrvr_table1", "--scale", "paper", "--json")) == table
+    monkeypatch.setattr(cli.out, "_width", 30)  # narrower than the table: data sets become rows
+    turned = call("show", "attrvr_table1", "--scale", "paper")
+    assert any(line.startswith("EuroSAT") for line in turned.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "attrvr_table1"), "attrvr_table1 is not made yet: papertables make attrvr_table1 --scale mini"),
+        (("show", "attrvr_tabel1"), "unknown artefact 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
+        (("show", "attrvr_backbone_rn101"), "scale mini has nothing for backbone 'clip_rn101'"),
+        (("plan", "attrvr_tabel1"), "unknown target 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
+        (("plan", "--scale", "Paper"), "unknown scale 'Paper' (did you mean 'paper'?)"),
+        (("plan", "--config", "selection"), "--config selection: write KEY=VALUE"),
+        (("plan", "--config", "seeds=[1"), "--config seeds=[1: what follows the = is no value that YAML knows"),
+        (("plan", "--config", "data_root=/dev/null/x"), "/dev/null is a file: name a folder"),
+    ],
+)
+def test_slips(project, arguments, says):
+    with pytest.raises(UserError) as error:
+        call(*arguments)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_slip_is_one_line_and_ends_with_1(project, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["papertables", "plan", "--scale", "Paper"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert str(end.value).startswith("error: config: unknown scale 'Paper'")
+
+
+def test_make_puts_snakemakes_arguments_in_order(project, monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "execv", lambda program, command: called.append(command))
+    call("make", "attrvr_table1", "blm", "--scale", "paper", "--config", "seeds=[1]", "--cores", "4", "--dry-run")
+    ours = ["attrvr_table1", "blm", "--snakefile", str(project / "Snakefile"), "--cores", "4", "--dry-run"]
+    assert called[0][1:3] == ["-m", "snakemake"]
+    assert called[0][3:] == [*ours, "--config", "scale=paper", "seeds=[1]"]
+    call("make", "blm", "--workflow-profile", "profiles/mine")
+    assert called[1][3:] == ["blm", *ours[2:4], "--cores", "all", "--workflow-profile", "profiles/mine"]
+
+
+def test_works_from_a_folder_inside_the_project(project, monkeypatch):
+    monkeypatch.chdir(project / "workflow" / "papers")
+    assert "attrvr_table1" in call("plan")
+    assert os.getcwd() == str(project)
+
+
+def test_works_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "attrvr_table1" in call("plan")
+    assert os.getcwd() == str(tmp_path)
+    assert not list(tmp_path.iterdir())

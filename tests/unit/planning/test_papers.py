@@ -1,0 +1,184 @@
+"""What is declared under workflow/papers: it parses, its settings are the papers', its published numbers land."""
+
+import csv
+
+import pytest
+
+from papertables.artefacts import compare
+from papertables.config import Artefact, Paper
+from papertables.planning.cells import axis_of, rows_of
+from papertables.planning.project import load_project
+from papertables.validation import read
+from tests.unit.plans import CONFIG, REPOSITORY, plan_of
+
+FOLDER = REPOSITORY / "workflow" / "papers"
+PLAN = plan_of(scale="paper")
+PROJECT = PLAN.project
+FILES = sorted(FOLDER.glob("*/published/*.csv"))
+# Printed, but of methods that are not reproduced here.
+NOT_OURS = {"DVP", "DVP-cls", "DVP-cse"}
+# How many numbers are printed for other shots than those of any artefact that reads the file.
+OTHER_SHOTS = {"attrvr/ablation.csv": 1}
+
+
+def name(path):
+    return f"{path.parents[1].name}/{path.name}"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_declarations_parse(path):
+    if path.stem == "protocol":
+        assert read(Paper, path, id=path.parent.name).methods
+    else:
+        assert read(Artefact, path, id=f"{path.parent.name}_{path.stem}", paper=path.parent.name).title
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_every_published_file_belongs_to_an_artefact(path):
+    assert any(artefact.published for artefact in readers(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_every_published_number_is_found_by_some_cell(path):
+    known, found = set(), set()
+    for artefact in readers(path):
+        if artefact.computed:
+            return  # tested with the computed tables
+        scope = PROJECT.scope(artefact).published
+        numbers = compare.read(path.parent, [each for each in artefact.published if each.file == path.name])
+        known |= {quote for each in numbers for quotes in each.quotes.values() for quote in quotes}
+        rows, columns = list(rows_of(scope, artefact)), list(axis_of(scope, artefact, artefact.columns))
+        if artefact.average:
+            (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
+        found |= {
+            quote for row in compare.quotes(artefact, scope.paper, numbers, rows, columns) for quote in row if quote
+        }
+    wanted = {quote for quote in known if quote.method not in NOT_OURS}
+    assert wanted
+    assert found <= wanted
+    assert len(wanted - found) == OTHER_SHOTS.get(name(path), 0)
+
+
+def readers(path):
+    artefacts = [each for each in PROJECT.artefacts.values() if each.paper == path.parents[1].name]
+    return [each for each in artefacts if path.name in {published.file for published in each.published}]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_only_differences_and_texts_are_not_read_as_numbers(path):
+    metrics = {published.metric for artefact in readers(path) for published in artefact.published}
+    with path.open(newline="") as file:
+        unread = {line["metric"] for line in csv.DictReader(file)} - metrics
+    if not any(artefact.computed for artefact in readers(path)):
+        assert unread <= {"delta acc", "extra parameters"}
+
+
+@pytest.mark.parametrize("id", [id for id, each in PLAN.artefacts.items() if each.cells])
+def test_artefacts_have_runs_at_the_paper_scale(id):
+    assert list(PLAN.artefacts[id].runs)
+
+
+def test_labels_tell_methods_apart():
+    for paper in PROJECT.papers.values():
+        labels = [method.label for method in paper.methods.values()]
+        assert len(labels) == len(set(labels))
+
+
+def test_every_method_is_shown_by_some_artefact():
+    for paper in PROJECT.papers.values():
+        shown = {
+            m.method for p in PLAN.artefacts.values() if p.paper.id == paper.id for c in p.cells for m in c.members
+        }
+        assert shown == {method.label for method in paper.methods.values() if method.method}
+
+
+def run(artefact, method, dataset, backbone):
+    """The first run of a method, by its label, on a data set with a backbone."""
+    cells = PLAN.artefacts[artefact].cells
+    members = [member for cell in cells for member in cell.members if member.method == method]
+    return next(m.runs[0] for m in members if (m.runs[0].dataset, m.runs[0].backbone) == (dataset, backbone))
+
+
+@pytest.mark.parametrize(("backbone", "table"), [("resnet18", "smm_table1"), ("vit_b32_384", "smm_table2")])
+def test_smm_margin_and_padded_image_keep_their_pixels(backbone, table):
+    for method in ("Narrow", "Medium", "Full", "SMM"):
+        assert run(table, method, "dtd", backbone).images.model_dump() == {
+            "fit": "square",
+            "augmentation": "crop_flip",
+            "margin": 32,
+        }
+    for dataset, side in (("svhn", 32), ("dtd", 128)):
+        padded = run(table, "Pad", dataset, backbone)
+        assert padded.options["inner"] == padded.image_size == side
+        assert (padded.images.augmentation, padded.images.margin) == ("none", 0)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "table", "pads"),
+    [("resnet18", "smm_table1", (28, 56, 112)), ("vit_b32_384", "smm_table2", (48, 96, 192))],
+)
+def test_smm_frames_are_shares_of_the_input(backbone, table, pads):
+    assert tuple(run(table, method, "dtd", backbone).options["pad"] for method in ("Narrow", "Medium", "Full")) == pads
+
+
+def test_smm_mask_network_of_vit_has_six_layers_and_a_rate_of_its_own():
+    small, large = run("smm_table1", "SMM", "svhn", "resnet18"), run("smm_table2", "SMM", "svhn", "vit_b32_384")
+    assert (small.options["layers"], large.options["layers"]) == (5, 6)
+    part = large.training.parts["pixels.network"]
+    assert (part.optimizer.name, part.optimizer.lr, part.schedule.gamma) == ("adam", 0.001, 1)
+    assert (large.training.optimizer.lr, large.training.schedule.gamma) == (0.01, 0.1)
+    assert not small.training.parts
+
+
+def test_smm_rates_that_were_found_best_share_their_runs_with_table2():
+    shared = {run.id for run in PLAN.artefacts["smm_table2"].runs} & {
+        run.id for run in PLAN.artefacts["smm_table7"].runs
+    }
+    assert len(shared) == 3
+    assert len({run.id for run in PLAN.artefacts["smm_table7"].runs}) == 24
+
+
+@pytest.mark.parametrize(("paper", "table"), [("smm", "smm_table1"), ("blm", "blm_padding")])
+def test_batches_are_smaller_for_dtd_and_pets(paper, table):
+    sizes = {run.dataset: run.training.batch_size for run in PLAN.artefacts[table].runs}
+    assert sizes == {
+        dataset: 64 if dataset in ("dtd", "oxford_pets") else 256 for dataset in PROJECT.papers[paper].datasets
+    }
+
+
+@pytest.mark.parametrize(("fidelity", "expected"), [("published", "training"), ("repaired", "evaluation")])
+def test_smm_first_mapping_pass_is_a_switch(fidelity, expected):
+    runs = load_plan(fidelity=fidelity).artefacts["smm_table1"].runs
+    masked = {run.fidelity.first_mapping_pass for run in runs if "patch" in run.options}
+    assert masked == {expected}
+
+
+def load_plan(**config):
+    return plan_of(**{"scale": "paper"} | config)
+
+
+def test_blm_inputs():
+    padded = run("blm_padding", "BLM+", "cifar10", "resnext101_ig")
+    assert (padded.image_size, padded.options["mapping"], padded.images.augmentation) == (32, "blmp", "none")
+    whole = run("blm_watermark", "BLM (watermark)", "cifar10", "resnet18")
+    assert (whole.options["pad"], whole.images.augmentation, whole.images.margin) == (112, "crop_flip", 4)
+    prompted = run("blm_clip", "ILM (CLIP)", "cifar10", "clip_vit_b32")
+    assert (prompted.options["pad"], prompted.images.fit, prompted.images.augmentation) == (30, "short", "none")
+    assert (prompted.training.optimizer.name, prompted.training.optimizer.lr) == ("sgd", 40)
+    assert prompted.training.schedule.name == "cosine_step"
+
+
+def test_blm_trained_mapping_has_a_rate_of_its_own():
+    for table, method in (("blm_padding", "learned mapping"), ("blm_watermark", "learned mapping (watermark)")):
+        assert run(table, method, "svhn", "resnet18").training.parts["logits"].optimizer.lr == 0.1
+    assert not run("blm_padding", "BLM", "svhn", "resnet18").training.parts
+
+
+def test_fractions_of_the_training_images():
+    runs = PLAN.artefacts["blm_fraction"].runs
+    assert {(run.dataset, run.fraction) for run in runs} == {("cifar100", part) for part in (0.2, 0.4, 0.6, 0.8, None)}
+
+
+def test_headlines():
+    headlines = {artefact.id for artefact in load_project(REPOSITORY, CONFIG).artefacts.values() if artefact.headline}
+    assert {"attrvr_table1", "blm_padding", "smm_table1", "atprompt_table1", "atprompt_table2"} <= headlines
