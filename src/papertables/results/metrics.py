@@ -65,7 +65,7 @@ class Divergence(Model):
     step: int
 
 
-class Cost(Model):
+class RunCost(Model):
     """Cost of the run's share of its group: seconds are the group's wall time, images those that this run sent
     through the image tower, trained and evaluated."""
 
@@ -95,7 +95,7 @@ class Metrics(Model):
     curve: list[Epoch]
     evaluations: list[Evaluation]
     parameters: int  # trained values
-    cost: Cost
+    cost: RunCost
     computed: Computed | None = None
     versions: dict[str, str]
     git_commit: str | None
