@@ -48,9 +48,12 @@ def _problem(model: type[Model], error: dict) -> str:
     key = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         return unknown("key", key, _model_at(model, location[:-1]).model_fields)
-    if error["type"] == "literal_error" and isinstance(given, str):
-        choices = re.findall(r"'([^']*)'", bounds["expected"])
-        return f"{key}: {unknown('value', given, choices)}"
+    if error["type"] == "literal_error":
+        words = re.findall(r"'([^']*)'", bounds["expected"])
+        if words and isinstance(given, str):
+            return f"{key}: {unknown('value', given, words)}"
+        choices = words or re.split(", | or ", bounds["expected"])
+        return f"{key} is {given!r}: it must be one of {', '.join(choices)}"
     if error["type"] == "too_short":
         return f"{key} is empty: name at least one"
     for name, words in BOUNDS.items():
