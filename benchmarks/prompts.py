@@ -47,7 +47,7 @@ def learner(tower: clip.FrozenClip, method: str, seed: int = 0) -> torch.nn.Modu
         seed=seed,
         text=tower.text,
         class_names=NAMES,
-        features=tower.model.text_projection.shape[1],
+        embedding_width=tower.model.text_projection.shape[1],
     )
     return build(method, METHODS[method].options, given)
 

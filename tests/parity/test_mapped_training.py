@@ -126,7 +126,7 @@ def test_label_mappings_while_training(golden, name):
         mapping = f"{mode}_fast" if "fast" in name else mode
         options = {"mapping": mapping, "laplace": hyper["lap"], "ratio": hyper.get("topk_ratio", 0.15)}
         if "watermark" in name:
-            method, options = "watermark", options | {"pad": hyper["pad"]}
+            method, options = "watermark", options | {"pad": int(hyper["pad"])}
         else:
             method, options = "padding", options | {"inner": hyper["input_size"]}
         learner = build(method, options, vision_context(case, tensors))
@@ -159,7 +159,7 @@ def test_label_mappings_of_a_clip(golden, tower):
             prompts=text_features(tower, prompts),
             class_count=hyper["T"],
         )
-        options = {"pad": hyper["pad"], "mapping": mode, "laplace": hyper["lap"], "ratio": 0.15}
+        options = {"pad": int(hyper["pad"]), "mapping": mode, "laplace": hyper["lap"], "ratio": 0.15}
         learner = build("watermark", options, context)
         replay = Replay(case, learner, training, tower.encode_image, hyper["epochs"])
         agrees(case, replay, mode)

@@ -5,9 +5,12 @@ import re
 import pytest
 import torch
 
+from papertables.backbones import catalog
 from papertables.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.masks import Masked
+from papertables.methods.table import METHODS
+from tests.unit.small_world import CLASSIFIER, mapped_spec
 
 
 def plain_context(size: int) -> MethodInputs:
@@ -102,15 +105,19 @@ def test_training(golden):
             case.agrees(state[name], expected)
 
 
-def test_options_that_cannot_work(golden):
-    """What the released code refuses, or breaks on in its first step, ours refuses with a reason."""
+def test_options_that_cannot_work(golden, monkeypatch):
+    """What the released code refuses, or breaks on in its first step, ours refuses with a reason when it plans."""
     observed = golden("smm_mask").facts["observed_constructor_and_forward (size,layers,patch,channels)"]
     for given, outcome in observed.items():
         size, layers, patch, channels = map(int, given.strip("()").split(","))
-        context = plain_context(size)
+        tower = catalog.backbone(CLASSIFIER).model_copy(update={"id": "sized", "image_size": size})
+        monkeypatch.setitem(catalog.backbones(), tower.id, tower)
+        options = METHODS["smm"].options | {"layers": layers, "patch": patch, "channels": channels}
+        run = mapped_spec("smm", dataset="dtd", backbone=tower.id, options=options)
         if outcome == "works":
-            module = Masked(context, layers, patch, channels, 8, seed=0)
+            METHODS["smm"].check(run)
+            module = Masked(plain_context(size), layers, patch, channels, 8, seed=0)
             assert module(torch.rand(2, 3, size, size)).shape == (2, 3, size, size)
         else:
             with pytest.raises(UserError, match="option"):
-                Masked(context, layers, patch, channels, 8, seed=0)
+                METHODS["smm"].check(run)

@@ -5,17 +5,19 @@ import torch
 import torch.nn.functional as F
 
 from papertables.attributes.sampling import sample
+from papertables.backbones import catalog
 from papertables.backbones.frozen_features import class_features
 from papertables.errors import UserError
 from papertables.methods.heads import AttributeHead, nearest_logits
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.pixels import Padding, Watermark
-from papertables.methods.table import build
+from papertables.methods.table import METHODS, build
 from papertables.spec import Training
 from papertables.training.forward import image_features
 from papertables.training.loop import Trainer
 from papertables.training.optimization import learning_rate
 from papertables.training.run import Run
+from tests.unit.small_world import spec
 
 
 def plain_context(size: int, mean, std) -> MethodInputs:
@@ -88,7 +90,7 @@ def test_watermark(golden):
     case = golden("watermark_vr")
     for facts in case.facts["cases"]:
         prefix = f"case{facts['case']}."
-        module = Watermark(plain_context(facts["size"], (0, 0, 0), (1, 1, 1)), facts["pad"])
+        module = Watermark(plain_context(facts["size"], (0, 0, 0), (1, 1, 1)), int(facts["pad"]))
         out, gradient = output_and_gradient(module, case, prefix)
         for origin in ("attrvr", "blm"):
             case.agrees(out, f"{prefix}{origin}.out")
@@ -96,16 +98,22 @@ def test_watermark(golden):
         assert (module.mask == case.tensors[f"{prefix}mask"]).all()
 
 
-def test_frames_that_do_not_fit(golden):
-    """Where the released code fails late, ours says why; where only the type is wrong, it works."""
+def test_frames_that_do_not_fit(golden, monkeypatch):
+    """Where the released code fails late, ours says why when it plans; where only the type is wrong, it says so, and
+    the whole number works."""
     for given in golden("watermark_vr").facts["observed_errors"]:
         size, pad = (float(part.split("=")[1]) for part in given.split(","))
-        context = plain_context(int(size), (0, 0, 0), (1, 1, 1))
+        tower = catalog.backbone("mini-vit").model_copy(update={"id": "sized", "image_size": int(size)})
+        monkeypatch.setitem(catalog.backbones(), tower.id, tower)
+        typed, whole = (spec("vp", pad=each).model_copy(update={"backbone": tower.id}) for each in (pad, int(pad)))
+        with pytest.raises(UserError, match="pad is .*: it must be a whole number"):
+            METHODS["vp"].check(typed)
         if 2 * pad > size:
-            with pytest.raises(UserError, match="pad"):
-                Watermark(context, pad)
+            with pytest.raises(UserError, match="pad is .*: two frames do not fit"):
+                METHODS["vp"].check(whole)
         else:
-            assert Watermark(context, pad).trained_values > 0
+            METHODS["vp"].check(whole)
+            assert Watermark(plain_context(int(size), (0, 0, 0), (1, 1, 1)), int(pad)).trained_values > 0
 
 
 @pytest.mark.parametrize("method", ["vp", "ar", "attrvr"])

@@ -4,7 +4,6 @@ import re
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from papertables.methods.cocoop import Learner as CoCoOp
 from papertables.methods.coop import Learner as CoOp
@@ -56,7 +55,7 @@ def learner(case, tower, prefix="param."):
         logit_scale=tower.logit_scale,
         text=tower.text,
         class_names=names,
-        features=tower.model.text_projection.shape[1],
+        embedding_width=tower.model.text_projection.shape[1],
         attribute_tokens="first",
         deep_start="assumed",
     )
@@ -94,11 +93,9 @@ def test_logits_and_gradients(golden, tower, name):
     case.agrees(features, "image_features")
     (texts,) = passes.text_features(tower, [made], [names], [features])
     case.agrees(texts.view(case.tensors["text_features"].shape), "text_features")
-    case.agrees(made.eval().logits(features, texts, names), "logits")
-    if hasattr(made, "loss"):
-        loss, _ = made.train().loss(features, texts, labels)
-    else:
-        loss = F.cross_entropy(made.logits(features, texts, names), labels)
+    case.agrees(made.eval().classify(features, texts, names), "logits")
+    loss, logits = made.train().loss(features, texts, names, labels)
+    case.agrees(logits, "logits")
     case.agrees(loss, torch.tensor(case.facts["scalars"]["loss"]))
     loss.backward()
     for parameter, gradient in made.named_parameters():
@@ -148,7 +145,7 @@ def test_the_probe_and_new_classes(golden, tower, name):
     assert torch.equal(targets, case.tensors["probe_train_labels"])
     new = tuple(each.replace("_", " ") for each in case.facts["new_class_names"])
     (texts,) = passes.text_features(tower, [made], [new], [features])
-    case.agrees(made.logits(features, texts, new), "new_class_logits")
+    case.agrees(made.classify(features, texts, new), "new_class_logits")
 
 
 @pytest.mark.parametrize("name", cases("coop*_steps"))
