@@ -6,6 +6,7 @@ rule prepare:
         f"{LOGS}/prepare/{{dataset}}.log",
     benchmark:
         f"{BENCHMARKS}/prepare/{{dataset}}.tsv"
+    priority: 1  # or sentences would be compared with an old split that is about to be made anew
     conda:
         "../../envs/train.yaml"
     params:

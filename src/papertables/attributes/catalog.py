@@ -4,18 +4,31 @@ import csv
 from functools import cache
 from pathlib import Path
 
+from pydantic import Field
+
 from papertables.errors import UserError, unknown
 from papertables.files import read_yaml
 from papertables.spec import Model
 
 
+class Spelling(Model):
+    """names: classes that a file of sentences spells otherwise, and what it has. reason: why the two are one class."""
+
+    names: dict[str, str]
+    reason: str
+
+
 class AttributeSource(Model):
-    """``committed`` sentences lie under attributes/; others are fetched from ``url``/<file> and checked by SHA-256."""
+    """``committed`` sentences lie under attributes/; others are fetched from ``url``/<file> and checked by SHA-256.
+
+    spellings: by the name of one of its files without the suffix (``dtd_des``).
+    """
 
     id: str
     title: str
     committed: bool = False
     url: str | None = None
+    spellings: dict[str, Spelling] = Field(default_factory=dict)
 
 
 @cache
@@ -30,6 +43,13 @@ def attribute_source(id: str) -> AttributeSource:
     if id not in known:
         raise UserError(unknown("attribute source", id, known))
     return known[id]
+
+
+def spelt_otherwise(file: Path) -> dict[str, str]:
+    """By class, the spelling that is declared for a file of sentences, <source>/<data set>_<kind>.json."""
+    source = attribute_sources().get(file.parent.name)
+    spelling = source.spellings.get(file.stem) if source else None
+    return spelling.names if spelling else {}
 
 
 class PublishedFile(Model):

@@ -2,16 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Literal
 
-from papertables.errors import UserError
+from papertables.attributes.catalog import spelt_otherwise
+from papertables.errors import UserError, did_you_mean
 
 MIN_CHARACTERS = 20
-Sentences = dict[str, list[str]]  # class name to sentences
+
+
+class Sentences(dict[str, list[str]]):
+    """Class name to sentences; ``file`` is where they were read, for errors."""
+
+    def __init__(self, content: Mapping[str, list[str]], file: Path):
+        super().__init__(content)
+        self.file = file
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,10 @@ def read_attributes(descriptive: Path, distinctive: Path) -> Attributes:
 
 
 def read_sentences(path: Path) -> Sentences:
-    """A JSON object of class names to lists of sentences; raises UserError at the first fault."""
+    """A JSON object of class names to lists of sentences; raises UserError at the first fault.
+
+    A class whose spelling in this file is declared in the catalog has its sentences under its own name as well.
+    """
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
@@ -43,12 +54,28 @@ def read_sentences(path: Path) -> Sentences:
     for name, sentences in content.items():
         if not isinstance(sentences, list) or not all(isinstance(sentence, str) for sentence in sentences):
             raise UserError(f"{path}: class '{name}' must have a list of sentences")
-    return content
+    spelt = {name: content[own] for name, own in spelt_otherwise(path).items() if own in content}
+    return Sentences(content | spelt, path)
 
 
 def usable(sentences: Sequence[str]) -> list[str]:
     """The sentences that the released code keeps."""
     return [sentence for sentence in sentences if len(sentence) >= MIN_CHARACTERS]
+
+
+def sentences_of(name: str, sentences: Sentences) -> list[str]:
+    """The usable sentences of a class; raises UserError where it has none."""
+    if name not in sentences:
+        raise UserError(
+            f"{sentences.file}: class '{name}' has no entry{did_you_mean(name, sentences)}: add its sentences, or "
+            "declare how this file spells it under spellings in attributes/catalog.yaml"
+        )
+    kept = usable(sentences[name])
+    if not kept:
+        raise UserError(
+            f"{sentences.file}: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more: add some"
+        )
+    return kept
 
 
 def sample(
@@ -58,22 +85,14 @@ def sample(
     stream: Random,
     rule: Literal["replacement", "distinct"],
 ) -> list[list[str]]:
-    """m sentences for each class, in the order of classes. Raises UserError for a class without usable
-    sentences.
+    """m sentences for each class, in the order of classes; classes of one name draw one after the other. Raises
+    UserError for a class without usable sentences.
 
     ``replacement`` (released): without replacement only where more than m are usable. ``distinct``: all
     distinct ones first, repeated only where fewer than m exist.
     """
-    chosen = []
-    for name in class_names:
-        if name not in sentences:
-            raise UserError(f"attributes: class '{name}' has no entry in the file of sentences")
-        kept = usable(sentences[name])
-        if not kept:
-            raise UserError(f"attributes: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more")
-        draw = _with_replacement if rule == "replacement" else _distinct
-        chosen.append(draw(kept, m, stream))
-    return chosen
+    draw = _with_replacement if rule == "replacement" else _distinct
+    return [draw(sentences_of(name, sentences), m, stream) for name in class_names]
 
 
 def _with_replacement(kept: list[str], m: int, stream: Random) -> list[str]:

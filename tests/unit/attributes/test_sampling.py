@@ -1,17 +1,22 @@
 """Sentences by class: read, drawn, refused."""
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from papertables.attributes.sampling import read_sentences, sample
+from papertables.attributes.sampling import Sentences, read_sentences, sample
 from papertables.errors import UserError
 
-SENTENCES = {
-    "a": [f"This is sentence number {number}." for number in range(4)],
-    "b": ["too short", "long enough to keep it"],
-}
+SENTENCES = Sentences(
+    {
+        "a": [f"This is sentence number {number}." for number in range(4)],
+        "b": ["too short", "long enough to keep it"],
+        "cc": ["short"],
+    },
+    Path("x_des.json"),
+)
 
 
 @pytest.mark.parametrize("m", [3, 4, 6])
@@ -29,10 +34,10 @@ def test_released_rule_repeats_as_soon_as_no_more_than_m_are_there():
 
 def test_short_sentences_are_dropped_and_must_not_be_all():
     assert sample(SENTENCES, ["b"], 2, Random(0), "distinct") == [["long enough to keep it"] * 2]
-    with pytest.raises(UserError, match="class 'c' has no entry"):
+    with pytest.raises(UserError, match=r"^x_des\.json: class 'c' has no entry \(did you mean 'cc'\?\)"):
         sample(SENTENCES, ["c"], 2, Random(0), "distinct")
-    with pytest.raises(UserError, match="no sentence of 20"):
-        sample({"c": ["short"]}, ["c"], 2, Random(0), "replacement")
+    with pytest.raises(UserError, match=r"^x_des\.json: class 'cc' has no sentence of 20"):
+        sample(SENTENCES, ["cc"], 2, Random(0), "replacement")
 
 
 @pytest.mark.parametrize("content", ["[", "[]", '{"a": "text"}', '{"a": [1]}'])
