@@ -94,12 +94,12 @@ class Split(Model):
     """How train, validation and test are told apart.
 
     rule: ``file``: a split file in CoOp's format, taken as it is; ``fgvc_aircraft``: the lists that come with
-    the images; ``imagenet``: the folders ``train`` and ``val`` (the test set) with the class names of
-    ``file``; ``imagenet_test``: a folder for each of ImageNet's classes or some of them, named by identifier
-    (n01440764) or by label (0), every image for testing, with the class names of ``file``; ``folders``: drawn by
-    CoOp's procedure from a folder per class, unless the raw folder holds ``use_if_present``; ``torchvision``: the
-    published train and test parts, as ``reader`` reads them from arrays; ``gtsrb``: a folder per class for
-    training, a list of labels for the test images.
+    the images; ``imagenet``: the folders ``train`` and ``val`` (the test set), with CLIP's names of the classes;
+    ``imagenet_test``: a folder for each of ImageNet's classes or some of them, named by identifier (n01440764) or by
+    label (0), every image for testing, with the same names; ``folders``: drawn by CoOp's procedure from a folder per
+    class, unless the raw folder holds ``use_if_present``; ``torchvision``: the published train and test parts, as
+    ``reader`` reads them from arrays; ``gtsrb``: a folder per class for training, a list of labels for the test
+    images.
     names: the classes by label, where the data has none.
     """
 
@@ -111,9 +111,9 @@ class Split(Model):
 
     @model_validator(mode="after")
     def _rule_has_its_options(self):
-        for option, rules in {"file": ("file", "imagenet", "imagenet_test"), "reader": ("torchvision",)}.items():
+        for option, rule in {"file": "file", "reader": "torchvision"}.items():
             given = getattr(self, option) is not None
-            if given != (self.rule in rules):
+            if given != (self.rule == rule):
                 raise ValueError(f"rule {self.rule} {'takes no' if given else 'needs a'} {option}")
         if self.rule == "gtsrb" and not self.names:
             raise ValueError("rule gtsrb needs names")

@@ -18,6 +18,7 @@ from PIL import Image
 
 from papertables.data.catalog import Dataset, dataset
 from papertables.data.download import disk_errors
+from papertables.data.imagenet import imagenet_classes
 from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
 from papertables.errors import UserError
 
@@ -122,9 +123,9 @@ def _split(entry: Dataset, raw: Path, seed: int) -> tuple[Split, str]:
         case "fgvc_aircraft":
             return _fgvc_aircraft(images.parent), "images_variant_{train,val,test}.txt"
         case "imagenet":
-            return _imagenet(images, raw / rule.file.name), rule.file.name
+            return _imagenet(images), "class folders, named as by CLIP"
         case "imagenet_test":
-            return _imagenet_test(images, raw / rule.file.name), rule.file.name
+            return _imagenet_test(images), "class folders, named as by CLIP"
         case "gtsrb":
             return _gtsrb(images, raw / "GT-final_test.csv", rule.names), "class folders and GT-final_test.csv"
         case "folders":
@@ -155,19 +156,19 @@ def _fgvc_aircraft(folder: Path) -> Split:
     return Split(**parts)
 
 
-def _imagenet(images: Path, names: Path) -> Split:
+def _imagenet(images: Path) -> Split:
     """Train on ``train``, test on ``val``; classes in the order of their identifiers."""
-    train, test = (_class_folders(images, part, _class_names(names)) for part in ("train", "val"))
+    train, test = (_class_folders(images, part, imagenet_classes()) for part in ("train", "val"))
     return Split(train=tuple(train), val=(), test=tuple(test))
 
 
-def _imagenet_test(images: Path, names: Path) -> Split:
+def _imagenet_test(images: Path) -> Split:
     """Test on all images of the classes that have a folder, labels from 0 in the order of ImageNet's classes.
 
     A folder is named by the class's identifier or by its place among ImageNet's classes. A split file may not lack a
     train part, so it repeats the first image of each class.
     """
-    classes = _class_names(names)
+    classes = imagenet_classes()
     if not any((images / name).is_dir() for name in classes):
         classes = {str(place): name for place, name in enumerate(classes.values())}
     test = tuple(_class_folders(images, ".", classes))
@@ -175,17 +176,12 @@ def _imagenet_test(images: Path, names: Path) -> Split:
     return Split(train=tuple(first[label] for label in sorted(first)), val=(), test=test)
 
 
-def _class_names(path: Path) -> dict[str, str]:
-    """ImageNet's classes by identifier, in the order of the identifiers, which is that of the labels."""
-    return dict(sorted(line.split(" ", 1) for line in _lines(path)))
-
-
 def _class_folders(images: Path, part: str, classes: dict[str, str]) -> Iterator[Item]:
     """The images of ``images/part``, a folder per class, ordered and labelled from 0 as ``classes`` has them."""
     folders = {path.name for path in (images / part).iterdir() if path.is_dir() and not path.name.startswith(".")}
     if folders - classes.keys():
         stray = images / part / min(folders - classes.keys())
-        raise UserError(f"{stray} is no class of ImageNet's list: keep nothing but class folders there")
+        raise UserError(f"{stray} is no class of ImageNet: keep nothing but class folders there")
     for label, folder in enumerate(name for name in classes if name in folders):
         for image in sorted(os.listdir(images / part / folder)):
             if not image.startswith("."):

@@ -5,18 +5,28 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from random import Random
 
+import open_clip
 import pytest
 import torchvision
 from PIL import Image
 from pydantic import ValidationError
+from timm.data import ImageNetInfo
 
+from papertables.attributes.names import check_names
+from papertables.attributes.sampling import read_sentences, sample
+from papertables.backbones.frozen_features import source_prompts
 from papertables.data import prepare as preparing
 from papertables.data.catalog import Dataset, dataset, datasets
+from papertables.data.imagenet import imagenet_classes
 from papertables.data.miniworld.targets import SETS
 from papertables.data.prepare import prepare, verify
+from papertables.data.splits import few_shot, read_split
 from papertables.errors import UserError
+from papertables.training.learners import prompt_names
 
 REAL = [entry for entry in datasets().values() if entry.source.kind != "drawn"]
 ATTRVR = {
@@ -84,7 +94,7 @@ def test_a_shifted_imagenet_is_for_testing_and_has_the_names_of_imagenet(id):
     entry = dataset(id)
     assert (entry.label, entry.test, entry.classes) == SHIFTED[id]
     assert (entry.train, entry.val) == (entry.classes, 0)
-    assert entry.split.file == dataset("imagenet").split.file
+    assert (entry.split.rule, entry.split.file) == ("imagenet_test", None)
     assert all(file.sha256 for file in entry.source.files)
 
 
@@ -110,7 +120,7 @@ def test_checksums_are_those_of_torchvision():
         ({"rule": "torchvision"}, "needs a reader"),
         ({"rule": "gtsrb"}, "needs names"),
         ({"rule": "file"}, "needs a file"),
-        ({"rule": "imagenet_test"}, "needs a file"),
+        ({"rule": "imagenet_test", "file": {"name": "a", "urls": ["https://example.org/a"]}}, "takes no file"),
         ({"rule": "folders", "reader": {"class_name": "SVHN", "train": {}, "test": {}}}, "takes no reader"),
         ({"rule": "gtsrb", "names": ["one", "one"]}, "1 class names for 2 classes"),
         ({"rule": "gtsrb", "names": ["one", "two", "three"]}, "3 class names for 2 classes"),
@@ -144,8 +154,11 @@ def test_an_unknown_name_lists_the_known_ones():
         dataset("oxfordpets")
 
 
-def test_reading_the_catalog_imports_no_torch():
-    code = "import sys, papertables.data.catalog as c; c.datasets(); sys.exit('torch' in sys.modules)"
+def test_reading_the_catalog_imports_none_of_the_libraries_that_name_imagenet():
+    code = (
+        "import sys, papertables.data.imagenet, papertables.data.catalog as c; c.datasets(); "
+        "sys.exit(bool({'torch', 'timm', 'open_clip'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -279,22 +292,39 @@ def test_fgvc_aircraft_takes_the_lists_beside_its_images(raw, tmp_path, tiny):
     ]
 
 
-def test_imagenet_tests_on_its_validation_folder(raw, tmp_path, tiny):
-    pictures = raw / "pictures"
-    for part, numbers in {"train": (0, 1, 2), "val": (3,)}.items():
-        for folder, source in {"n02": "red_thing", "n01": "blue_thing"}.items():
-            (pictures / part / folder).mkdir(parents=True)
-            for number in numbers:
-                (pictures / source / f"{number}.jpg").rename(pictures / part / folder / f"{number}.jpg")
-    (raw / "classnames.txt").write_text("n01 great white shark\r\nn02 tench\r\n")
-    file = {"name": "classnames.txt", "urls": ["https://example.org/classnames.txt"]}
-    tiny(entry_for({"rule": "imagenet", "file": file}, train=6, val=0))
-    prepare("tiny", tmp_path / "ready", raw, seed=1)
+TENCH, GOLDFISH, SHARK, HAMMERHEAD = "n01440764", "n01443537", "n01484850", "n01494475"
+TWINS = {"missile": ("n03773504", "n04008634"), "sunglasses": ("n04355933", "n04356056")}
+
+
+def test_imagenet_is_named_as_by_clip_in_the_order_of_identifiers():
+    classes = imagenet_classes()
+    assert list(classes) == sorted(classes) == ImageNetInfo().label_names()
+    assert tuple(classes.values()) == open_clip.IMAGENET_CLASSNAMES
+    assert {classes[id] for id in (TENCH, HAMMERHEAD)} == {"tench", "hammerhead shark"}
+    counts = Counter(classes.values())
+    assert len(classes) == 1_000 and {name for name, count in counts.items() if count > 1} == TWINS.keys()
+    for name, identifiers in TWINS.items():
+        assert tuple(id for id, each in classes.items() if each == name) == identifiers
+
+
+def write_folders(images: Path, folders: dict[str, int]) -> None:
+    """A folder per class with as many images."""
+    for shade, (folder, count) in enumerate(folders.items()):
+        (images / folder).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (4, 4), (10 * number, shade, 0)).save(images / folder / f"{number}.jpeg")
+
+
+def test_imagenet_tests_on_its_validation_folder(tmp_path, tiny):
+    write_folders(tmp_path / "raw/pictures/train", {SHARK: 3, TENCH: 3})
+    write_folders(tmp_path / "raw/pictures/val", {SHARK: 1, TENCH: 1})
+    tiny(entry_for({"rule": "imagenet"}, train=6, val=0))
+    prepare("tiny", tmp_path / "ready", tmp_path / "raw", seed=1)
     splits = json.loads((tmp_path / "ready/split.json").read_text())
     assert splits["val"] == []
     assert splits["test"] == [
-        ["images/val/n01/3.jpg", 0, "great white shark"],
-        ["images/val/n02/3.jpg", 1, "tench"],
+        [f"images/val/{TENCH}/0.jpeg", 0, "tench"],
+        [f"images/val/{SHARK}/0.jpeg", 1, "great white shark"],
     ]
 
 
@@ -302,15 +332,11 @@ def test_imagenet_tests_on_its_validation_folder(raw, tmp_path, tiny):
 def unpacked(tmp_path, tiny):
     """Makes the raw folder of a shifted ImageNet: the catalog's entry, with counts of these folders' images."""
 
-    def make(id: str, folders: dict[str, int], names: str) -> Path:
+    def make(id: str, folders: dict[str, int]) -> Path:
         entry = dataset(id)
         raw = tmp_path / "shifted"
-        for folder, count in folders.items():
-            (raw / entry.images / folder).mkdir(parents=True)
-            for number in range(count):
-                Image.new("RGB", (4, 4), (10 * number, 0, 0)).save(raw / entry.images / folder / f"{number}.jpeg")
+        write_folders(raw / entry.images, folders)
         (raw / entry.images / "README.txt").write_text("about")
-        (raw / entry.split.file.name).write_text(names)
         classes = len(folders)
         tiny(entry.model_copy(update={"classes": classes, "train": classes, "test": sum(folders.values())}))
         return raw
@@ -318,37 +344,69 @@ def unpacked(tmp_path, tiny):
     return make
 
 
-def test_folders_named_by_number_take_the_class_of_that_label(unpacked, tmp_path):
-    names = "".join(f"n{number:04} class {number}\n" for number in range(12))
-    raw = unpacked("imagenetv2", {str(number): 2 for number in range(12)}, names)
+def test_folders_named_by_label_take_the_class_of_that_label(unpacked, tmp_path):
+    raw = unpacked("imagenetv2", {str(label): 2 for label in range(1_000)})
     manifest = prepare("imagenetv2", tmp_path / "ready", raw, seed=1)
-    assert (manifest["made_by"], manifest["images"], manifest["val"]) == ("classnames.txt", 24, 0)
+    assert (manifest["images"], manifest["val"]) == (2_000, 0)
     split = json.loads((tmp_path / "ready/split.json").read_text())
-    assert split["test"][4] == ["images/2/0.jpeg", 2, "class 2"]
-    assert split["test"][-1] == ["images/11/1.jpeg", 11, "class 11"]
+    assert split["test"][4] == ["images/2/0.jpeg", 2, "great white shark"]
+    assert split["test"][-1] == ["images/999/1.jpeg", 999, "toilet paper"]
+    assert [[label, name] for _, label, name in split["train"]] == [
+        [label, name] for label, name in enumerate(open_clip.IMAGENET_CLASSNAMES)
+    ]
     assert split["train"] == split["test"][::2]
 
 
 @pytest.mark.parametrize("id", ["imagenet_sketch", "imagenet_a", "imagenet_r"])
 def test_folders_of_some_classes_are_labelled_from_zero(unpacked, tmp_path, id):
-    names = "n01 tench\nn02 goldfish\nn03 great white shark\nn04 hammerhead shark\n"
-    raw = unpacked(id, {"n04": 1, "n02": 3}, names)
+    raw = unpacked(id, {HAMMERHEAD: 1, GOLDFISH: 3})
     prepare(id, tmp_path / "ready", raw, seed=1)
     split = json.loads((tmp_path / "ready/split.json").read_text())
     assert split["test"] == [
-        ["images/n02/0.jpeg", 0, "goldfish"],
-        ["images/n02/1.jpeg", 0, "goldfish"],
-        ["images/n02/2.jpeg", 0, "goldfish"],
-        ["images/n04/0.jpeg", 1, "hammerhead shark"],
+        [f"images/{GOLDFISH}/0.jpeg", 0, "goldfish"],
+        [f"images/{GOLDFISH}/1.jpeg", 0, "goldfish"],
+        [f"images/{GOLDFISH}/2.jpeg", 0, "goldfish"],
+        [f"images/{HAMMERHEAD}/0.jpeg", 1, "hammerhead shark"],
     ]
     assert split["train"] == [split["test"][0], split["test"][3]]
     assert split["val"] == []
 
 
 def test_a_folder_that_is_no_class_is_named(unpacked, tmp_path):
-    raw = unpacked("imagenet_a", {"n01": 1, "thumbnails": 1}, "n01 tench\nn02 goldfish\n")
-    with pytest.raises(UserError, match=r"thumbnails is no class of .*: keep nothing but class folders there"):
+    raw = unpacked("imagenet_a", {TENCH: 1, "thumbnails": 1})
+    with pytest.raises(UserError, match=r"thumbnails is no class of ImageNet: keep nothing but class folders there"):
         prepare("imagenet_a", tmp_path / "ready", raw, seed=1)
+
+
+@pytest.mark.parametrize("rule", ["imagenet", "imagenet_test"])
+def test_two_classes_of_one_name_are_two_classes(tmp_path, tiny, rule):
+    """From the folders to the sentences and the prompts of each."""
+    folders = dict.fromkeys(sorted([TENCH, *sum(TWINS.values(), ())]), 3)
+    parts = ("train", "val") if rule == "imagenet" else (".",)
+    for part in parts:
+        write_folders(tmp_path / "raw/pictures" / part, folders)
+    counts = {"train": 15 if rule == "imagenet" else 5, "val": 0, "test": 15}
+    tiny(entry_for({"rule": rule}, classes=5, **counts))
+    prepare("tiny", tmp_path / "ready", tmp_path / "raw", seed=1)
+    split = read_split(tmp_path / "ready/split.json")
+    assert split.class_names == ("tench", "missile", "missile", "sunglasses", "sunglasses")
+    identifiers = [{Path(item.path).parent.name for item in split.test if item.label == label} for label in range(5)]
+    assert identifiers == [{id} for id in sorted(folders)]
+    drawn = few_shot(split, 1, Random(1))[0]
+    assert sorted(split.train[index].label for index in drawn) == list(range(5))
+
+    content = {name: [f"A sentence on {name}, number {number}." for number in range(25)] for name in ("tench", *TWINS)}
+    (tmp_path / "tiny_des.json").write_text(json.dumps(content))
+    check_names(tmp_path / "ready/split.json", [tmp_path / "tiny_des.json"])
+    sentences = read_sentences(tmp_path / "tiny_des.json")
+    sampled = sample(sentences, split.class_names, 5, Random(1), "distinct")
+    assert [{sentence.split(",")[0] for sentence in row} for row in sampled] == [
+        {f"A sentence on {name}"} for name in split.class_names
+    ]
+    assert sampled[1] != sampled[2]  # each class draws its own
+    assert prompt_names(split.class_names, "all") == split.class_names
+    assert prompt_names(split.class_names, "new") == ("sunglasses", "sunglasses")
+    assert len(source_prompts(split.class_names)) == 81 * 5
 
 
 def test_without_a_published_split_the_seed_draws_one(raw, tmp_path, tiny):

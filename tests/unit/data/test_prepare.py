@@ -276,27 +276,15 @@ def test_what_an_unfinished_run_left_is_written_again(served, tmp_path, monkeypa
 def test_a_shifted_imagenet_from_its_archive(web, tmp_path, monkeypatch, id):
     folder, url = web
     entry = dataset(id)
-    file, names = entry.source.files[0], entry.split.file
-    inside = {"0": 2, "1": 1} if id == "imagenetv2" else {"n01": 2, "n02": 1}
+    file = entry.source.files[0]
+    inside = {"0": 2, "1": 1} if id == "imagenetv2" else {"n01440764": 2, "n01443537": 1}
     images = {f"{entry.images}/{name}/{n}.jpg": ppm(8, 9) for name, count in inside.items() for n in range(count)}
-    served = {
-        file.name: zipped(images) if file.format == "zip" else tar(images),
-        names.name: b"n01 tench\nn02 goldfish",
-    }
-    for name, content in served.items():
-        (folder / name).write_bytes(content)
-
-    def moved(file):
-        checksum = hashlib.sha256(served[file.name]).hexdigest()
-        return file.model_copy(update={"urls": (f"{url}/{file.name}",), "sha256": checksum})
-
-    entry = entry.model_copy(
-        update={
-            "source": entry.source.model_copy(update={"files": (moved(file),)}),
-            "split": entry.split.model_copy(update={"file": moved(names)}),
-            "classes": 2, "train": 2, "test": 3, "bytes": 0,
-        }
-    )  # fmt: skip
+    content = zipped(images) if file.format == "zip" else tar(images)
+    (folder / file.name).write_bytes(content)
+    checksum = hashlib.sha256(content).hexdigest()
+    served = file.model_copy(update={"urls": (f"{url}/{file.name}",), "sha256": checksum})
+    source = entry.source.model_copy(update={"files": (served,)})
+    entry = entry.model_copy(update={"source": source, "classes": 2, "train": 2, "test": 3, "bytes": 0})
     monkeypatch.setattr(preparing, "dataset", lambda id: entry)
     fetch(entry, tmp_path / "raw")
     prepare(id, tmp_path / "ready", tmp_path / "raw", seed=1)

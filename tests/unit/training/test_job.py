@@ -1,15 +1,21 @@
 """A job from its inputs to its metrics, on the small world."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from papertables.attributes.sampling import read_attributes
+from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.data.splits import read_split
 from papertables.errors import UserError
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 from papertables.training.checkpoint import Checkpoint
+from papertables.training.learners import sampled_sentences
+from tests.unit import small_world
 from tests.unit.small_world import INNER, PER_CLASS, World, sentence_features, spec
 
 pytestmark = pytest.mark.trains
@@ -178,3 +184,21 @@ def test_a_gpu_that_is_not_there(world, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="no GPU"):
         world.train([spec("vp")], tmp_path, training={"device": "cuda"})
+
+
+def test_two_classes_of_one_name_stay_two_classes(tmp_path, monkeypatch):
+    """As ImageNet's missiles: one entry of sentences and one prompt for both, but each its own images and labels."""
+    monkeypatch.setattr(small_world, "CLASSES", ("red_spot", "green spot", "green spot"))
+    world = World(tmp_path)
+    run = spec("attrvr", epochs=1)
+    (line,) = world.train([run], tmp_path / "done")
+    assert line["evaluations"][0]["images"] == 3 * PER_CLASS["test"]
+    frozen = read_frozen_features(world.frozen)
+    assert frozen.class_names == small_world.CLASSES
+    assert frozen.classes.shape[0] == 3 and torch.equal(frozen.classes[1], frozen.classes[2])
+    sentences = sampled_sentences(run, read_split(world.dataset / "split.json"), read_attributes(*world.sentences))
+    for rows in sentences.values():
+        assert [len(row) for row in rows] == [3, 3, 3]
+        assert all("green spot" in text for row in rows[1:] for text in row)
+    known = read_sentence_features(Path(world.sources["small"].features))
+    assert known.chosen(sentences["descriptive"]).shape[:2] == (3, 3)
