@@ -1,4 +1,4 @@
-"""Class names against the names in AttrVR's published files of sentences; ``data/class_names.json`` says where from."""
+"""Class names against the names in AttrVR's published files of sentences; ``recorded/class_names.json`` says where from."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ from papertables.data.catalog import dataset
 from papertables.data.imagenet import imagenet_classes
 from papertables.errors import UserError
 
-FACTS = json.loads((Path(__file__).parent / "data" / "class_names.json").read_text())
+FACTS = json.loads((Path(__file__).parents[1] / "recorded" / "class_names.json").read_text())
 NAMES = {"imagenet": list(imagenet_classes().values())} | FACTS["names"]
 PUBLISHED = list(csv.DictReader((Path(catalog.__file__).parent / "published.csv").read_text().splitlines()))
-FIDELITY = Path(__file__).parents[2] / "docs" / "fidelity.md"
+FIDELITY = Path(__file__).parents[3] / "docs" / "fidelity.md"
 
 
 def write(folder: Path, name: str, classes: list[str]) -> Path:
