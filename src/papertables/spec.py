@@ -54,14 +54,21 @@ class Part(Model):
 class Images(Model):
     """How images become what a method is given.
 
-    fit: ``short`` resizes the short side and crops (bicubic, as CLIP), ``square`` resizes to a square (bilinear).
-    augmentation: of training images, ``resized_crop`` and ``crop_flip`` mirror half of them; test images and ``none``
-    are cropped at the centre. margin: pixels that a training image is larger than its random crop.
+    fit: ``short`` resizes the short side and crops (bicubic, as CLIP), ``square`` resizes to a square (bilinear),
+    ``original`` crops training images as they are and treats test images as ``short`` does. augmentation: of training
+    images, ``resized_crop`` and ``crop_flip`` mirror half of them; test images and ``none`` are cropped at the centre.
+    margin: pixels that a training image is larger than its random crop.
     """
 
-    fit: Literal["short", "square"] = "short"
+    fit: Literal["short", "square", "original"] = "short"
     augmentation: Literal["resized_crop", "crop_flip", "none"] = "resized_crop"
     margin: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _originals_are_cropped_and_resized(self):
+        if self.fit == "original" and (self.augmentation != "resized_crop" or self.margin):
+            raise ValueError("fit original needs augmentation resized_crop and no margin: originals differ in size")
+        return self
 
 
 class Training(Model):
@@ -120,11 +127,15 @@ class Target(NamedTuple):
 
 
 class CacheKey(NamedTuple):
-    """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side."""
+    """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side; or
+    ``original``, of side 0, which all backbones share."""
 
     part: Literal["train", "val", "test"]
-    fit: Literal["short", "crop", "square"]
+    fit: Literal["short", "crop", "square", "original"]
     size: int
+
+
+TRAIN_ORIGINALS = CacheKey("train", "original", 0)
 
 
 class RunSpec(Model):
@@ -162,6 +173,8 @@ class RunSpec(Model):
     @property
     def train_cache(self) -> "CacheKey":
         """The cache of the images it trains on."""
+        if self.images.fit == "original":
+            return TRAIN_ORIGINALS
         plain = self.images.augmentation == "none"
         fit = "crop" if self.images.fit == "short" and plain else self.images.fit
         return CacheKey("train", fit, self.image_size + self.images.margin)
@@ -169,7 +182,7 @@ class RunSpec(Model):
     @property
     def test_cache(self) -> "CacheKey":
         """The cache of the images it is evaluated on."""
-        return CacheKey("test", "crop" if self.images.fit == "short" else "square", self.image_size)
+        return CacheKey("test", "square" if self.images.fit == "square" else "crop", self.image_size)
 
     @cached_property
     def digest(self) -> str:

@@ -22,7 +22,7 @@ from papertables.rules import (
     TrainJob,
     Transfer,
 )
-from papertables.spec import CacheKey, RunSpec
+from papertables.spec import TRAIN_ORIGINALS, CacheKey, RunSpec
 from papertables.training.job import train_job
 
 BACKBONE = "mini-vit"
@@ -76,6 +76,7 @@ class World:
             keys = [
                 ("train", "short", SIDE),
                 ("train", "short", INNER),
+                TRAIN_ORIGINALS,
                 ("test", "crop", SIDE),
                 ("test", "crop", INNER),
             ]

@@ -8,7 +8,7 @@ wildcard_constraints:
     backbone=r"[a-z0-9_-]+",
     source=r"[a-z0-9_-]+",
     part="train|val|test",
-    fit="short|crop|square",
+    fit="short|crop|square|original",
     size=r"\d+",
     paper="|".join(PLAN.project.papers),
     job=r"[A-Za-z0-9_.+-]+",

@@ -1,16 +1,20 @@
 """Random augmentation of a batch on its device.
 
-``resized_crop``: RandomResizedCrop and horizontal flip, resampled as Pillow does (bicubic, antialiased) by two
-batched matrix products with weights per image, each rounded to whole grey values as in Pillow (AttrVR, prompt
-learning). ``crop_flip``: RandomCrop and horizontal flip (BLM's watermark, SMM). ``none``: the image as it is.
+``resized_crop``: RandomResizedCrop and horizontal flip; of resized images (AttrVR) resampled as Pillow does (bicubic,
+antialiased) by two batched matrix products with weights per image, each rounded to whole grey values as in Pillow; of
+originals (prompt learning) by Pillow itself, on the CPU. ``crop_flip``: RandomCrop and horizontal flip (BLM's
+watermark, SMM). ``none``: the image as it is.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from papertables.data.cache import Box, ImageCache, OriginalCache
 
 Augmentation = Literal["resized_crop", "crop_flip", "none"]
 SCALE = (0.08, 1.0)  # share of the area, torchvision's defaults
@@ -28,6 +32,29 @@ class Boxes:
     height: Tensor
     width: Tensor
     flip: Tensor
+
+
+def training_images(
+    kind: Augmentation,
+    images: ImageCache,
+    rows: np.ndarray,
+    size: int,
+    generator: torch.Generator,
+    device: torch.device | str,
+) -> Tensor:
+    """These rows of a cache, augmented by ``kind``: (B, 3, size, size) floats in [0, 1] on the device."""
+    sizes = torch.from_numpy(images.sizes[rows])
+    if kind == "resized_crop" and isinstance(images, OriginalCache):
+        return plain(crop_originals(images, rows, draw_boxes(sizes, generator), size).to(device))
+    return augment(kind, torch.from_numpy(images.batch(rows)).to(device), sizes, size, generator)
+
+
+def crop_originals(images: OriginalCache, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
+    """Cuts, resizes and mirrors, each bit as torchvision does it: (B, 3, size, size) uint8, on the CPU."""
+    columns = (boxes.top, boxes.left, boxes.height, boxes.width)
+    places = [Box(*place) for place in zip(*(column.tolist() for column in columns), strict=True)]
+    crops = torch.from_numpy(images.crops(rows, places, size, torch.get_num_threads()))
+    return torch.where(boxes.flip.view(-1, 1, 1, 1), crops.flip(3), crops)
 
 
 def augment(kind: Augmentation, images: Tensor, sizes: Tensor, size: int, generator: torch.Generator) -> Tensor:

@@ -1,21 +1,24 @@
-"""Decoded, resized images as bytes in one safetensors file per data set, part, side and fit; memory-mapped
-on reading.
+"""Images as bytes in one safetensors file per data set, part, side and fit; memory-mapped on reading.
 
 Fit ``short``: Resize(side) of the short side, bicubic, sizes differ. ``crop``: the same and CenterCrop(side),
 CLIP's preprocessing. ``square``: Resize((side, side)), bilinear as torchvision's default is, the preprocessing
-of BLM and SMM. All antialiased, by Pillow. Tensors: ``items`` (N,) indices into the part of the split,
-``labels`` (N,), ``sizes`` (N, 2) height and width, ``pixels``: the images (3, height, width) one after the
-other.
+of BLM and SMM. All antialiased, by Pillow. ``original``: the files as they are, to be decoded on use; no side.
+Tensors: ``items`` (N,) indices into the part of the split, ``labels`` (N,), ``sizes`` (N, 2) height and width,
+``pixels``: the images (3, height, width) one after the other; of originals in its place ``offsets`` (N + 1,) and
+``files``, one after the other.
 """
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,31 +28,33 @@ from papertables.errors import UserError
 from papertables.files import write_atomic
 
 BLOCK = 256  # images decoded before they are written
+MEMORY = 2 << 30  # bytes of decoded originals that are kept
 
-Fit = Literal["short", "crop", "square"]
+Fit = Literal["short", "crop", "square", "original"]
 TRANSFORMS = {
     "short": "resize {size}, bicubic",
     "crop": "resize {size}, bicubic, centre crop",
     "square": "resize {size} x {size}, bilinear",
+    "original": "none",
 }
 
 
 @dataclass(frozen=True)
 class ImageCache:
-    """Images of one part of a data set; ``offsets`` (N + 1,) say where each one lies in ``pixels``."""
+    """Images of one part of a data set; ``offsets`` (N + 1,) say where each one lies in ``content``."""
 
     items: np.ndarray
     labels: np.ndarray
     sizes: np.ndarray
     offsets: np.ndarray
-    pixels: np.ndarray
+    content: np.ndarray
 
     def __len__(self) -> int:
         return len(self.items)
 
     def image(self, row: int) -> np.ndarray:
         """(3, height, width), uint8, a view into the file."""
-        return self.pixels[self.offsets[row] : self.offsets[row + 1]].reshape(3, *self.sizes[row])
+        return self._own(row).reshape(3, *self.sizes[row])
 
     def batch(self, rows: Sequence[int]) -> np.ndarray:
         """(B, 3, height, width) of the largest image among the rows; smaller ones lie top left."""
@@ -68,6 +73,69 @@ class ImageCache:
             raise UserError(f"the image cache lacks image {missing[0]} of its part: delete the cache and run again")
         return np.array([rows[item] for item in items])
 
+    def _own(self, row: int) -> np.ndarray:
+        """The image's part of the content, (bytes,)."""
+        return self.content[self.offsets[row] : self.offsets[row + 1]]
+
+
+class Box(NamedTuple):
+    """A part of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Memory:
+    """Decoded images by row, as many as find room in ``limit`` bytes."""
+
+    def __init__(self, limit: int = MEMORY):
+        self.images: dict[int, Image.Image] = {}
+        self.room = limit
+
+    def keep(self, row: int, image: Image.Image) -> None:
+        """Keeps an image where there is room for it."""
+        size = 4 * image.width * image.height  # Pillow holds RGB in four bytes
+        if row not in self.images and size <= self.room:
+            self.images[row] = image
+            self.room -= size
+
+
+@dataclass(frozen=True)
+class OriginalCache(ImageCache):
+    """Images as their files have them: ``content`` is these files."""
+
+    memory: Memory = field(default_factory=Memory)
+
+    def image(self, row: int) -> np.ndarray:
+        """(3, height, width), uint8, decoded."""
+        return _channels_first(self._decoded(row))
+
+    def crops(self, rows: Sequence[int], boxes: Sequence[Box], size: int, threads: int = 1) -> np.ndarray:
+        """Of each row its box, resized as ``torchvision.transforms.functional.resized_crop`` resizes a Pillow image
+        (bicubic): (B, 3, size, size), uint8. The threads change nothing but the time."""
+        each = map if threads == 1 else _pool(threads).map
+        images = list(each(self._decoded, rows))
+        for row, image in zip(rows, images, strict=True):
+            self.memory.keep(int(row), image)
+        return np.stack(list(each(lambda image, box: _resized_crop(image, box, size), images, boxes)))
+
+    def _decoded(self, row: int) -> Image.Image:
+        return self.memory.images.get(int(row)) or _rgb(BytesIO(self._own(row)))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
+
+
+def _resized_crop(image: Image.Image, box: Box, size: int) -> np.ndarray:
+    """(3, size, size). The box is cut before it is resized: Pillow's own ``box`` would look at pixels around it."""
+    top, left, height, width = box
+    part = image.crop((left, top, left + width, top + height))
+    return _channels_first(part.resize((size, size), Image.Resampling.BICUBIC))
+
 
 def build(
     folder: Path,
@@ -78,7 +146,8 @@ def build(
     out: Path,
     strict_shots: bool = False,
 ) -> None:
-    """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels and ``fit``.
+    """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels (0 of originals) and
+    ``fit``.
 
     draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
     UserError for an image that cannot be read and, where ``strict_shots``, for a class with fewer images
@@ -98,18 +167,22 @@ def build(
 def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, fit: Fit, out: Path) -> None:
     """Caches these items, which stand at ``indices`` of their part; UserError for an image that cannot be read."""
     paths = [folder / item.path for item in items]
-    shapes = [_resized(path, size) if fit == "short" else (size, size) for path in paths]
+    shapes = [_shape(path, size, fit) for path in paths]
     arrays = {
         "items": np.array(indices, np.int64),
         "labels": np.array([item.label for item in items], np.int64),
         "sizes": np.array(shapes, np.int64).reshape(-1, 2),
     }
-    total = int(3 * arrays["sizes"].prod(axis=1).sum())
+    if fit == "original":
+        name, arrays["offsets"] = "files", _starts([path.stat().st_size for path in paths])
+        total = int(arrays["offsets"][-1])
+    else:
+        name, total = "pixels", int(_pixel_starts(arrays["sizes"])[-1])
     header, start = {"__metadata__": {"transform": TRANSFORMS[fit].format(size=size)}}, 0
-    for name, array in arrays.items():
-        header[name] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
+    for key, array in arrays.items():
+        header[key] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
         start += array.nbytes
-    header["pixels"] = {"dtype": "U8", "shape": (total,), "data_offsets": (start, start + total)}
+    header[name] = {"dtype": "U8", "shape": (total,), "data_offsets": (start, start + total)}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
 
@@ -118,8 +191,7 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
         yield from (array.tobytes() for array in arrays.values())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, len(paths), BLOCK):
-                for image in pool.map(lambda path: load(path, size, fit), paths[first : first + BLOCK]):
-                    yield image.tobytes()
+                yield from pool.map(lambda path: _content(path, size, fit), paths[first : first + BLOCK])
 
     write_atomic(out, chunks())
 
@@ -135,18 +207,19 @@ def read(path: Path) -> ImageCache:
         start, stop = header[name]["data_offsets"]
         return content[start:stop].view({"I64": np.int64, "U8": np.uint8}[header[name]["dtype"]])
 
-    sizes = np.array(array("sizes").reshape(-1, 2))
-    offsets = np.concatenate([[0], np.cumsum(3 * sizes.prod(axis=1))])
-    return ImageCache(np.array(array("items")), np.array(array("labels")), sizes, offsets, array("pixels"))
+    items, labels, sizes = (np.array(array(name)) for name in ("items", "labels", "sizes"))
+    sizes = sizes.reshape(-1, 2)
+    if "files" in header:
+        return OriginalCache(items, labels, sizes, np.array(array("offsets")), array("files"))
+    return ImageCache(items, labels, sizes, _pixel_starts(sizes), array("pixels"))
 
 
 def load(path: Path, size: int, fit: Fit) -> np.ndarray:
     """(3, height, width), uint8: converted to RGB, then resized by the fit."""
-    try:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as an image ({error}): fetch it again") from None
+    with _readable(path):
+        image = _rgb(path)
+    if fit == "original":
+        return _channels_first(image)
     if fit == "square":
         return _channels_first(image.resize((size, size), Image.Resampling.BILINEAR))
     height, width = resized_shape(image.height, image.width, size)
@@ -168,9 +241,40 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
     return (size, long) if height <= width else (long, size)
 
 
-def _resized(path: Path, size: int) -> tuple[int, int]:
+def _shape(path: Path, size: int, fit: Fit) -> tuple[int, int]:
+    """Height and width of the image in the cache."""
+    if fit in ("crop", "square"):
+        return size, size
+    with _readable(path), Image.open(path) as image:
+        shape = image.height, image.width
+    return shape if fit == "original" else resized_shape(*shape, size)
+
+
+def _content(path: Path, size: int, fit: Fit) -> bytes:
+    """What the cache holds of an image; UserError where it cannot be decoded, even if it is not decoded here."""
+    image = load(path, size, fit)
+    return path.read_bytes() if fit == "original" else image.tobytes()
+
+
+def _starts(lengths: Sequence[int]) -> np.ndarray:
+    """Where parts of these lengths begin, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
+
+
+def _pixel_starts(sizes: np.ndarray) -> np.ndarray:
+    return _starts(3 * sizes.prod(axis=1))
+
+
+def _rgb(file: Path | BytesIO) -> Image.Image:
+    """As Dassl and the other released loaders open an image; a note in it that it lies on its side counts nothing."""
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """An image that cannot be read is a UserError."""
     try:
-        with Image.open(path) as image:
-            return resized_shape(image.height, image.width, size)
-    except OSError as error:
+        yield
+    except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an image ({error}): fetch it again") from None

@@ -10,7 +10,7 @@ from statistics import median
 
 from papertables.backbones.catalog import backbone
 from papertables.config import Gpu
-from papertables.data.catalog import dataset
+from papertables.data.catalog import Dataset, dataset
 from papertables.data.splits import chosen_labels
 from papertables.methods.mapping_names import MAPPINGS, makes_mapping
 from papertables.methods.options import MOST_ATTRIBUTES
@@ -159,12 +159,23 @@ def _counted_seconds(job: Job, half: float, single: float) -> float:
 def _caches(plan: Plan, job: Job) -> dict[str, int]:
     """The caches of images that a job reads, with their bytes."""
     data, tower = dataset(job.dataset), backbone(job.backbone)
-    images = {plan.paths.plain_cache(data.id, tower.id): (data.test, tower.image_size)}
+    sizes = {plan.paths.plain_cache(data.id, tower.id): data.test * _pixel_bytes(tower.image_size)}
     for key, path in plan.inputs.train(job.id).caches.items():
         draws = plan.inputs.draws(data.id, key)
         train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
-        images[path] = (data.test if key.part == "test" else min(train, data.train), key.size)
-    return {path: 3 * count * size * size for path, (count, size) in images.items()}
+        count = data.test if key.part == "test" else min(train, data.train)
+        sizes[path] = count * (_file_bytes(data) if key.fit == "original" else _pixel_bytes(key.size))
+    return sizes
+
+
+def _pixel_bytes(side: int) -> int:
+    """Of an image of this side."""
+    return 3 * side * side
+
+
+def _file_bytes(data: Dataset) -> int:
+    """Of an image as it was downloaded, on average; 0 where no source says."""
+    return (data.bytes or 0) // (data.train + data.val + data.test)
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ from papertables.rules import (
     TrainJob,
     Transfer,
 )
-from papertables.spec import CacheKey, RunSpec, SearchSpec
+from papertables.spec import TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpec
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan
@@ -164,4 +164,4 @@ class Inputs:
 def _caches_of(search: SearchSpec) -> tuple[CacheKey, CacheKey]:
     """The images that a search trains and validates on."""
     size = backbone(search.backbone).image_size
-    return CacheKey("train", "short", size), CacheKey("val", "crop", size)
+    return TRAIN_ORIGINALS, CacheKey("val", "crop", size)

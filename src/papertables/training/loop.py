@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from papertables.data.augment import Augmentation, augment
+from papertables.data.augment import Augmentation, training_images
 from papertables.data.cache import ImageCache
 from papertables.device import computed_precision
 from papertables.methods.learner import BaseLearner
@@ -253,8 +253,7 @@ class Trainer:
 
     def _images(self, train: ImageCache, rows: np.ndarray, generator: torch.Generator) -> Tensor:
         """Augmented training images (B, 3, side, side)."""
-        images = torch.from_numpy(train.batch(rows)).to(self.device)
-        return augment(self.augmentation, images, torch.from_numpy(train.sizes[rows]), self.side, generator)
+        return training_images(self.augmentation, train, rows, self.side, generator, self.device)
 
     def _autocast(self) -> torch.autocast:
         dtype = PRECISIONS.get(computed_precision(self.device, self.training.precision))

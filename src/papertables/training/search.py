@@ -22,7 +22,7 @@ from papertables.backbones.catalog import backbone
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.prompts import Text, TextPrompts
 from papertables.data import cache
-from papertables.data.augment import augment
+from papertables.data.augment import training_images
 from papertables.data.splits import chosen_labels, few_shot, read_split, validated
 from papertables.device import make_deterministic, pick_device
 from papertables.files import write_atomic
@@ -177,9 +177,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
             steps = []
             shuffled = np.array(rows)[torch.randperm(len(rows), generator=order).numpy()]
             for batch in _batches(shuffled, spec.batch_size):
-                images = torch.from_numpy(train.batch(batch)).to(chosen)
-                sizes = torch.from_numpy(train.sizes[batch])
-                images = augment("resized_crop", images, sizes, tower.image_size, augmentation)
+                images = training_images("resized_crop", train, batch, tower.image_size, augmentation, chosen)
                 with torch.no_grad():
                     features = _features(tower, images)
                 labels = torch.from_numpy(train.labels[batch]).to(chosen)

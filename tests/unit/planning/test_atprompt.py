@@ -6,7 +6,8 @@ import pytest
 
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
-from papertables.spec import Target
+from papertables.planning.cost import estimate
+from papertables.spec import TRAIN_ORIGINALS, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
@@ -112,8 +113,34 @@ def test_every_run_is_trained_as_dassl_does():
             assert (training.schedule.name, training.schedule.warmup_epochs) == ("cosine_epoch", 1)
             assert training.schedule.warmup_lr == 0.00001
             assert training.drop_last and training.evaluate_every > training.epochs
-            assert (run.shots, run.images.fit, run.images.augmentation) == (16, "short", "resized_crop")
+            assert (run.shots, run.images.fit, run.images.augmentation) == (16, "original", "resized_crop")
             assert run.fidelity.few_shot_draw == "per_seed"
+            assert (run.train_cache, run.test_cache) == (TRAIN_ORIGINALS, ("test", "crop", 224))
+
+
+def test_the_mini_scale_crops_shrunk_images():
+    mini = PLANS["mini"]
+    runs = [run for id in ARTEFACTS for run in mini.artefacts[id].runs]
+    assert {run.train_cache for run in runs} == {("train", "short", 48)}
+
+
+@pytest.mark.parametrize("scale", PLANS)
+def test_searches_train_on_originals_and_weigh_on_what_a_test_shows(scale):
+    plan = PLANS[scale]
+    for search in plan.searches.values():
+        caches = plan.search_caches(search)
+        assert caches["train"].endswith(f"/{search.dataset}/train-original-0.safetensors")
+        assert "/val-crop-" in caches["val"]
+        draws = plan.draws(search.dataset, TRAIN_ORIGINALS)
+        assert (search.shots, search.draw_seed) in draws
+
+
+def test_originals_are_as_large_on_disk_as_they_were_downloaded():
+    (cost,) = estimate(PLAN, ["atprompt_table2"]).values()
+    data = dataset("imagenet")
+    files = 3 * 16 * data.classes * data.bytes / (data.train + data.val + data.test)  # three seeds
+    tests = 3 * 224**2 * data.test
+    assert cost.disk == pytest.approx(files + tests, rel=0.01)
 
 
 @pytest.mark.parametrize("scale", PLANS)

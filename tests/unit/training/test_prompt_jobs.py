@@ -30,6 +30,7 @@ def spec(method: str, seed: int = 1, protocol: str = "base_to_new", **options) -
         dataset="small",
         protocol=protocol,
         image_size=SIDE,
+        images={"fit": "original"},
         shots=4,
         seed=seed,
         training={

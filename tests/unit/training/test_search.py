@@ -17,7 +17,7 @@ from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.results.searches import SearchResult, read_search
 from papertables.rules import SearchJob
-from papertables.spec import SearchSpec
+from papertables.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
 from papertables.training.search import Search, Searcher, all_combinations, search
@@ -43,8 +43,8 @@ def tower(world):
 
 
 def build_caches(dataset: Path, folder: Path) -> None:
-    for part, fit in (("train", "short"), ("val", "crop")):
-        cache.build(dataset, part, SIDE, fit, None, folder / f"{part}.safetensors")
+    for part, fit, size in (TRAIN_ORIGINALS, ("val", "crop", SIDE)):
+        cache.build(dataset, part, size, fit, None, folder / f"{part}.safetensors")
 
 
 def made(tower, combinations, **settings) -> Search:
