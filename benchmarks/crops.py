@@ -1,6 +1,6 @@
-"""Training crops per second: cut from original files by Pillow, beside what the cache of images shrunk to the side gives
-(batched products). Originals are decoded each time, or kept in memory; packed runs show the same images in orders of
-their own. Drawn JPEG files as large as photographs of ImageNet and of FGVC Aircraft.
+"""Training crops per second: cut from original files by Pillow, beside those of images shrunk to the side by batched
+products. Originals are decoded each time, or kept in memory; packed runs show the same images in orders of their own.
+Drawn JPEG files as large as photographs of ImageNet and of FGVC Aircraft.
 
 python benchmarks/crops.py [cuda]
 """
@@ -72,8 +72,8 @@ def main(device: str) -> None:
                 for what, room in (("decoded each time", 0), ("kept in memory", cache.MEMORY)):
                     for runs in (1, RUNS):
                         found = rate(originals(folder / "original", room), device, runs)
-                        label = f"{what}, {runs} run{'s' * (runs > 1)}"
-                        print(f"  {threads} threads  {label:24} {found:7.0f} a second, {found / shrunk:4.2f}", flush=True)
+                        label, ratio = f"{what}, {runs} runs", found / shrunk
+                        print(f"  {threads} threads  {label:24} {found:7.0f} a second, {ratio:4.2f}", flush=True)
 
 
 if __name__ == "__main__":

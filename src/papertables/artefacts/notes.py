@@ -91,7 +91,7 @@ def _seeds(runs: Sequence[RunSpec]) -> str:
 
 
 def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
-    """Shots, epochs, batch size and rates, with the paper's own where these were replaced."""
+    """Shots, epochs, batch size, rates, and the fit of images, with the paper's own where these were replaced."""
     trained = [run for run in runs if run.training]
     if not trained:
         return ""
@@ -110,6 +110,9 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
         parts.append(_replaced(name, values, published))
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
+    fits, published = {run.images.fit for run in trained}, {member.declared.of("images")["fit"] for member in members}
+    if not fits <= published:
+        parts.append(f"images fit {_and(sorted(fits))} (published: {_and(sorted(published))})")
     return f"Training: {', '.join(parts)}."
 
 

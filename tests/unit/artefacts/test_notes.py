@@ -38,6 +38,12 @@ def test_stand_ins_are_said():
     assert "Kinds, Families stand in for the paper's 12 data sets" in said
 
 
+def test_another_fit_of_images_than_the_papers_is_said():
+    assert "images fit short (published: original)" in notes("atprompt_table1")
+    for artefact, scale in (("atprompt_table1", "paper"), ("blm_clip", "mini"), ("attrvr_table1", "mini")):
+        assert "images fit" not in notes(artefact, scale=scale)
+
+
 def test_searched_attributes_are_said():
     assert "Attributes: the winner" in notes("atprompt_table11", attributes="searched")
     assert "Attributes: the winner" not in notes("atprompt_table11")
