@@ -106,10 +106,10 @@ def test_frames_that_do_not_fit(golden, monkeypatch):
         tower = catalog.backbone("mini-vit").model_copy(update={"id": "sized", "image_size": int(size)})
         monkeypatch.setitem(catalog.backbones(), tower.id, tower)
         typed, whole = (spec("vp", pad=each).model_copy(update={"backbone": tower.id}) for each in (pad, int(pad)))
-        with pytest.raises(UserError, match="pad is .*: it must be a whole number"):
+        with pytest.raises(UserError, match=r"pad is .*: it must be a whole number"):
             METHODS["vp"].check(typed)
         if 2 * pad > size:
-            with pytest.raises(UserError, match="pad is .*: two frames do not fit"):
+            with pytest.raises(UserError, match=r"pad is .*: two frames do not fit"):
                 METHODS["vp"].check(whole)
         else:
             METHODS["vp"].check(whole)
