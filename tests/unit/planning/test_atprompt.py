@@ -118,20 +118,14 @@ def test_every_run_is_trained_as_dassl_does():
             assert (run.train_cache, run.test_cache) == (TRAIN_ORIGINALS, ("test", "crop", 224))
 
 
-def test_the_mini_scale_crops_shrunk_images():
-    mini = PLANS["mini"]
-    runs = [run for id in ARTEFACTS for run in mini.artefacts[id].runs]
-    assert {run.train_cache for run in runs} == {("train", "short", 48)}
-
-
 @pytest.mark.parametrize("scale", PLANS)
 def test_searches_train_on_originals_and_weigh_on_what_a_test_shows(scale):
     plan = PLANS[scale]
     for search in plan.searches.values():
-        caches = plan.search_caches(search)
-        assert caches["train"].endswith(f"/{search.dataset}/train-original-0.safetensors")
-        assert "/val-crop-" in caches["val"]
-        draws = plan.draws(search.dataset, TRAIN_ORIGINALS)
+        job = plan.inputs.search(search.dataset, search.backbone, search.id)
+        assert job.train.endswith(f"/{search.dataset}/train-original-0.safetensors")
+        assert "/val-crop-" in job.val
+        draws = plan.inputs.draws(search.dataset, TRAIN_ORIGINALS)
         assert (search.shots, search.draw_seed) in draws
 
 
