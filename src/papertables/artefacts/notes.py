@@ -24,6 +24,7 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool)
         _searched(runs),
         _selection(planned),
         _averages(planned, averaged),
+        *_choices(planned),
         *_fidelity(planned, runs),
     ]
     return [note for note in notes if note]
@@ -142,6 +143,21 @@ def _averages(planned: PlannedArtefact, averaged: bool) -> str:
     if averaged:
         parts.append("Averages are taken seed by seed.")
     return " ".join(parts)
+
+
+def _choices(planned: PlannedArtefact) -> list[str]:
+    """What is chosen where sources differ, with the evidence, and what else there is."""
+    made: dict[str, dict[str, None]] = {}
+    for member in (member for cell in planned.cells for member in cell.members):
+        for name, value in member.choices.items():
+            made.setdefault(name, {})[value] = None
+    notes = []
+    for name, values in made.items():
+        choice = planned.paper.choices[name]
+        told = " ".join(f"{value}: {choice.values[value].rstrip('.')}." for value in values)
+        others = [value for value in choice.values if value not in values]
+        notes.append(f"Choice {name} = {told}" + (f" Other values: {_and(others)}." if others else ""))
+    return notes
 
 
 def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:

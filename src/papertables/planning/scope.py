@@ -86,6 +86,11 @@ class Scope:
         without = self.substitutes.without if self.substitutes else {}
         return any(settings.get(key) in values for key, values in without.items())
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """What is chosen, where a cell does not say."""
+        return {name: self.config.choices.get(name, choice.default) for name, choice in self.paper.choices.items()}
+
     def fidelity(self, name: str | None) -> Fidelity:
         """The switches of the paper, all of them."""
         return self.paper.switches(name or self.config.fidelity)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from papertables.spec import ClassSet, Model, RunSpec, Target
+from papertables.spec import ClassSet, Combination, Model, RunSpec, Target
 
 Percent = float
 
@@ -41,10 +41,12 @@ class Score(Model):
 
 
 class Evaluation(Model):
-    """A run scored on one data set and class set. data: the contents of a data set that it was not trained on."""
+    """A run scored on one data set and class set. attributes: that its prompts name there in place of its own. data:
+    the contents of a data set that it was not trained on."""
 
     dataset: str
     classes: ClassSet = "all"
+    attributes: Combination = ()
     data: str | None = None
     images: int
     best: Score | None = None  # highest test accuracy over epochs; the first such epoch
@@ -52,7 +54,7 @@ class Evaluation(Model):
 
     @property
     def target(self) -> Target:
-        return Target(self.dataset, self.classes)
+        return Target(self.dataset, self.classes, self.attributes)
 
     def score(self, selection: Literal["best", "last"]) -> Score | None:
         return self.best if selection == "best" else self.last

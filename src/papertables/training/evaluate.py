@@ -100,6 +100,7 @@ class TransferTargets:
         evaluation = Evaluation(
             dataset=target.dataset,
             classes=target.classes,
+            attributes=target.attributes,
             data=self.data(target),
             images=images,
             best=own.best.model_copy(update={"accuracy": best}),

@@ -166,8 +166,8 @@ def test_rank_6_comes_nearest_to_the_published_number_of_vit_l():
     [
         ({"backbone": "resnet18"}, "a backbone of kind torchvision: take a ViT of kind timm"),
         ({"backbone": "clip_vit_b16"}, "a backbone of kind clip: take a ViT of kind timm"),
-        ({"options": OPTIONS | {"rank": 0}}, "option: rank must be at least 1, not 0"),
-        ({"options": OPTIONS | {"rank": 1.5}}, "option: rank is 1.5: it must be a whole number"),
+        ({"options": OPTIONS | {"rank": 0}}, "options: rank must be at least 1, not 0"),
+        ({"options": OPTIONS | {"rank": 1.5}}, "options: rank is 1.5: it must be a whole number"),
     ],
 )
 def test_what_cannot_be_adapted_is_known_when_planning(changes, message):
