@@ -250,14 +250,14 @@ class Paper(Model):
 class Substitutes(Model):
     """What a scale puts in the place of what a paper declares.
 
-    datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
-    leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
+    datasets: where an artefact takes all. dataset_substitutes, backbones: the published one to its substitute, None
+    leaves it out; of several with the same substitute the first is shown. without: by setting, values of axes that are
     left out. fraction: of the training images. training, search: over every setting of the paper. adjust: over
     this, for some cells.
     """
 
     datasets: tuple[str, ...]
-    dataset_stand_ins: dict[str, str | None] = {}
+    dataset_substitutes: dict[str, str | None] = {}
     backbones: dict[str, str | None]
     attributes: dict[str, str] = {}
     without: dict[str, tuple[JsonValue, ...]] = {}

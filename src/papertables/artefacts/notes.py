@@ -16,7 +16,7 @@ SELECTIONS = {
 
 
 def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool) -> list[str]:
-    """Scale and stand-ins, seeds, training, attributes, selection, fidelity."""
+    """Scale and substitutes, seeds, training, attributes, selection, fidelity."""
     notes = [
         _scale(planned, runs),
         _seeds(runs),
@@ -38,9 +38,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     scope = planned.scope
     if scope.substitutes is None:
         return f"{parts[0]}."
-    for published, stand_in in scope.substitutes.backbones.items():
-        if stand_in not in (None, published) and published in names:
-            parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
+    for published, substitute in scope.substitutes.backbones.items():
+        if substitute not in (None, published) and published in names:
+            parts.append(f"{backbone(substitute).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
     sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
     named = [name for axis in sets for name in axis.values]
@@ -56,9 +56,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     if left_out:
         parts.append(f"left out here: {_and(left_out)}")
     used = {run.attributes for run in runs}
-    for published, stand_in in scope.substitutes.attributes.items():
-        if stand_in in used:
-            parts.append(f"sentences '{stand_in}' stand in for '{published}'")
+    for published, substitute in scope.substitutes.attributes.items():
+        if substitute in used:
+            parts.append(f"sentences '{substitute}' stand in for '{published}'")
     return "; ".join(parts) + "."
 
 

@@ -15,9 +15,9 @@ from papertables.methods.inputs import MethodInputs
 from papertables.methods.lora import adapted
 from papertables.methods.table import METHODS, build
 from papertables.spec import Training
-from papertables.training.loop import TestSet, Trainer
+from papertables.training.loop import Trainer
 from papertables.training.run import Run, trained_values
-from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec
+from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec, whole
 from tests.unit.training.test_job import EVERY_EPOCH, learners, results, same
 
 pytestmark = pytest.mark.trains
@@ -77,7 +77,7 @@ def train(tower, *chosen, count=12) -> list[Run]:
     """Trains (method, seed) together."""
     runs = [Run(f"{m} {seed}", learner(tower, seed, m), TRAINING, seed, np.arange(count)) for m, seed in chosen]
     Trainer(runs, SimpleNamespace(encode_image=tower), torch.device("cpu"), SIDE, TRAINING.batch_size, "none").train(
-        images(count), TestSet.whole(images(6))
+        images(count), whole(images(6))
     )
     return runs
 
