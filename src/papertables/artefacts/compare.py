@@ -227,7 +227,7 @@ def average_notes(covered: Sequence[Value], numbers: Sequence[Numbers], used: It
             else f"{following} published averages follow from their"
         )
         notes.insert(0, f"{are} own printed row{'s' if following > 1 else ''}.")
-    return notes
+    return list(dict.fromkeys(notes))  # two rows may stand beside the same printed one
 
 
 def sources(used: Iterable[Quote | None]) -> list[str]:
