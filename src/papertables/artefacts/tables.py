@@ -25,8 +25,8 @@ DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
 class TableCell(Model):
     """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
-    mark: † a run diverged (it is missing, or stands with its best epoch before), * a run is not finished, ‡ the published average is over other data sets. text: words in
-    the place of a number.
+    mark: † a run diverged (without a mean, or with the best epoch before), * a run is not finished, ‡ the published
+    average is over other data sets. text: words in the place of a number.
     """
 
     mean: float | None = None

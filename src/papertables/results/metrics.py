@@ -120,15 +120,13 @@ class Metrics(Model):
         return always_finite or self.spec.skips == spec.skips
 
     def shows(self, spec: RunSpec, selection: Selection) -> bool:
-        """Whether a planned run has accuracies to show: if it ended early, of the best epoch, where the run keeps it."""
-        if self.outcome == "finished":
-            return True
+        """Whether a planned run has accuracies to show: one that ended early only those of a best epoch that it keeps."""
         keeps = selection == "best" and spec.fidelity.on_nonfinite == "keep_best"
-        return keeps and self.keeps_best
+        return self.outcome == "finished" or (keeps and self.has_best)
 
     @property
-    def keeps_best(self) -> bool:
-        """Whether any epoch was evaluated."""
+    def has_best(self) -> bool:
+        """Whether any epoch was evaluated before it ended."""
         return all(each.best for each in self.evaluations)
 
     def scored(self, target: Target) -> Evaluation | None:
