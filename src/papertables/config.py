@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from papertables.drawings import DRAWINGS, Drawing
+from papertables.errors import unknown
 from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
 
 Selection = Literal["best", "last"]
@@ -53,6 +54,11 @@ class Config(Model):
     selection: Selection | None = None
     attributes: Literal["published", "searched"] = Field("published", description="anchors of prompts")
     fidelity: FidelityName = "published"
+    choices: dict[str, str] = Field(
+        {},
+        description="by name, another value of a choice that a paper declares",
+        examples=['{"recipe": "vanilla"}'],
+    )
     data_root: Folder = "data"
     downloads: bool | None = Field(None, description="whether data, weights and sentences may be fetched")
     weights: dict[str, str] = Field(
@@ -153,10 +159,11 @@ class PaperMethod(Model):
 
 
 class Adjustment(Model):
-    """Settings of a paper that hold for some cells only: where each key of ``when`` has one of its values, ``set``
-    holds (``options.inner``, ``training.batch_size``, …), unless an artefact or a scale says otherwise."""
+    """Settings of a paper that hold for some cells only: where each key of ``when`` (dataset, backbone, method,
+    protocol or a choice of the paper) has one of its values, ``set`` holds (``options.inner``, ``training.batch_size``,
+    …), unless an artefact or a scale says otherwise."""
 
-    when: dict[Literal["dataset", "backbone", "method", "protocol"], tuple[str, ...]]
+    when: dict[str, tuple[str, ...]]
     set: dict[str, JsonValue]
 
     def applies(self, cell: Mapping[str, JsonValue]) -> bool:
@@ -177,6 +184,21 @@ class Switch(Model):
     published: JsonValue
     repaired: JsonValue
     evidence: str
+
+
+class Choice(Model):
+    """A point on which a paper's text, its released code and the origin of its printed digits differ. values: by name,
+    what each means, with its evidence. The configuration takes another one than the default for all cells, a cell for
+    itself."""
+
+    default: str
+    values: dict[str, str]
+
+    @model_validator(mode="after")
+    def _default_is_a_value(self):
+        if self.default not in self.values:
+            raise ValueError(f"default: {unknown('value', self.default, self.values)}")
+        return self
 
 
 class SearchSettings(Model):
@@ -218,6 +240,7 @@ class Paper(Model):
     adjust: tuple[Adjustment, ...] = ()
     methods: dict[str, PaperMethod]
     search: SearchSettings | None = None
+    choices: dict[str, Choice] = {}
     fidelity: dict[str, Switch]
 
     def switches(self, name: FidelityName) -> Fidelity:
@@ -227,14 +250,14 @@ class Paper(Model):
 class Substitutes(Model):
     """What a scale puts in the place of what a paper declares.
 
-    datasets: where an artefact takes all. dataset_stand_ins, backbones: the published one to what stands in, None
-    leaves it out; of several with the same stand-in the first is shown. without: by setting, values of axes that are
+    datasets: where an artefact takes all. dataset_substitutes, backbones: the published one to its substitute, None
+    leaves it out; of several with the same substitute the first is shown. without: by setting, values of axes that are
     left out. fraction: of the training images. training, search: over every setting of the paper. adjust: over
     this, for some cells.
     """
 
     datasets: tuple[str, ...]
-    dataset_stand_ins: dict[str, str | None] = {}
+    dataset_substitutes: dict[str, str | None] = {}
     backbones: dict[str, str | None]
     attributes: dict[str, str] = {}
     without: dict[str, tuple[JsonValue, ...]] = {}

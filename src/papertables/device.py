@@ -38,7 +38,7 @@ def describe(device: torch.device) -> str:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Of the process: allocated on the GPU, or resident on the CPU."""
+    """The peak of the process: allocated on the GPU, or resident on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

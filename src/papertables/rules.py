@@ -32,6 +32,14 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Named:
+    """Where the class names of a data set stand: in its split, and in every file of sentences that there may be."""
+
+    split: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FrozenFeaturesJob:
     """images: the cache of the test part as the backbone takes it. template: of the class prompts. source_labels:
     whether BLM's source prompts of a CLIP are wanted."""
@@ -64,7 +72,7 @@ class SentenceFeaturesJob:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Of one source for one data set: the descriptive and the distinctive file, and the features of both."""
+    """One source's sentences for one data set: the descriptive and the distinctive file, and the features of both."""
 
     texts: tuple[str, str]
     features: str

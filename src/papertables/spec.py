@@ -125,10 +125,12 @@ class Fidelity(Model):
 
 
 class Target(NamedTuple):
-    """What a run is scored on: a data set and which of its classes."""
+    """What a run is scored on: a data set and which of its classes. attributes: those that its prompts name there in
+    place of the ones it was trained with; none: its own."""
 
     dataset: str
     classes: ClassSet
+    attributes: Combination = ()
 
 
 class CacheKey(NamedTuple):

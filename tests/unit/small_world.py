@@ -24,6 +24,7 @@ from papertables.rules import (
 )
 from papertables.spec import TRAIN_ORIGINALS, CacheKey, RunSpec
 from papertables.training.job import train_job
+from papertables.training.loop import TestSet
 
 BACKBONE = "mini-vit"
 CLASSES = ("red_spot", "green spot", "blue spot")
@@ -59,6 +60,11 @@ def draw_sentences(folder: Path) -> tuple[Path, Path]:
         text = {name: [f"A {name} of look {number}, {path.stem}." for number in range(5)] for name in CLASSES}
         path.write_text(json.dumps(text))
     return paths
+
+
+def whole(images: cache.ImageCache) -> TestSet:
+    """Every image of a cache."""
+    return TestSet(images.labels, images, np.arange(len(images)))
 
 
 class World:

@@ -23,12 +23,12 @@ papers:
   attrvr:
     datasets: [mini_digits]
     backbones: {clip_vit_b16: mini-vit, clip_rn50: mini-rn, clip_rn101: null, clip_vit_b32: null}
-    dataset_stand_ins: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
+    dataset_substitutes: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
     attributes: {gpt3: mini, gpt4omini_llm: mini_single, gpt4omini_mllm: mini_half, llama: mini_vague, phi3: mini_wrong}
     training: {epochs: 2}
   blm: &mapped
     datasets: [mini_digits]
-    dataset_stand_ins:
+    dataset_substitutes:
       {cifar10: mini_digits, cifar100: mini_digits, svhn: mini_digits, gtsrb: mini_digits, oxford_flowers: mini_digits,
        dtd: mini_digits, ucf101: mini_digits, food101: null, sun397: null, eurosat: mini_digits,
        oxford_pets: mini_digits, stanford_cars: mini_digits}
@@ -41,7 +41,7 @@ papers:
   smm: *mapped
   atprompt:
     datasets: [mini_digits]
-    dataset_stand_ins:
+    dataset_substitutes:
       {imagenet: mini_digits, caltech101: mini_digits, oxford_pets: mini_digits, stanford_cars: mini_digits,
        oxford_flowers: null, food101: null, fgvc_aircraft: null, sun397: null, dtd: null, eurosat: null, ucf101: null,
        imagenetv2: mini_signs, imagenet_sketch: null, imagenet_a: null, imagenet_r: null}

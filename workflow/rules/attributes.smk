@@ -9,5 +9,7 @@ rule fetch_attributes:
         kind="des|dist",
     conda:
         "../../envs/train.yaml"
+    params:
+        named=lambda w: PLAN.inputs.named(w.dataset),
     script:
         "../scripts/fetch_attributes.py"

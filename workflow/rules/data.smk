@@ -12,6 +12,7 @@ rule prepare:
     params:
         raw=PATHS.raw("{dataset}"),
         seed=PLAN.scale.world_seed,
+        named=lambda w: PLAN.inputs.named(w.dataset),
         signature=lambda w: PLAN.signatures.dataset(w.dataset),
     script:
         "../scripts/prepare.py"

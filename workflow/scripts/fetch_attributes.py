@@ -4,12 +4,11 @@ from papertables.attributes.catalog import attribute_source, published_file
 from papertables.attributes.names import check_names
 from papertables.data.catalog import File
 from papertables.data.download import download
-from papertables.planning.plan import make_plan
-from papertables.scripting import root, script
+from papertables.scripting import script
 
 with script(snakemake.log[0]):
     wildcards, path = snakemake.wildcards, Path(snakemake.output[0])
     entry = published_file(wildcards.source, wildcards.dataset, wildcards.kind)
     url = f"{attribute_source(wildcards.source).url}/{entry.file}"
     download(File(name=path.name, urls=(url,), sha256=entry.sha256), path.parent)
-    check_names(Path(make_plan(root(snakemake), snakemake.config).paths.split(wildcards.dataset)), [path])
+    check_names(Path(snakemake.params.named.split), [path])

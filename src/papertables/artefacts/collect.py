@@ -62,6 +62,7 @@ class Row:
     trained_on: str
     dataset: str
     classes: str
+    transfer_attributes: str
     protocol: str
     shots: int | None
     fraction: float | None
@@ -128,6 +129,7 @@ def _row(metrics: Metrics, evaluation: Evaluation | None) -> Row:
         trained_on=spec.dataset,
         dataset=evaluation.dataset if evaluation else spec.dataset,
         classes=evaluation.classes if evaluation else "all",
+        transfer_attributes=" ".join(evaluation.attributes) if evaluation else "",
         protocol=spec.protocol,
         shots=spec.shots,
         fraction=spec.fraction,

@@ -16,7 +16,7 @@ SELECTIONS = {
 
 
 def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool) -> list[str]:
-    """Scale and stand-ins, seeds, training, attributes, selection, fidelity."""
+    """Scale and substitutes, seeds, training, attributes, selection, fidelity."""
     notes = [
         _scale(planned, runs),
         _seeds(runs),
@@ -24,6 +24,7 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool)
         _searched(runs),
         _selection(planned),
         _averages(planned, averaged),
+        *_choices(planned),
         *_fidelity(planned, runs),
     ]
     return [note for note in notes if note]
@@ -37,9 +38,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     scope = planned.scope
     if scope.substitutes is None:
         return f"{parts[0]}."
-    for published, stand_in in scope.substitutes.backbones.items():
-        if stand_in not in (None, published) and published in names:
-            parts.append(f"{backbone(stand_in).label} stands in for {backbone(published).label}")
+    for published, substitute in scope.substitutes.backbones.items():
+        if substitute not in (None, published) and published in names:
+            parts.append(f"{backbone(substitute).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
     sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
     named = [name for axis in sets for name in axis.values]
@@ -55,9 +56,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     if left_out:
         parts.append(f"left out here: {_and(left_out)}")
     used = {run.attributes for run in runs}
-    for published, stand_in in scope.substitutes.attributes.items():
-        if stand_in in used:
-            parts.append(f"sentences '{stand_in}' stand in for '{published}'")
+    for published, substitute in scope.substitutes.attributes.items():
+        if substitute in used:
+            parts.append(f"sentences '{substitute}' stand in for '{published}'")
     return "; ".join(parts) + "."
 
 
@@ -142,6 +143,21 @@ def _averages(planned: PlannedArtefact, averaged: bool) -> str:
     if averaged:
         parts.append("Averages are taken seed by seed.")
     return " ".join(parts)
+
+
+def _choices(planned: PlannedArtefact) -> list[str]:
+    """What is chosen where sources differ, with the evidence, and what else there is."""
+    made: dict[str, dict[str, None]] = {}
+    for member in (member for cell in planned.cells for member in cell.members):
+        for name, value in member.choices.items():
+            made.setdefault(name, {})[value] = None
+    notes = []
+    for name, values in made.items():
+        choice = planned.paper.choices[name]
+        told = " ".join(f"{value}: {choice.values[value].rstrip('.')}." for value in values)
+        others = [value for value in choice.values if value not in values]
+        notes.append(f"Choice {name} = {told}" + (f" Other values: {_and(others)}." if others else ""))
+    return notes
 
 
 def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:

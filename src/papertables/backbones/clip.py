@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import open_clip
 import torch
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.model import CLIP, build_model_from_openai_state_dict
@@ -150,8 +149,3 @@ def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu"
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"these weights are not a CLIP with OpenAI's names: {reason}") from None
     return FrozenClip(model, device)
-
-
-def from_open_clip(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> FrozenClip:
-    """A model by open_clip's name, with weights from a file (None: random)."""
-    return FrozenClip(open_clip.create_model(name, pretrained=str(weights) if weights else None), device)

@@ -23,6 +23,7 @@ from torch import Tensor
 from papertables.attributes.sampling import read_sentences, usable
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
+from papertables.backbones.pixels import Normalise
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.device import pick_device
@@ -128,12 +129,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
 @torch.inference_mode()
 def image_features(tower, images: cache.ImageCache) -> Tensor:
     """Features (N, D) of images of the tower's own side."""
-    mean = torch.tensor(tower.mean, device=tower.device).view(3, 1, 1)
-    std = torch.tensor(tower.std, device=tower.device).view(3, 1, 1)
-    parts = []
+    normalise, parts = Normalise(tower.mean, tower.std).to(tower.device), []
     for start in range(0, len(images), IMAGES_PER_CALL):
         pixels = torch.from_numpy(images.batch(range(start, min(start + IMAGES_PER_CALL, len(images)))))
-        parts.append(tower.encode_image((pixels.to(tower.device) / 255 - mean) / std))
+        parts.append(tower.encode_image(normalise(pixels.to(tower.device) / 255)))
     return torch.cat(parts)
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from papertables.backbones.pixels import Normalise
 from papertables.backbones.pretraining import fit, make_optimizers, write_record
 from papertables.data.miniworld import draw, grammar
 
@@ -80,7 +81,7 @@ def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
 def to_input(images: np.ndarray) -> Tensor:
     """uint8 (N, SIDE, SIDE, 3) -> normalised float (N, 3, SIDE, SIDE)."""
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    return Normalise(MEAN, STD)(x)
 
 
 def sample_images(

@@ -15,6 +15,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from papertables.backbones import mini
+from papertables.backbones.pixels import Normalise
 from papertables.backbones.pretraining import fit, make_optimizers, write_record
 from papertables.data.miniworld import draw
 
@@ -81,7 +82,7 @@ def load(name: str, path: Path | None = None) -> MiniClassifier:
 def to_input(images: np.ndarray) -> Tensor:
     """uint8 (N, IMAGE_SIZE, IMAGE_SIZE, 3) -> normalised float (N, 3, IMAGE_SIZE, IMAGE_SIZE)."""
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    return Normalise(MEAN, STD)(x)
 
 
 def sample(count: int, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:

@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from papertables.data.splits import Item, check_shots, few_shot, read_split, validated
+from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.errors import UserError
 from papertables.files import write_atomic
 
@@ -144,21 +144,17 @@ def build(
     fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
     out: Path,
-    strict_shots: bool = False,
 ) -> None:
     """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels (0 of originals) and
     ``fit``.
 
     draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
-    UserError for an image that cannot be read and, where ``strict_shots``, for a class with fewer images
-    than shots.
+    UserError for an image that cannot be read.
     """
     split = validated(read_split(folder / "split.json"))
     items = getattr(split, part)
     chosen = range(len(items))
     if draws is not None:
-        if strict_shots:
-            check_shots(split, max(shots for shots, _ in draws))
         drawn = [few_shot(split, shots, Random(seed)) for shots, seed in draws]
         chosen = sorted({index for train, val in drawn for index in (val if part == "val" else train)})
     write(folder, [items[index] for index in chosen], list(chosen), size, fit, out)

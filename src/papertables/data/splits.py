@@ -1,7 +1,7 @@
 """Splits in CoOp's JSON format, and its rules for drawing from them. Draws take a private random stream."""
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -75,15 +75,6 @@ def _check(path: Path, split: Split) -> None:
 def validated(split: Split) -> Split:
     """With the test part for validation where there is no other, as CoOp's ImageNet."""
     return split if split.val else replace(split, val=split.test)
-
-
-def check_shots(split: Split, shots: int) -> None:
-    """Raises UserError naming the smallest class with fewer than ``shots`` training images."""
-    counts = Counter(item.label for item in split.train)
-    label = min(range(len(split.class_names)), key=lambda label: counts[label])
-    if counts[label] < shots:
-        name = split.class_names[label]
-        raise UserError(f"{shots} shots asked for, but class '{name}' has {counts[label]} training images")
 
 
 def few_shot(split: Split, shots: int, stream: Random) -> tuple[list[int], list[int]]:

@@ -34,7 +34,7 @@ class Learner(BaseLearner):
         self.similarity = Similarity(given)
 
     def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
-        """Of C classes."""
+        """Prompts of C classes."""
         return self.prompting(names)
 
     def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:

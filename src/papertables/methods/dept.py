@@ -60,7 +60,7 @@ class Learner(BaseLearner):
         self.weight, self.trained = weight, given.class_names
 
     def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
-        """Of C classes, or B · C, image by image, on CoCoOp."""
+        """Prompts of C classes, or B · C of them, image by image, on CoCoOp."""
         return self.prompting(names) if self.shift is None else self.prompting(names, self.shift(features))
 
     def classify(self, features: Tensor, texts: Tensor, names: tuple[str, ...] = ()) -> Tensor:

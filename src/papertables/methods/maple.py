@@ -51,7 +51,7 @@ class Learner(BaseLearner):
             self.deep_projects = nn.ModuleList(nn.Linear(text.width, text.image_width) for _ in range(depth - 1))
 
     def prompts(self, names: tuple[str, ...], features: Tensor | None = None) -> TextPrompts:
-        """Of C classes."""
+        """Prompts of C classes."""
         plain, used = self.prompting(names), self.deep_vectors[: self.blocks - 1]
         if not used:
             return plain

@@ -81,7 +81,7 @@ class MappingHead(nn.Module):
         self.statistics.zero_()
 
     def _mapping(self) -> Tensor:
-        """Of the statistics: source labels (C,) or weights (S, C)."""
+        """What the statistics give: source labels (C,) or weights (S, C)."""
         match self.rule:
             case "random":
                 return mappings.random_mapping(*self.statistics.shape, self.seed)

@@ -53,7 +53,7 @@ class Masked(nn.Module):
         return add_masked(plain, self.program, self.network(plain), self.patch)
 
     def mask(self, images: Tensor) -> Tensor:
-        """Of images in [0, 1]: (B, channels, P, P)."""
+        """The masks (B, channels, P, P) of images in [0, 1]."""
         return upscale(self.network(self.plain(images)), self.patch)
 
 

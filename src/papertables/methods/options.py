@@ -108,7 +108,7 @@ class MappingOptions(Options):
 
 
 class OutputOptions(MappingOptions):
-    """Of a method that trains nothing but its output."""
+    """The output of a method that trains nothing else."""
 
     mapping: Literal[*MAPPINGS, *TRAINED_OUTPUTS] = "last_layer"
 

@@ -4,19 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from papertables.backbones.pixels import Normalise
 from papertables.methods.inputs import MethodInputs
 
 
-class Plain(nn.Module):
-    """Normalised images."""
+class Plain(Normalise):
+    """Normalised images (B, 3, P, P)."""
 
     def __init__(self, given: MethodInputs):
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(given.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(given.std).view(3, 1, 1), persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return (images - self.mean) / self.std  # (B, 3, P, P)
+        super().__init__(given.mean, given.std)
 
 
 class Watermark(nn.Module):

@@ -162,14 +162,14 @@ class Method:
 
     def check(self, run: RunSpec) -> None:
         """Raises UserError if the run's options cannot work with its backbone, data set or protocol."""
-        where, tower = f"{run.method} with {run.backbone} on {run.dataset}: option", backbone(run.backbone)
-        options = parse(self.options_model, run.options, where)
+        where, tower = f"{run.method} with {run.backbone} on {run.dataset}", backbone(run.backbone)
+        options = parse(self.options_model, run.options, f"{where}: options")
         try:
             options.check(tower, run)
         except UserError as error:
-            raise UserError(f"{where} {error}") from None
+            raise UserError(f"{where}: options: {error}") from None
         if tower.classes is not None and not self.maps_labels:
-            raise UserError(f"{where.removesuffix(': option')}: this backbone has no text tower: take a CLIP")
+            raise UserError(f"{where}: this backbone has no text tower: take a CLIP")
 
 
 METHODS: dict[str, Method] = {

@@ -1,7 +1,7 @@
 """From an artefact to its cells, and from a cell to the specs of its runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 
@@ -15,11 +15,12 @@ from papertables.errors import UserError, unknown
 from papertables.methods.table import METHODS, Method
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.settings import GROUPS, Settings
-from papertables.spec import Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
+from papertables.spec import Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")
+TRANSFER_ATTRIBUTES = "transfer_attributes"  # a choice: what anchored prompts name on other data
 CHOSEN = "chosen"  # attributes: those of the data set, published or searched
 
 
@@ -37,7 +38,8 @@ class Value:
 class Member:
     """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded).
 
-    scored: what the cell shows of each run, base and new classes for their harmonic mean. search: whose winner its
+    scored: what the cell shows of each run, base and new classes for their harmonic mean. choices: of the paper that
+    touch it, as they are made. search: whose winner its
     prompts take as attributes. settings: what its runs' specs were made from; declared: the same as the paper has it.
     """
 
@@ -48,6 +50,7 @@ class Member:
     settings: Settings
     declared: Settings
     scored: tuple[Target, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
     search: SearchSpec | None = None
 
 
@@ -199,7 +202,7 @@ def _method(paper: Paper, artefact: Artefact, name: str) -> PaperMethod:
 
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     paper = scope.paper
-    _check_settings(artefact, settings)
+    _check_settings(paper, artefact, settings)
     row = _method(paper, artefact, settings["method"])
     if row.method not in METHODS:
         raise UserError(f"{paper.id}: {unknown('method', row.method, METHODS)}")
@@ -208,7 +211,8 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     if tower is None:
         raise NotAtScale(f"{artefact.id}: scale {scope.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    cell = {"protocol": paper.protocol, **_substituted(scope, artefact, settings)}
+    general = {"protocol": paper.protocol, **scope.choices}
+    cell = general | _substituted(scope, artefact, settings)
     layered, protocol = scope.settings(method.options, cell), _trained_as(cell["protocol"])
     options = layered.of("options")
     for key in options:
@@ -239,14 +243,14 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     seeds = scope.seeds if method.trains or method.uses_attributes else (None,)
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
-    declared = scope.published.settings(method.options, {"protocol": paper.protocol, **settings}).declared
-    scored = _scored(where, runs[0], cell)
-    return Member(row.label, tower, dataset(cell["dataset"]).label, runs, layered, declared, scored, search)
+    declared = scope.published.settings(method.options, general | settings).declared
+    scored, choices = _scored(where, runs[0], cell), _choices(paper, cell, runs[0])
+    return Member(row.label, tower, dataset(cell["dataset"]).label, runs, layered, declared, scored, choices, search)
 
 
-def _check_settings(artefact: Artefact, settings: dict) -> None:
+def _check_settings(paper: Paper, artefact: Artefact, settings: dict) -> None:
     """Raises UserError for a setting that there is not, or that is wanting."""
-    known = {"method", "backbone", "dataset", "target", "protocol"}
+    known = {"method", "backbone", "dataset", "target", "protocol", *paper.choices}
     known |= {"shots", "fraction", "attributes", "fidelity", "measure"}
     for key in settings:
         if key not in known and not key.startswith(tuple(f"{group}." for group in GROUPS)):
@@ -274,8 +278,8 @@ def _trained_as(protocol: ProtocolName) -> ProtocolName:
 
 def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
     match settings.get("measure", "accuracy"):
-        case "accuracy" if settings.get("target", run.dataset) != run.dataset:
-            return (Target(dataset(settings["target"]).id, "all"),)
+        case "accuracy" if _is_transfer(settings):
+            return (Target(dataset(settings["target"]).id, "all", _transferred(run, settings)),)
         case "accuracy":
             return (run.target,)
         case "base" | "new" | "harmonic_mean" as measure:
@@ -284,6 +288,34 @@ def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
             sets = ("base", "new") if measure == "harmonic_mean" else (measure,)
             return tuple(Target(run.dataset, classes) for classes in sets)
     return ()
+
+
+def _choices(paper: Paper, cell: Mapping[str, JsonValue], run: RunSpec) -> dict[str, str]:
+    """The choices of the paper that touch a cell: other values would adjust its settings, or its attributes."""
+    adjusting = {
+        name
+        for each in paper.adjust
+        for name in paper.choices.keys() & each.when.keys()
+        if any(each.applies({**cell, name: value}) for value in paper.choices[name].values)
+    }
+    if run.options.get("attributes") and _is_transfer(cell):
+        adjusting |= paper.choices.keys() & {TRANSFER_ATTRIBUTES}
+    return {name: cell[name] for name in paper.choices if name in adjusting}
+
+
+def _is_transfer(cell: Mapping[str, JsonValue]) -> bool:
+    """Whether a cell shows another data set than the one that is trained on."""
+    return cell.get("target", cell["dataset"]) != cell["dataset"]
+
+
+def _transferred(run: RunSpec, settings: dict) -> Combination:
+    """The attributes that take the place of the run's own where another data set is classified; none where its own
+    stay."""
+    own = run.options.get("attributes")
+    if not own or settings.get(TRANSFER_ATTRIBUTES) != "target":
+        return ()
+    chosen = anchors(settings["target"]).chosen
+    return () if list(chosen) == own else chosen
 
 
 def _anchors(scope: Scope, data: str, tower: str) -> tuple[list[str] | str, SearchSpec | None]:

@@ -45,7 +45,7 @@ FP16_PEAK: dict[Gpu, float] = {
 
 @dataclass
 class Cost:
-    """Of an artefact, counting what no artefact before it already counted."""
+    """What an artefact costs, without what an artefact before it already counted."""
 
     jobs: int = 0
     runs: int = 0
@@ -116,7 +116,7 @@ def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """Of artefacts together."""
+    """What artefacts cost together."""
     whole = Cost()
     for cost in costs:
         for name in ("jobs", "runs", "shared", "images", "seconds", "disk"):
@@ -169,12 +169,12 @@ def _caches(plan: Plan, job: Job) -> dict[str, int]:
 
 
 def _pixel_bytes(side: int) -> int:
-    """Of an image of this side."""
+    """The bytes of an image of this side."""
     return 3 * side * side
 
 
 def _file_bytes(data: Dataset) -> int:
-    """Of an image as it was downloaded, on average; 0 where no source says."""
+    """The bytes of an image as it was downloaded, on average; 0 where no source says."""
     return (data.bytes or 0) // (data.train + data.val + data.test)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from papertables.attributes.catalog import attribute_sources
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
@@ -13,6 +14,7 @@ from papertables.rules import (
     ArtefactFiles,
     FrozenFeaturesJob,
     InspectJob,
+    Named,
     Prepared,
     SearchJob,
     SentenceFeaturesJob,
@@ -35,6 +37,10 @@ class Inputs:
 
     def prepared(self, name: str) -> Prepared:
         return Prepared(self.paths.split(name), self.paths.manifest(name))
+
+    def named(self, name: str) -> Named:
+        files = (self.paths.sentences(source, name) for source in attribute_sources())
+        return Named(self.paths.split(name), tuple(file for both in files for file in both))
 
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""

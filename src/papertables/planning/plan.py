@@ -48,9 +48,7 @@ class Plan:
         self.targets = transfer_targets(self.artefacts.values())
         self.search_of = attribute_searches(self.artefacts.values())
         shown = [search for planned in self.artefacts.values() for search in planned.searches]
-        self.searches = {
-            (each.dataset, each.backbone, each.id): each for each in (*shown, *self.search_of.values())
-        }
+        self.searches = {(each.dataset, each.backbone, each.id): each for each in (*shown, *self.search_of.values())}
         self.inputs, self.signatures = Inputs(self), Signatures(self)
         glob = self.config.retrain
         if glob and not any(fnmatchcase(run, glob) for run in self.job_of):

@@ -1,7 +1,7 @@
 """Reads what a person declared: config.yaml with its overrides, the scale, the papers and their artefacts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -61,6 +61,7 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
         _check_adjustments(f"workflow/papers/{paper.id}/protocol.yaml", paper, paper.adjust)
         substitutes = (scale.papers or {}).get(paper.id)
         _check_adjustments(f"workflow/scales/{scale.name}.yaml", paper, substitutes.adjust if substitutes else ())
+    _check_choices(settings, papers)
     return Project(root, settings, scale, papers, _artefacts(root, papers))
 
 
@@ -76,14 +77,28 @@ def _scale(root: Path, name: str) -> Scale:
     return read(Scale, root / SCALES / f"{name}.yaml", name=name)
 
 
+def _check_choices(config: Config, papers: Mapping[str, Paper]) -> None:
+    """Raises UserError for a choice that no paper declares, or a value that there is not."""
+    known = {name: choice for paper in papers.values() for name, choice in paper.choices.items()}
+    for name, value in config.choices.items():
+        if name not in known:
+            raise UserError(f"config: choices: {unknown('choice', name, known)}")
+        if value not in known[name].values:
+            raise UserError(f"config: choices: {name}: {unknown('value', value, known[name].values)}")
+
+
 def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustment]) -> None:
     """Raises UserError for a name that no cell could have, so that a slip does not go unnoticed."""
     known = {"dataset": list(datasets()), "backbone": list(backbones()), "method": list(paper.methods)}
     known |= {"protocol": list(get_args(ProtocolName))}
+    known |= {name: list(choice.values) for name, choice in paper.choices.items()}
     options = sorted({f"options.{name}" for method in METHODS.values() for name in method.options})
     settings = options + [f"training.{name}" for name in Training.model_fields]
     settings += [f"images.{name}" for name in Images.model_fields]
     for each in adjustments:
+        for key in each.when:
+            if key not in known:
+                raise UserError(f"{where}: adjust: when: {unknown('key', key, known)}")
         named = [(key, name, known[key]) for key, names in each.when.items() for name in names]
         named += [("setting", ".".join(path.split(".")[:2]), settings) for path in each.set]
         for key, name, names in named:

@@ -49,17 +49,17 @@ class Scope:
 
     @property
     def shots(self) -> int | None:
-        """Of few-shot protocols, where a cell does not say."""
+        """How many images of each class few-shot protocols train on, where a cell does not say."""
         return self.scale.shots or self.paper.shots
 
     @property
     def fraction(self) -> float | None:
-        """Of the training images; None: all of them."""
+        """The share of the training images that is used; None: all of them."""
         return self.substitutes.fraction if self.substitutes else None
 
     def dataset(self, name: str) -> str | None:
         """What stands in for a published data set: itself where none is declared, None where it is left out."""
-        return self.substitutes.dataset_stand_ins.get(name, name) if self.substitutes else name
+        return self.substitutes.dataset_substitutes.get(name, name) if self.substitutes else name
 
     def backbone(self, name: str, artefact: str) -> Backbone | None:
         """What stands in for a published backbone, None where it is left out; UserError where nothing is declared."""
@@ -86,13 +86,18 @@ class Scope:
         without = self.substitutes.without if self.substitutes else {}
         return any(settings.get(key) in values for key, values in without.items())
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """What is chosen, where a cell does not say."""
+        return {name: self.config.choices.get(name, choice.default) for name, choice in self.paper.choices.items()}
+
     def fidelity(self, name: str | None) -> Fidelity:
         """The switches of the paper, all of them."""
         return self.paper.switches(name or self.config.fidelity)
 
     def settings(self, defaults: Mapping[str, JsonValue], cell: Mapping[str, JsonValue]) -> Settings:
-        """Of a cell: what is said of its method wins over what a paper or a scale says in general, and what the cell
-        says over all. defaults: the options of its method."""
+        """The settings of a cell: what is said of its method wins over what a paper or a scale says in general, what
+        the cell says over all. defaults: the options of its method."""
         row, general, special = self.paper.methods[cell["method"]], [], []
         if self.substitutes:
             adjusting = [each for each in self.substitutes.adjust if each.applies(cell)]

@@ -22,7 +22,7 @@ ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is finge
 
 
 class Signatures:
-    """Of the jobs of one plan."""
+    """The signatures of one plan's jobs."""
 
     def __init__(self, plan: "Plan"):
         self.plan = plan

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from papertables.config import Selection
-from papertables.spec import ClassSet, Model, RunSpec, Target
+from papertables.spec import ClassSet, Combination, Model, RunSpec, Target
 
 Percent = float
 
@@ -47,10 +47,12 @@ class Score(Model):
 
 
 class Evaluation(Model):
-    """A run scored on one data set and class set. data: the contents of a data set that it was not trained on."""
+    """A run scored on one data set and class set. attributes: that its prompts name there in place of its own. data:
+    the contents of a data set that it was not trained on."""
 
     dataset: str
     classes: ClassSet = "all"
+    attributes: Combination = ()
     data: str | None = None
     images: int
     best: Score | None = None  # highest test accuracy over epochs; the first such epoch
@@ -58,7 +60,7 @@ class Evaluation(Model):
 
     @property
     def target(self) -> Target:
-        return Target(self.dataset, self.classes)
+        return Target(self.dataset, self.classes, self.attributes)
 
     def score(self, selection: Selection) -> Score | None:
         return self.best if selection == "best" else self.last
@@ -120,7 +122,7 @@ class Metrics(Model):
         return always_finite or self.spec.skips == spec.skips
 
     def shows(self, spec: RunSpec, selection: Selection) -> bool:
-        """Whether a planned run has accuracies to show: one that ended early only those of a best epoch that it keeps."""
+        """Whether a planned run has accuracies to show: one that diverged only those of a best epoch that it keeps."""
         keeps = selection == "best" and spec.fidelity.on_nonfinite == "keep_best"
         return self.outcome == "finished" or (keeps and self.has_best)
 

@@ -52,7 +52,7 @@ class Store:
         return self.root / run / LEARNER
 
     def state(self, run: str, when: Literal["best", "last"]) -> "dict[str, Tensor]":
-        """Of the kept learner, after the best or the last epoch. Raises UserError where there is none."""
+        """The state of the kept learner after the best or the last epoch. Raises UserError where there is none."""
         from safetensors.torch import load_file
 
         path = self.learner(run)

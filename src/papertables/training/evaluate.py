@@ -25,7 +25,7 @@ FEATURES_PER_CALL = 1024  # attributes of many classes times these must fit
 
 
 class TestSets:
-    """Of one job: its own data set, and the others that its runs are scored on."""
+    """The test sets of one job: its own data set, and the others that its runs are scored on."""
 
     __test__ = False  # no test of pytest's
 
@@ -100,6 +100,7 @@ class TransferTargets:
         evaluation = Evaluation(
             dataset=target.dataset,
             classes=target.classes,
+            attributes=target.attributes,
             data=self.data(target),
             images=images,
             best=own.best.model_copy(update={"accuracy": best}),

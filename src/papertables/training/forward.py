@@ -57,8 +57,8 @@ def text_features(
     names: Sequence[tuple[str, ...]],
     features: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
-    """Of the prompts of each learner for the classes of these names: (C, D), or image by image (B · C, D) of a learner
-    that reads the image features (B, D); None of one without prompts."""
+    """The features of each learner's prompts for the classes of these names: (C, D), or image by image (B · C, D) of a
+    learner that reads the image features (B, D); None of one without prompts."""
     found: list[Tensor | None] = [None] * len(learners)
     made = (
         learner.prompts(own, seen if learner.reads_images else None)

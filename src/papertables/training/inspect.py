@@ -154,8 +154,8 @@ class _Work:
         return F.normalize(features, dim=-1) if isinstance(self.tower, FrozenClip) else features
 
     def judge(self, features: "Tensor", labels: "Tensor") -> dict[str, "Tensor"]:
-        """Of features (N, D) with labels (N,): the class predicted, cross-entropy and probability of the label, (N,)
-        each."""
+        """What the head says of features (N, D) with labels (N,): the class predicted, cross-entropy and probability
+        of the label, (N,) each."""
         import torch
 
         with torch.inference_mode():
@@ -181,7 +181,8 @@ class _Work:
         """What enters the tower as pixels, cut to the visible range: (B, 3, P, P) in bytes."""
         import torch
 
+        from papertables.backbones.pixels import Normalise
+
         with torch.inference_mode():
             pixels = self.learner.pixels(self.images(images, rows)).cpu()
-        mean, std = (torch.tensor(each).view(3, 1, 1) for each in (self.tower.mean, self.tower.std))
-        return ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
+        return (Normalise(self.tower.mean, self.tower.std).undo(pixels).clamp(0, 1) * 255).round().to(torch.uint8)

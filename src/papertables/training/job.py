@@ -84,7 +84,8 @@ class _Work:
 
         return load_tower(backbone(self.job.backbone), Path(self.job.weights), self.device)
 
-    def learner(self, spec: RunSpec) -> "BaseLearner":
+    def learner(self, spec: RunSpec, attributes: Combination = ()) -> "BaseLearner":
+        """attributes: that prompts name in place of the run's own."""
         from papertables.backbones.frozen_features import read_sentence_features
 
         sentences = {}
@@ -92,7 +93,7 @@ class _Work:
             features = read_sentence_features(Path(self.job.sentences[spec.attributes].features))
             sentences = sampled_features(spec, self.split, self.texts[spec.attributes], features)
         tower = self.tower if METHODS[spec.method].needs_tower else None
-        return make_learner(spec, self.test_sets.frozen, sentences, tower, self.winners.get(spec.id, ()))
+        return make_learner(spec, self.test_sets.frozen, sentences, tower, attributes or self.winners.get(spec.id, ()))
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
         for spec in specs:
@@ -143,11 +144,13 @@ class _Work:
         self._score_group([spec for spec, run in zip(specs, runs, strict=True) if not run.diverged])
         checkpoint.delete()
 
-    def _run(self, spec: RunSpec, rows: "np.ndarray | None", names: tuple[str, ...]) -> "Run":
+    def _run(
+        self, spec: RunSpec, rows: "np.ndarray | None", names: tuple[str, ...], attributes: Combination = ()
+    ) -> "Run":
         from papertables.training.run import Run
 
         about = {"mapping_pass": spec.fidelity.first_mapping_pass, "names": names, "skips": spec.skips}
-        return Run(spec.id, self.learner(spec), spec.training, spec.seed, rows, **about)
+        return Run(spec.id, self.learner(spec, attributes), spec.training, spec.seed, rows, **about)
 
     def _trainer(self, first: RunSpec, runs: "Sequence[Run]") -> "Trainer":
         from papertables.training.loop import Trainer
@@ -169,14 +172,15 @@ class _Work:
             todo = [spec for spec in specs if target in targets[spec.id]]
             test = self.test_sets.make(todo[0], target)
             names = self.test_sets.make(todo[0], todo[0].target).names
-            runs = [self._run(spec, None, names) for spec in todo]
+            runs = [self._run(spec, None, names, target.attributes) for spec in todo]
             tested = [found[spec.id].scored(spec.target) for spec in todo]
             trainer, accuracies = self._trainer(todo[0], runs), {}
             for when in ("last", "best"):
                 if when == "best" and all(own.best.epoch == own.last.epoch for own in tested):
                     continue
                 for run in runs:
-                    run.learner.load_state_dict(self.store.state(run.id, when))
+                    # with other attributes, contexts go by their place, and one that was not trained stays as drawn
+                    run.learner.load_state_dict(self.store.state(run.id, when), strict=not target.attributes)
                 accuracies[when] = trainer.accuracies(runs, test)
             last = accuracies["last"]
             for spec, *scores in zip(todo, accuracies.get("best", last), last, strict=True):

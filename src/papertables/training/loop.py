@@ -45,11 +45,6 @@ class TestSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @staticmethod
-    def whole(images: ImageCache) -> "TestSet":
-        """Every image of a cache."""
-        return TestSet(images.labels, images, np.arange(len(images)))
-
 
 @dataclass(frozen=True)
 class Step:

@@ -116,7 +116,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """Of the checkout that this module lies in."""
+    """The commit of the checkout that this module lies in; None where there is none."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)

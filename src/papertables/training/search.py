@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
+from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
 from papertables.data import cache
 from papertables.data.augment import training_images
@@ -224,6 +225,5 @@ def _validation_batches(count: int, spec: SearchSpec) -> Iterator[slice]:
 
 def _features(tower, images: Tensor) -> Tensor:
     """(B, D) of images (B, 3, P, P) in [0, 1]."""
-    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (tower.mean, tower.std))
-    parts = ((images - mean) / std).split(IMAGES_PER_CALL)
+    parts = Normalise(tower.mean, tower.std).to(images.device)(images).split(IMAGES_PER_CALL)
     return torch.cat([tower.encode_image(part) for part in parts])

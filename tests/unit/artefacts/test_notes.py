@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts.notes import run_notes
+from papertables.config import Adjustment
+from papertables.planning.cells import plan_artefact
 from tests.unit.plans import plan_of
 
 
@@ -39,9 +41,27 @@ def test_stand_ins_are_said():
 
 
 def test_another_fit_of_images_than_the_papers_is_said():
-    assert "images fit short (published: original)" in notes("atprompt_table1")
-    for artefact, scale in (("atprompt_table1", "paper"), ("blm_clip", "mini"), ("attrvr_table1", "mini")):
-        assert "images fit" not in notes(artefact, scale=scale)
+    planned = plan_of().artefacts["atprompt_table1"]
+    adjust = (Adjustment(when={}, set={"images.fit": "short"}), *planned.scope.substitutes.adjust)
+    shrunk = planned.scope.substitutes.model_copy(update={"adjust": adjust})
+    scale = planned.scope.scale.model_copy(update={"papers": {"atprompt": shrunk}})
+    changed = plan_artefact(replace(planned.scope, scale=scale), planned.artefact)
+    said = " ".join(run_notes(changed, list(changed.runs), averaged=False))
+    assert "images fit short (published: original)" in said
+    assert "images fit" not in notes("atprompt_table1")
+
+
+def test_choices_are_said_with_their_evidence_where_they_touch_a_run():
+    said = notes("atprompt_table1")
+    assert "Choice recipe = origin: Plain rows are trained as their printed digits were." in said
+    assert "Other values: vanilla." in said
+    assert "Choice transfer_attributes" not in said
+    assert "Choice transfer_attributes = source: " in notes("atprompt_table2")
+    assert "Choice" not in notes("attrvr_table1")
+    both = notes("atprompt_transfer_choices")
+    assert "Choice recipe = origin: " in both and " vanilla: Plain rows are trained by the scripts" in both
+    assert "Other values" not in both
+    assert "Choice recipe = vanilla: " in notes("atprompt_table1", choices={"recipe": "vanilla"})
 
 
 def test_searched_attributes_are_said():

@@ -1,4 +1,4 @@
-"""Class names against the names in AttrVR's published files of sentences; ``recorded/class_names.json`` says where from."""
+"""Class names against those in AttrVR's published files of sentences; ``recorded/class_names.json`` says where from."""
 
 import csv
 import json

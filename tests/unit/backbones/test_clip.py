@@ -1,5 +1,3 @@
-import json
-
 import open_clip
 import pytest
 import torch
@@ -50,22 +48,6 @@ def test_every_form_of_an_openai_file(model, tmp_path, form):
     texts = ["a cat", "a photo of a very large and very old dog"]
     torch.testing.assert_close(tower.encode_text(texts), model.encode_text(open_clip.tokenize(texts)))
     assert not any(parameter.requires_grad for parameter in tower.model.parameters())
-
-
-def test_an_open_clip_model_by_its_name(tmp_path):
-    config = {
-        "embed_dim": 8,
-        "vision_cfg": {"layers": 1, "width": 64, "patch_size": 8, "image_size": SIDE},
-        "text_cfg": {"width": 64, "heads": 1, "layers": 1},
-    }
-    (tmp_path / "papertables-test.json").write_text(json.dumps(config))
-    open_clip.add_model_config(tmp_path)
-    model = open_clip.create_model("papertables-test").eval()
-    torch.save(model.state_dict(), tmp_path / "weights.pt")
-    tower = clip.from_open_clip("papertables-test", tmp_path / "weights.pt")
-    images = torch.randn(2, 3, SIDE, SIDE)
-    torch.testing.assert_close(tower.encode_image(images), model.encode_image(images))
-    assert tower.image_size == SIDE
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -90,11 +90,6 @@ def test_only_what_is_drawn_is_cached(folder):
         images.rows([99])
 
 
-def test_strict_shots(folder):
-    with pytest.raises(UserError, match="class 'a' has 3 training images"):
-        cache.build(folder, "train", SIDE, "short", [(4, 0)], folder / "train", strict_shots=True)
-
-
 @pytest.mark.parametrize("damage", [b"", b"no image", None])
 def test_an_unreadable_image_is_named_and_nothing_is_left(folder, damage):
     path = folder / "3.png"

@@ -15,9 +15,9 @@ from papertables.methods.inputs import MethodInputs
 from papertables.methods.lora import adapted
 from papertables.methods.table import METHODS, build
 from papertables.spec import Training
-from papertables.training.loop import TestSet, Trainer
+from papertables.training.loop import Trainer
 from papertables.training.run import Run, trained_values
-from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec
+from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec, whole
 from tests.unit.training.test_job import EVERY_EPOCH, learners, results, same
 
 pytestmark = pytest.mark.trains
@@ -77,7 +77,7 @@ def train(tower, *chosen, count=12) -> list[Run]:
     """Trains (method, seed) together."""
     runs = [Run(f"{m} {seed}", learner(tower, seed, m), TRAINING, seed, np.arange(count)) for m, seed in chosen]
     Trainer(runs, SimpleNamespace(encode_image=tower), torch.device("cpu"), SIDE, TRAINING.batch_size, "none").train(
-        images(count), TestSet.whole(images(6))
+        images(count), whole(images(6))
     )
     return runs
 
@@ -166,8 +166,8 @@ def test_rank_6_comes_nearest_to_the_published_number_of_vit_l():
     [
         ({"backbone": "resnet18"}, "a backbone of kind torchvision: take a ViT of kind timm"),
         ({"backbone": "clip_vit_b16"}, "a backbone of kind clip: take a ViT of kind timm"),
-        ({"options": OPTIONS | {"rank": 0}}, "option: rank must be at least 1, not 0"),
-        ({"options": OPTIONS | {"rank": 1.5}}, "option: rank is 1.5: it must be a whole number"),
+        ({"options": OPTIONS | {"rank": 0}}, "options: rank must be at least 1, not 0"),
+        ({"options": OPTIONS | {"rank": 1.5}}, "options: rank is 1.5: it must be a whole number"),
     ],
 )
 def test_what_cannot_be_adapted_is_known_when_planning(changes, message):

@@ -35,7 +35,7 @@ def masked(method: str, backbone: str = "mini-cls-rn", **options) -> RunSpec:
 )
 def test_frames_and_attributes(method, options, message):
     METHODS[method].check(spec(method))
-    with pytest.raises(UserError, match=f"^{method} with mini-vit on small: option:? {message}"):
+    with pytest.raises(UserError, match=f"^{method} with mini-vit on small: options: {message}"):
         METHODS[method].check(spec(method, **options))
 
 
@@ -58,7 +58,7 @@ def test_k_above_m_means_all():
 @pytest.mark.parametrize("method", MASKED)
 def test_mask_networks(method, changed, message):
     METHODS[method].check(masked(method))
-    with pytest.raises(UserError, match=f"option:? {message}"):
+    with pytest.raises(UserError, match=f"options: {message}"):
         METHODS[method].check(masked(method, **changed))
 
 
@@ -66,7 +66,7 @@ def test_mask_networks(method, changed, message):
 def test_an_input_that_cannot_be_cut_into_patches(method, monkeypatch):
     other = catalog.backbone("mini-cls-rn").model_copy(update={"id": "odd", "image_size": 36})
     monkeypatch.setitem(catalog.backbones(), "odd", other)
-    with pytest.raises(UserError, match="option patch is 8: an input of 36 pixels"):
+    with pytest.raises(UserError, match="options: patch is 8: an input of 36 pixels"):
         METHODS[method].check(masked(method, "odd"))
     METHODS[method].check(masked(method, "vit_b32_384", layers=6, patch=16))
 
@@ -85,7 +85,7 @@ def test_an_input_that_cannot_be_cut_into_patches(method, monkeypatch):
 def test_mappings(method, options, message):
     run = mapped_spec(method, dataset="dtd", options=METHODS[method].options | {"inner": 36} | options)
     keeping = {name: value for name, value in run.options.items() if name in METHODS[method].options}
-    with pytest.raises(UserError, match=f"option:? {message}"):
+    with pytest.raises(UserError, match=f"options: {message}"):
         METHODS[method].check(run.model_copy(update={"options": keeping}))
 
 
@@ -93,7 +93,7 @@ def test_a_clip_has_no_last_layer():
     given = {"dataset": "dtd", "backbone": "mini-vit", "options": METHODS["watermark"].options | {"pad": 6}}
     METHODS["watermark"].check(mapped_spec("watermark", **given))
     given["options"] = given["options"] | {"mapping": "last_layer"}
-    with pytest.raises(UserError, match="option mapping is 'last_layer': it replaces the last layer of a classifier"):
+    with pytest.raises(UserError, match="options: mapping is 'last_layer': it replaces the last layer of a classifier"):
         METHODS["watermark"].check(mapped_spec("watermark", **given))
 
 
@@ -131,7 +131,7 @@ def test_one_label_each_needs_as_many_labels_as_classes(mapping, works):
 )
 def test_learned_prompts(method, options, message):
     METHODS[method].check(prompted(method))
-    with pytest.raises(UserError, match=f"option:? {message}"):
+    with pytest.raises(UserError, match=f"options: {message}"):
         METHODS[method].check(prompted(method, **options))
 
 

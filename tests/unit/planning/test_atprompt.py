@@ -38,6 +38,13 @@ def ids(table, plan=PLAN, method=None):
     return {run.id for member in members for run in member.runs if method in (None, member.method)}
 
 
+def runs_of(plan, table, row, column):
+    """Of a row, whatever its block, in a column, both by their labels."""
+    cells = plan.artefacts[f"atprompt_{table}"].cells
+    shown = [cell for cell in cells if (cell.row.label.rpartition(": ")[2], cell.column.label) == (row, column)]
+    return shown[0].members[0].runs
+
+
 def first_run(table, method, name):
     """Of a method, by its label, on a data set, by its own."""
     members = [member for cell in PLAN.artefacts[f"atprompt_{table}"].cells for member in cell.members]
@@ -74,15 +81,16 @@ def test_every_anchored_row_has_released_settings_but_one():
 @pytest.mark.parametrize(
     ("method", "epochs", "batch", "rate", "context", "init"),
     [
-        ("CoOp", 200, 32, 0.002, 16, ""),
+        ("CoOp", 200, 32, 0.002, 4, "a photo of a"),
         ("CoCoOp", 10, 1, 0.002, 4, "a photo of a"),
         ("MaPLe", 5, 4, 0.0035, 2, "a photo of a"),
-        ("DePT", 20, 4, 0.0035, 4, ""),
+        ("DePT", 10, 4, 0.0035, 16, ""),
     ],
 )
 @pytest.mark.parametrize("name", ["ImageNet", "DTD", "EuroSAT"])
 def test_plain_rows_have_their_own_settings_on_every_data_set(method, epochs, batch, rate, context, init, name):
     run = first_run("table1", method, name)
+    epochs = 50 if (method, name) == ("CoOp", "ImageNet") else epochs
     assert (run.training.epochs, run.training.batch_size, run.training.optimizer.lr) == (epochs, batch, rate)
     assert (run.options["context"], run.options["init"], run.options["attributes"]) == (context, init, [])
 
@@ -94,14 +102,50 @@ def test_anchors_change_neither_batch_nor_rate(method, batch, rate):
         assert (training.batch_size, training.optimizer.lr) == (batch, rate)
 
 
-@pytest.mark.parametrize(("method", "epochs"), [("CoOp", 10), ("CoCoOp", 5), ("MaPLe", 2)])
-def test_transfer_trains_plain_and_anchored_rows_alike(method, epochs):
-    plain, anchored = (first_run("table2", label, "ImageNet") for label in (method, f"{method}+ATPrompt"))
-    assert plain.training == anchored.training
-    assert (plain.training.epochs, plain.options["context"], plain.protocol) == (epochs, 4, "cross_dataset")
+@pytest.mark.parametrize(
+    ("method", "origin", "vanilla", "anchored"),  # epochs and tokens of each
+    [("CoOp", (50, 4), (10, 4), (10, 4)), ("CoCoOp", (10, 4), (5, 4), (5, 4)), ("MaPLe", (2, 2), (3, 4), (2, 4))],
+)
+def test_transfer_trains_plain_rows_as_their_digits_were_or_by_atprompts_scripts(method, origin, vanilla, anchored):
+    runs = [
+        runs_of(PLAN, table, row, "ImageNet")[0]
+        for table, row in (
+            ("table2", method),
+            ("transfer_choices", f"{method} by ATPrompt's script"),
+            ("table2", f"{method}+ATPrompt"),
+        )
+    ]
+    assert [(run.training.epochs, run.options["context"]) for run in runs] == [origin, vanilla, anchored]
     if method == "MaPLe":
-        assert (plain.options["depth"], anchored.options["depth"]) == (3, 3)
-        assert plain.training.optimizer.lr == 0.0026
+        assert {run.options["depth"] for run in runs} == {3}
+        assert {run.training.optimizer.lr for run in runs} == {0.0026}
+
+
+def test_the_configuration_chooses_the_recipe_of_plain_rows():
+    plan = plan_of(scale="paper", choices={"recipe": "vanilla"})
+    chosen = {(run.options["context"], run.training.epochs) for run in runs_of(plan, "table1", "DePT", "DTD")}
+    assert chosen == {(4, 20)}
+    assert runs_of(plan, "table1", "CoOp+ATPrompt", "DTD") == runs_of(PLAN, "table1", "CoOp+ATPrompt", "DTD")
+
+
+def test_the_new_parts_of_dept_learn_at_a_rate_of_their_own():
+    """6.5 times that of the prompt, as DePT's train.py has it; DePT+ATPrompt's trainer knows one rate."""
+    rates = {part: own.optimizer.lr for part, own in first_run("table1", "DePT", "DTD").training.parts.items()}
+    assert rates == dict.fromkeys(("probe", "image_film", "text_film"), 0.02275)
+    assert not first_run("table1", "DePT+ATPrompt", "DTD").training.parts
+
+
+def test_a_target_lends_its_attributes_where_that_is_chosen():
+    def scored(row, column):
+        cells = PLAN.artefacts["atprompt_transfer_choices"].cells
+        (cell,) = [each for each in cells if (each.row.label, each.column.label) == (row, column)]
+        return cell.members[0].scored[0].attributes
+
+    target, source = (f"CoOp+ATPrompt, {whose}'s attributes" for whose in ("target", "source"))
+    assert scored(target, "DTD") == ("pattern", "color", "design")
+    assert scored(source, "DTD") == scored("CoOp", "DTD") == ()
+    runs = [run.id for run in runs_of(PLAN, "transfer_choices", target, "DTD")]
+    assert runs == [run.id for run in runs_of(PLAN, "transfer_choices", source, "DTD")]
 
 
 def test_every_run_is_trained_as_dassl_does():

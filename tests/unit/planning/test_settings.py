@@ -66,7 +66,7 @@ def test_an_adjustment_of_an_option_leaves_methods_without_it_alone():
 
 
 def test_the_published_scope_substitutes_nothing():
-    substituted = scope(scale={"training": {"epochs": 5}, "dataset_stand_ins": {"dtd": "mini_cloths"}})
+    substituted = scope(scale={"training": {"epochs": 5}, "dataset_substitutes": {"dtd": "mini_cloths"}})
     assert substituted.dataset("dtd") == "mini_cloths"
     published = substituted.published
     assert published.dataset("dtd") == "dtd"

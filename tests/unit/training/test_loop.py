@@ -9,10 +9,11 @@ from torch import nn
 from papertables.data.cache import ImageCache
 from papertables.methods.learner import BaseLearner
 from papertables.spec import Training
-from papertables.training.loop import TestSet, Trainer
+from papertables.training.loop import Trainer
 from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress
 from papertables.training.run import LOGIT_SCALE, Run
+from tests.unit.small_world import whole
 
 pytestmark = pytest.mark.trains
 
@@ -72,7 +73,7 @@ def test_an_incomplete_last_batch(drop, count, steps):
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "lr": 0.5, "momentum": 0.9}, {"name": "adam", "lr": 0.05}])
 def test_both_optimisers_learn(optimizer):
     one = trainer(settings(epochs=15, optimizer=optimizer), 12)
-    one.train(cached(12), TestSet.whole(cached(6)))
+    one.train(cached(12), whole(cached(6)))
     curve = one.runs[0].curve
     assert curve[-1].train_loss < curve[0].train_loss
 
@@ -92,7 +93,7 @@ def test_a_trained_logit_scale_stays_in_its_bounds():
 @pytest.mark.parametrize(("every", "evaluated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
 def test_evaluation_every_n_epochs_and_at_the_last(every, evaluated):
     one = trainer(settings(epochs=5, evaluate_every=every), 12)
-    one.train(cached(12), TestSet.whole(cached(6)))
+    one.train(cached(12), whole(cached(6)))
     run = one.runs[0]
     assert [epoch.epoch for epoch in run.curve if epoch.test_accuracy is not None] == evaluated
     assert run.last.epoch == 5
@@ -109,10 +110,10 @@ def test_each_run_has_its_own_order_and_gradient():
 
 
 def test_calls_of_few_images_change_nothing():
-    whole, parts = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
-    for each in (whole, parts):
-        each.train(cached(12), TestSet.whole(cached(6)))
-    for one, other in zip(whole.runs, parts.runs, strict=True):
+    wide, narrow = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
+    for each in (wide, narrow):
+        each.train(cached(12), whole(cached(6)))
+    for one, other in zip(wide.runs, narrow.runs, strict=True):
         torch.testing.assert_close(one.learner.logits.weight, other.learner.logits.weight)
         assert one.curve[-1].test_accuracy == other.curve[-1].test_accuracy
 

@@ -9,10 +9,9 @@ from papertables.results.store import Store
 from papertables.spec import Fidelity, RunSpec
 from papertables.training.checkpoint import Checkpoint
 from papertables.training.job import _Work
-from papertables.training.loop import TestSet
 from papertables.training.optimization import finite_gradients
 from papertables.training.progress import summary
-from tests.unit.small_world import CLASSIFIER, World, mapped_spec, spec
+from tests.unit.small_world import CLASSIFIER, World, mapped_spec, spec, whole
 from tests.unit.training import test_prompt_jobs as prompts
 from tests.unit.training.test_job import EVERY_EPOCH, Killed, learners, results, same
 from tests.unit.training.test_loop import Learner, cached, settings, trainer
@@ -46,7 +45,7 @@ def failing(*steps: int, skips: bool, epochs: int = 2, optimizer=OPTIMIZERS[0], 
 
 
 def train(one, checkpoint=None):
-    one.train(cached(IMAGES), TestSet.whole(cached(6)), checkpoint)
+    one.train(cached(IMAGES), whole(cached(6)), checkpoint)
     return one.runs
 
 
@@ -103,11 +102,11 @@ def test_finite_losses_are_averaged_as_ever():
 
 
 def test_a_run_that_skips_goes_on_after_an_epoch_without_a_finite_loss():
-    whole = failing(*range(STEPS + 1, 2 * STEPS + 1), skips=True, epochs=3)
+    one = failing(*range(STEPS + 1, 2 * STEPS + 1), skips=True, epochs=3)
     seen = []
-    epoch = whole.epoch
-    whole.epoch = lambda *given: [epoch(*given), seen.append(weights(whole.runs[0]).clone())][0]
-    (run,) = train(whole)
+    epoch = one.epoch
+    one.epoch = lambda *given: [epoch(*given), seen.append(weights(one.runs[0]).clone())][0]
+    (run,) = train(one)
     assert [each.train_loss is None for each in run.curve] == [False, True, False]
     assert [each.nonfinite_steps for each in run.curve] == [0, STEPS, 0]
     assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
@@ -156,8 +155,8 @@ def broken(monkeypatch, seed: int) -> None:
     """From here on, runs of this seed start with learners that hold nothing finite."""
     make = _Work.learner
 
-    def learner(work, run):
-        made = make(work, run)
+    def learner(work, run, *attributes):
+        made = make(work, run, *attributes)
         if run.seed == seed:
             for parameter in made.parameters():
                 parameter.data.fill_(math.nan)
@@ -230,9 +229,9 @@ def test_failed_runs_resume(worlds, tmp_path, monkeypatch):
     """Killed after the second epoch: one run ended in it, one has left steps out, one is sound."""
     later = {"schedule": {"name": "multistep", "milestones": [0.34], "gamma": 1e36}}
     runs = [under("keep_best", spec("vp"), **later), under("skip", spec("vp", 2), **later), spec("vp", 3)]
-    whole = worlds["clip"].train(runs, tmp_path / "whole", training=EVERY_EPOCH)
-    assert [line["outcome"] for line in whole] == ["diverged", "finished", "finished"]
-    assert whole[1]["curve"][1]["nonfinite_steps"] and whole[1]["curve"][2]["train_loss"] is None
+    uncut = worlds["clip"].train(runs, tmp_path / "whole", training=EVERY_EPOCH)
+    assert [line["outcome"] for line in uncut] == ["diverged", "finished", "finished"]
+    assert uncut[1]["curve"][1]["nonfinite_steps"] and uncut[1]["curve"][2]["train_loss"] is None
 
     def kill_second(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
         save(checkpoint, runs, epoch, seconds, force)
@@ -246,7 +245,7 @@ def test_failed_runs_resume(worlds, tmp_path, monkeypatch):
     (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
     assert checkpoint.exists()
     resumed = worlds["clip"].train(runs, tmp_path / "cut", training=EVERY_EPOCH)
-    assert results(resumed) == results(whole)
+    assert results(resumed) == results(uncut)
     assert same(learners(tmp_path / "cut", runs), learners(tmp_path / "whole", runs))
 
 

@@ -8,8 +8,9 @@ import torch
 from papertables.methods.table import METHODS
 from papertables.results.searches import SearchResult
 from papertables.results.store import Store
-from papertables.rules import Prepared, Transfer
+from papertables.rules import Prepared, Training, Transfer
 from papertables.spec import RunSpec, SearchSpec, Target
+from papertables.training.job import _Work
 from tests.unit.small_world import BACKBONE, SIDE, World
 
 pytestmark = pytest.mark.trains
@@ -109,6 +110,30 @@ def test_the_same_data_under_another_name_has_the_same_score(world, tmp_path):
     lines = world.train(runs, tmp_path, transfer=transfer(world, runs, Target("other", "all")))
     for line in lines:
         assert scores(line)["other", "all"] == scores(line)["small", "all"]
+
+
+@pytest.mark.parametrize("method", METHODS_HERE)
+def test_a_target_lends_its_attributes_to_a_run_that_is_not_trained_again(world, tmp_path, method):
+    """Contexts go by their place; one of a third attribute was never trained and stays as the run's seed draws it."""
+    run = spec(method, protocol="cross_dataset", attributes=["color", "shape"])
+    targets = [Target("other", "all", own) for own in ((), ("color", "shape"), ("size",), ("shape", "color", "size"))]
+    (line,) = world.train([run], tmp_path, transfer=transfer(world, [run], *targets))
+    scored = {tuple(each["attributes"]): each["last"]["accuracy"] for each in line["evaluations"][1:]}
+    assert set(scored) == {target.attributes for target in targets}
+    assert scored[()] == scored["color", "shape"] == line["evaluations"][0]["last"]["accuracy"]
+
+
+def test_a_context_that_was_not_trained_is_the_one_that_the_seed_draws(world, tmp_path):
+    run = spec("coop", protocol="cross_dataset", attributes=["color", "shape"])
+    job = world.job([run])
+    world.train([run], tmp_path)
+    work = _Work(job, Training(str(tmp_path / "runs"), str(tmp_path)), Store(tmp_path / "runs"), {}, {}, {}, 1)
+    lent = work.learner(run, ("shape", "color", "size"))
+    drawn = lent.prompting.attribute3.detach().clone()
+    lent.load_state_dict(Store(tmp_path / "runs").state(run.id, "last"), strict=False)
+    whole = work.learner(run.model_copy(update={"options": run.options | {"attributes": ["a", "b", "c"]}}))
+    assert torch.equal(lent.prompting.attribute3, drawn) and torch.equal(drawn, whole.prompting.attribute3)
+    assert not torch.equal(lent.prompting.attribute1, whole.prompting.attribute1)
 
 
 @pytest.mark.parametrize("method", METHODS_HERE)

@@ -69,5 +69,5 @@ def _notes(results: Sequence[SearchResult]) -> tuple[str, ...]:
 
 
 def _share(result: SearchResult, actual: set[str]) -> float:
-    """Of the combinations, those with a true attribute."""
+    """The combinations that hold a true attribute."""
     return fmean(bool(set(each) & actual) for each in result.combinations)

@@ -41,6 +41,6 @@ def _row(cell: Cell, method: str) -> ComputedRow:
 
 
 def backbone_parameters(tower: Backbone) -> int:
-    """Of the whole classifier, its last layer included."""
+    """The parameters of the whole classifier, its last layer included."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in classifier.build(tower).parameters())

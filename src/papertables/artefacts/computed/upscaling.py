@@ -66,7 +66,7 @@ def values_per_pixel(kind: Callable[[Tensor, int], Tensor], patch: int) -> int:
 
 
 def seconds_per_batch(kind: Callable[[Tensor, int], Tensor], size: int, patch: int) -> tuple[float, ...]:
-    """Of some repeats, after one that does not count."""
+    """The seconds of some repeats, after one that does not count."""
     mask = torch.rand(PART, 3, size // patch, size // patch, generator=torch.Generator().manual_seed(0))
     times = []
     with torch.no_grad():

@@ -113,7 +113,7 @@ def draw(data: Confidence) -> Figure:
 
 
 def _bars(axes, own: pd.DataFrame, true: str, place: int, look: style.Look) -> None:
-    """Of one method: before above after."""
+    """One method's pictures, before above after."""
     for line in own.itertuples():
         after = line.state == "after"
         y = place + (BAR if after else -BAR) / 2

@@ -23,8 +23,8 @@ PICTURE = 1.0  # inches
 
 @dataclass(frozen=True)
 class Course:
-    """Of one run. patterns: by epoch after which they were kept. labels: by class, the heaviest source label and its
-    weight at these epochs. losses and changes: by epoch, the change of the matrix being that before the epoch."""
+    """The course of one run. patterns: by epoch after which they were kept. labels: by class, the heaviest source label
+    and its weight at these epochs. losses and changes: by epoch, the change of the matrix being that before it."""
 
     row: str
     column: str

@@ -101,7 +101,7 @@ def has_program(run: RunSpec) -> bool:
 
 
 def pattern_of(program: np.ndarray, run: RunSpec) -> Pattern:
-    """Of a program (3, P, P); the options of its run say where its frame is. Without one it is the whole image."""
+    """The frame of a program (3, P, P), which the options of its run describe; without any it is the whole image."""
     size = program.shape[-1]
     inner = run.options.get("inner", size - 2 * run.options.get("pad", size / 2))
     before, inner = int(size - inner + 1) // 2, int(inner)

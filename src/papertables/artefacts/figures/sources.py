@@ -120,12 +120,12 @@ def over_seeds(sources: Sources) -> str:
 
 
 def images_per_column(planned: PlannedArtefact) -> int:
-    """Of drawings of single images."""
+    """How many images drawings of single images show in a column."""
     columns = len(planned.columns)
     return 4 if columns == 1 else 2 if columns <= 4 else 1
 
 
 def one_seed(seeds: set[int | None]) -> str:
-    """Of drawings that show one run per cell."""
+    """What drawings say that show one run per cell."""
     known = sorted(seed for seed in seeds if seed is not None)
     return f"one run each, seed {', '.join(map(str, known))}" if known else "one run each"
