@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, Po
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
 ClassSet = Literal["all", "base", "new"]
+OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
 
 
@@ -108,6 +109,9 @@ class Fidelity(Model):
         the first piece stays and what follows is shifted; ``all`` gives every word its own tokens.
     deep_start: where deep prompts replace class context behind attributes: as if every attribute had as many context
         tokens as the class (``assumed``), or where that context is (``exact``).
+    on_nonfinite: what a loss that is not finite does to a run: ``stop`` and ``keep_best`` end it, and the latter shows
+        the best epoch before where best epochs are shown; ``skip`` leaves out each optimiser's step whose gradients are
+        not finite, and goes on.
     """
 
     few_shot_draw: Literal["shared", "per_seed"] = "shared"
@@ -117,6 +121,7 @@ class Fidelity(Model):
     first_mapping_pass: Literal["training", "evaluation"] = "evaluation"
     attribute_tokens: Literal["first", "all"] = "all"
     deep_start: Literal["assumed", "exact"] = "exact"
+    on_nonfinite: OnNonfinite = "stop"
 
 
 class Target(NamedTuple):
@@ -186,10 +191,16 @@ class RunSpec(Model):
         """The cache of the images it is evaluated on."""
         return CacheKey("test", "square" if self.images.fit == "square" else "crop", self.image_size)
 
+    @property
+    def skips(self) -> bool:
+        """Whether it goes on after a loss that is not finite."""
+        return self.fidelity.on_nonfinite == "skip"
+
     @cached_property
     def digest(self) -> str:
-        """Ten hexadecimal digits over everything in the spec."""
-        return digest(self.model_dump(mode="json"))
+        """Ten hexadecimal digits over everything in the spec but ``on_nonfinite``, under each of whose values a run has
+        the same numbers while its losses are finite."""
+        return digest(self.model_dump(mode="json", exclude={"fidelity": {"on_nonfinite"}}))
 
     @cached_property
     def id(self) -> str:

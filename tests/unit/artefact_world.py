@@ -10,7 +10,7 @@ from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
 from papertables.planning.scope import Scope
-from papertables.results.metrics import Metrics
+from papertables.results.metrics import Metrics, Score
 from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
 
@@ -173,6 +173,26 @@ def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = No
         versions={"torch": "2.12.0", "open_clip": "3.3.0"},
         git_commit="0123456789abcdef",
     )
+
+
+def ended(spec: RunSpec, best: float) -> Metrics:
+    """Diverged in epoch 3, step 17, with an accuracy of epoch 2."""
+    whole = metrics_of(spec)
+    own = whole.evaluations[0].model_copy(update={"best": Score(epoch=2, accuracy=best)})
+    return whole.model_copy(update={"evaluations": [own]})
+
+
+def under(planned: PlannedArtefact, on_nonfinite: str) -> PlannedArtefact:
+    """The same runs under another rule for losses that are not finite."""
+
+    def changed(run: RunSpec) -> RunSpec:
+        return run.model_copy(update={"fidelity": Fidelity(on_nonfinite=on_nonfinite)})
+
+    def cell(each: Cell) -> Cell:
+        members = (replace(member, runs=tuple(map(changed, member.runs))) for member in each.members)
+        return replace(each, members=tuple(members))
+
+    return replace(planned, cells=tuple(map(cell, planned.cells)))
 
 
 def metrics() -> dict[str, Metrics]:

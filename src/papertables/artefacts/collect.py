@@ -75,9 +75,11 @@ class Row:
     first_mapping_pass: str
     attribute_tokens: str
     deep_start: str
+    on_nonfinite: str  # as it was trained
     outcome: str
     diverged_epoch: int | None
     diverged_step: int | None
+    nonfinite_steps: int  # after which it went on
     images: int | None  # test images
     best_epoch: int | None
     best_accuracy: float | None
@@ -137,6 +139,7 @@ def _row(metrics: Metrics, evaluation: Evaluation | None) -> Row:
         outcome=metrics.outcome,
         diverged_epoch=metrics.diverged.epoch if metrics.diverged else None,
         diverged_step=metrics.diverged.step if metrics.diverged else None,
+        nonfinite_steps=sum(metrics.nonfinite.values()),
         images=evaluation.images if evaluation else None,
         best_epoch=best.epoch if best else None,
         best_accuracy=best.accuracy if best else None,

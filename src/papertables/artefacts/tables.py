@@ -18,14 +18,15 @@ from papertables.spec import Model, RunSpec
 
 SCORES = ("accuracy", "base", "new", "harmonic_mean")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
+COSTS = ("seconds", "peak_memory_mb")
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
 
 
 class TableCell(Model):
     """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
-    mark: † a run diverged, * a run is not finished, ‡ the published average is over other data sets. text: words in
-    the place of a number.
+    mark: † a run diverged (without a mean, or with the best epoch before), * a run is not finished, ‡ the published
+    average is over other data sets. text: words in the place of a number.
     """
 
     mean: float | None = None
@@ -75,8 +76,8 @@ class Table(Model):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The measure by seed (None: the same for every seed). Nothing where a run diverged. halves: of a harmonic mean,
-    what it is of."""
+    """The measure by seed (None: the same for every seed). Nothing where a run diverged and shows nothing. halves: of a
+    harmonic mean, what it is of."""
 
     values: dict[int | None, float]
     mark: str = ""
@@ -147,7 +148,7 @@ def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folde
             *_printed_only(planned),
             *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
-        failures=tuple(_failures(runs, metrics)),
+        failures=tuple(_failures(runs, metrics, planned.selection)),
         sources=tuple(compare.sources(used)),
         published=counterpart,
     )
@@ -183,11 +184,12 @@ def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> N
 
 
 def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> Outcome:
-    runs = [run for member in cell.members for run in member.runs]
-    there = {run.id: metrics[run.id] for run in runs if run.id in metrics}
-    if any(each.outcome == "diverged" for each in there.values()):
+    runs = {run.id: run for member in cell.members for run in member.runs}
+    there = {id: metrics[id] for id in runs if id in metrics}
+    diverged = [each for each in there.values() if each.diverged]
+    if any(cell.measure in COSTS or not each.shows(runs[each.run], selection) for each in diverged):
         return Outcome({}, DIVERGED)
-    mark = UNFINISHED if len(there) < len({run.id for run in runs}) else ""
+    mark = DIVERGED if diverged else UNFINISHED if len(there) < len(runs) else ""
     if cell.measure in SCORES and cell.members:
         shown = [_scored(cell, there, i, selection, mark) for i in range(len(cell.members[0].scored))]
         return of_halves(*shown) if len(shown) > 1 else shown[0]
@@ -349,11 +351,21 @@ def _comparison_notes(planned: PlannedArtefact, used: list[Quote], cells: list[l
     return notes
 
 
-def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> list[str]:
+def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics], selection: Selection) -> list[str]:
     lines = []
     for run in runs:
         if run.id not in metrics:
             lines.append(f"{UNFINISHED} not finished: {run.id}")
         elif place := metrics[run.id].diverged:
-            lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}: {run.id}")
+            shown = ", the best epoch before is shown" if metrics[run.id].shows(run, selection) else ""
+            lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}{shown}: {run.id}")
+        elif steps := metrics[run.id].nonfinite:
+            lines.append(f"{_steps(steps)} without a finite loss, left out: {run.id}")
     return lines
+
+
+def _steps(by_epoch: dict[int, int]) -> str:
+    """``1 step of epoch 3``, ``5 steps of epochs 3 to 7``"""
+    count, first, last = sum(by_epoch.values()), min(by_epoch), max(by_epoch)
+    epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
+    return f"{count} {'step' if count == 1 else 'steps'} of {epochs}"

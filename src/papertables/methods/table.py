@@ -150,6 +150,8 @@ class Method:
         found: set[str] = set()
         if self.uses_attributes or (self.trains and few_shot):
             found |= {"few_shot_draw", "shared_seed"}
+        if self.trains:
+            found |= {"on_nonfinite"}
         if self.uses_attributes:
             found |= {"attribute_stream", "attribute_sampling"}
         if self.learns_prompts and options["attributes"]:

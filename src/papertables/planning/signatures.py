@@ -28,10 +28,13 @@ class Signatures:
         self.plan = plan
 
     def train(self, job: Job) -> str:
-        """Changes with a spec, the code of a method, the shared numerics and what the runs are scored on."""
+        """Changes with a spec, the code of a method, the shared numerics, what the runs are scored on, and which of
+        them go on after a loss that is not finite."""
+        skipping = [run.id for run in job.trained if run.skips]
         code = {run.method: method_code(run.method) for run in job.runs}
         targets = {run.id: self.plan.targets.get(run.id, ()) for run in job.trained}
-        return digest({"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets})
+        told = {"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets}
+        return digest(told | ({"skipping": skipping} if skipping else {}))
 
     def retrain(self, job: str) -> str | None:
         """What sets off a job that owns a run which ``retrain`` names, each time anew; None for the others."""
@@ -66,7 +69,7 @@ class Signatures:
                 "paper": planned.paper.model_dump(mode="json"),
                 "scale": self.plan.scale.model_dump(mode="json"),
                 "selection": planned.selection,
-                "runs": [run.digest for run in planned.runs],
+                "runs": [(run.digest, run.fidelity.on_nonfinite) for run in planned.runs],
                 "partial": self.plan.config.partial and time(),  # what is there changes unseen
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from papertables.config import Selection
 from papertables.spec import ClassSet, Combination, Model, RunSpec, Target
 
 Percent = float
@@ -24,11 +25,16 @@ class Fingerprint(Model):
 
 
 class Epoch(Model):
-    """One line of the curve. Accuracies in percent; the test accuracy is None in epochs that are not evaluated."""
+    """One line of the curve. Accuracies in percent; the test accuracy is None in epochs that are not evaluated.
+
+    nonfinite_steps: those whose loss was not finite, of a run that goes on after them. train_loss: the mean over the
+    images of the others; None where there are none.
+    """
 
     epoch: int = Field(ge=1)
     lr: float
-    train_loss: float
+    train_loss: float | None
+    nonfinite_steps: int = Field(default=0, ge=0)
     train_accuracy: Percent = Field(ge=0, le=100)
     test_accuracy: Percent | None = Field(default=None, ge=0, le=100)
 
@@ -56,12 +62,12 @@ class Evaluation(Model):
     def target(self) -> Target:
         return Target(self.dataset, self.classes, self.attributes)
 
-    def score(self, selection: Literal["best", "last"]) -> Score | None:
+    def score(self, selection: Selection) -> Score | None:
         return self.best if selection == "best" else self.last
 
 
 class Divergence(Model):
-    """Where the loss stopped being finite; both count from 1, the step within the epoch."""
+    """Where a run ended since its loss was not finite; both count from 1, the step within the epoch."""
 
     epoch: int
     step: int
@@ -101,6 +107,29 @@ class Metrics(Model):
     computed: Computed | None = None
     versions: dict[str, str]
     git_commit: str | None
+
+    @property
+    def nonfinite(self) -> dict[int, int]:
+        """By epoch, the steps without a finite loss after which it went on."""
+        return {each.epoch: each.nonfinite_steps for each in self.curve if each.nonfinite_steps}
+
+    def is_of(self, spec: RunSpec) -> bool:
+        """Whether it is the record of a planned run: of the same id and, if a loss was not finite, continued or ended
+        as that run would have been."""
+        if self.run != spec.id:
+            return False
+        always_finite = not self.diverged and not self.nonfinite
+        return always_finite or self.spec.skips == spec.skips
+
+    def shows(self, spec: RunSpec, selection: Selection) -> bool:
+        """Whether a planned run has accuracies to show: one that diverged only those of a best epoch that it keeps."""
+        keeps = selection == "best" and spec.fidelity.on_nonfinite == "keep_best"
+        return self.outcome == "finished" or (keeps and self.has_best)
+
+    @property
+    def has_best(self) -> bool:
+        """Whether any epoch was evaluated before it ended."""
+        return all(each.best for each in self.evaluations)
 
     def scored(self, target: Target) -> Evaluation | None:
         return next((each for each in self.evaluations if each.target == target), None)

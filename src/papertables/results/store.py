@@ -76,7 +76,7 @@ class Store:
         if retrain and fnmatchcase(spec.id, retrain):
             return False
         metrics = self.read(spec.id)
-        return metrics is not None and metrics.spec == spec and same_numbers(metrics.fingerprint, fingerprint)
+        return metrics is not None and metrics.is_of(spec) and same_numbers(metrics.fingerprint, fingerprint)
 
 
 def same_numbers(recorded: Fingerprint, now: Fingerprint) -> bool:

@@ -38,8 +38,8 @@ IMAGES_PER_CALL = 256
 def inspect(
     job: InspectJob, selection: Selection, store: Store, out: Path, device: str = "cpu", threads: int = 1
 ) -> None:
-    """Writes ``out``; of a run that diverged, without tensors. Raises UserError where the store lacks the learner, or
-    the mappings, of a run that was trained."""
+    """Writes ``out``; without tensors of a run that diverged, but for its best epoch if there is one. Raises UserError
+    where the store lacks the learner, or the mappings, of a run that was trained."""
     import torch
     from safetensors.torch import save
 
@@ -62,7 +62,8 @@ def inspect(
         "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
     }
     metadata = {"described": json.dumps(described)}
-    if (metrics := store.read(spec.id)) and metrics.outcome == "diverged":
+    metrics = store.read(spec.id)
+    if metrics and metrics.diverged and not (selection == "best" and metrics.has_best):
         write_atomic(out, save({}, metadata))
         return
 

@@ -130,7 +130,7 @@ class _Work:
         return groups
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
-        return {spec.id: digest(self.prints[spec.id].model_dump()) for spec in specs}
+        return {spec.id: digest([self.prints[spec.id].model_dump(), spec.skips]) for spec in specs}
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
         first = specs[0]
@@ -149,10 +149,8 @@ class _Work:
     ) -> "Run":
         from papertables.training.run import Run
 
-        mode = spec.fidelity.first_mapping_pass
-        return Run(
-            spec.id, self.learner(spec, attributes), spec.training, spec.seed, rows, mapping_pass=mode, names=names
-        )
+        about = {"mapping_pass": spec.fidelity.first_mapping_pass, "names": names, "skips": spec.skips}
+        return Run(spec.id, self.learner(spec, attributes), spec.training, spec.seed, rows, **about)
 
     def _trainer(self, first: RunSpec, runs: "Sequence[Run]") -> "Trainer":
         from papertables.training.loop import Trainer

@@ -2,7 +2,8 @@
 
 The inputs of all runs go through the frozen tower in one call (or a few of whole runs); each run keeps its
 learner, optimiser, learning rate, data order and random streams. The summed loss gives each learner
-exactly its own gradient.
+exactly its own gradient, whatever is not finite in another's: no value of one run enters a sum with those of another
+but for that of the losses, through which every run gets the factor 1.
 """
 
 import math
@@ -140,7 +141,8 @@ class Trainer:
             run.images += len(orders[0])
 
     def epoch(self, number: int, train: ImageCache) -> list[Run]:
-        """Trains epoch ``number`` (from 1) and returns the runs that have not diverged."""
+        """Trains epoch ``number`` (from 1) and returns the runs that have not diverged: a step without a finite loss
+        ends a run after the epoch, unless it ``skips``."""
         self.remap(number, train)
         runs = [run for run in self.runs if not run.diverged]
         for run in runs:
@@ -162,17 +164,23 @@ class Trainer:
         weights = torch.tensor(counts, dtype=torch.float64)
         losses, hits = torch.stack(losses).double().cpu(), torch.stack(hits).sum(0)  # (steps, S), (S,)
         finite = losses.isfinite()
-        mean_losses = (weights @ losses / weights.sum()).tolist()
+        mean_losses = (weights @ losses.where(finite, 0) / (weights @ finite.double())).tolist()
         accuracies = (100 * hits / weights.sum().item()).tolist()
         for column, run in enumerate(runs):
             run.images += sum(counts)
-            if not finite[:, column].all():
-                step = int(finite[:, column].int().argmin()) + 1
-                run.diverged = Divergence(epoch=number, step=step)
+            known = finite[:, column]
+            if not known.all() and not run.skips:
+                run.diverged = Divergence(epoch=number, step=int(known.int().argmin()) + 1)
                 continue
-            lr = run.lrs(number - 1, 0, steps)[0]
-            loss, accuracy = mean_losses[column], accuracies[column]
-            run.curve.append(Epoch(epoch=number, lr=lr, train_loss=loss, train_accuracy=accuracy))
+            run.curve.append(
+                Epoch(
+                    epoch=number,
+                    lr=run.lrs(number - 1, 0, steps)[0],
+                    train_loss=mean_losses[column] if known.any() else None,
+                    nonfinite_steps=int((~known).sum()),
+                    train_accuracy=accuracies[column],
+                )
+            )
         return [run for run in runs if not run.diverged]
 
     @torch.inference_mode()

@@ -34,6 +34,13 @@ def make_optimizers(learner: nn.Module, training: Training) -> list[tuple[torch.
     return [(make_optimizer(group, own.get(part, training)), own.get(part, training)) for part, group in groups.items()]
 
 
+def finite_gradients(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether all gradients that it would take are finite, asked of the device once."""
+    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    found = [each.grad.isfinite().all() for each in parameters if each.grad is not None]
+    return bool(torch.stack(found).all()) if found else True
+
+
 def make_optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
     chosen = training.optimizer
     settings = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}

@@ -33,10 +33,10 @@ class Lines:
 
 def summary(runs: "Sequence[Run]") -> str:
     """Mean loss and test accuracy of the runs still going, and how many are not."""
-    curves = [run.curve[-1] for run in runs if run.curve and not run.diverged]
+    losses = [run.curve[-1].train_loss for run in runs if run.curve and not run.diverged]
     text = f"{len(runs)} runs"
-    if curves:
-        text += f", loss {fmean([epoch.train_loss for epoch in curves]):.3f}"
+    if known := [loss for loss in losses if loss is not None]:
+        text += f", loss {fmean(known):.3f}"
     scores = [run.last.accuracy for run in runs if run.last and not run.diverged]
     if scores:
         text += f", test {fmean(scores):.1f} %"

@@ -14,7 +14,7 @@ from papertables.methods.mapping_heads import MappingHead
 from papertables.results.metrics import Divergence, Epoch, Score
 from papertables.spec import Training
 from papertables.training.mapping_history import Mappings
-from papertables.training.optimization import learning_rate, make_optimizers
+from papertables.training.optimization import finite_gradients, learning_rate, make_optimizers
 
 LOGIT_SCALE = (0.0, 4.6052)  # what the released code clamps to after every step
 State = dict[str, Tensor]
@@ -25,7 +25,7 @@ class Run:
     """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
     states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
     evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping. ``names``: of
-    the classes it is trained on, for a learner of prompts."""
+    the classes it is trained on, for a learner of prompts. ``skips``: goes on after a loss that is not finite."""
 
     id: str
     learner: BaseLearner
@@ -42,6 +42,7 @@ class Run:
     mapping_pass: Literal["training", "evaluation"] = "evaluation"  # how the learner runs in the first one
     mappings: Mappings = field(default_factory=Mappings)
     names: tuple[str, ...] = ()
+    skips: bool = False
 
     def __post_init__(self):
         self.optimizers = make_optimizers(self.learner, self.training)
@@ -63,11 +64,13 @@ class Run:
         return mapping_head(self.learner)
 
     def update(self, lrs: Sequence[float]) -> None:
-        """One step of every optimiser, each with its own rate, on gradients that are there."""
+        """One step of every optimiser, each with its own rate, on gradients that are there. A scaler omits it where one
+        of that optimiser's gradients is not finite; so does a run that ``skips`` without a scaler."""
         for (optimizer, _), lr in zip(self.optimizers, lrs, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            self.scaler.step(optimizer)
+            if self.scaler.is_enabled() or not self.skips or finite_gradients(optimizer):
+                self.scaler.step(optimizer)
         self.scaler.update()
         with torch.no_grad():
             for scale in self.scales:

@@ -5,6 +5,8 @@ import pytest
 
 from papertables.artefacts import collect
 from papertables.errors import UserError
+from papertables.results.metrics import Epoch
+from papertables.spec import Fidelity
 from tests.unit import artefact_world as world
 
 
@@ -58,7 +60,17 @@ def test_runs_csv_has_one_tidy_row_per_evaluation(tmp_path):
     bad = frame.loc[spec.id]
     assert (bad.outcome, bad.diverged_epoch, bad.diverged_step) == ("diverged", 3, 17)
     assert pd.isna(bad.best_accuracy)
+    assert set(frame.nonfinite_steps) == {0}
     assert pd.isna(frame.loc[world.run("zero_shot", "dtd", None).id].seed)
+
+
+def test_runs_csv_says_which_steps_were_left_out_and_under_which_rule():
+    spec = world.run("vp", "dtd", 1)
+    ruled = spec.model_copy(update={"fidelity": Fidelity(on_nonfinite="skip")})
+    curve = [Epoch(epoch=i, lr=1, train_loss=None, nonfinite_steps=i, train_accuracy=50) for i in (1, 2)]
+    one = world.metrics()[spec.id].model_copy(update={"spec": ruled, "curve": curve})
+    (row,) = collect.runs_csv({one.run: one}).to_dict("records")
+    assert (row["on_nonfinite"], row["outcome"], row["nonfinite_steps"]) == ("skip", "finished", 3)
 
 
 def test_runs_csv_writes_whole_numbers_whole(tmp_path):

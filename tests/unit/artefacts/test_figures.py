@@ -210,6 +210,29 @@ def test_selection_shows_best_last_and_the_difference(tmp_path):
     assert (vp["best"], vp["last"], vp["gain"], vp["n"]) == (76.5, 72.0, 4.5, 2)
 
 
+def test_only_single_epochs_are_shown_of_a_run_that_keeps_its_best(tmp_path):
+    kept = world.run("vp", "eurosat", 2)
+    metrics = with_curves(world.metrics()) | {kept.id: world.ended(kept, 94.0)}
+    artefact = world.under(planned("curves"), "keep_best")
+    found = gather(artefact, metrics, tmp_path)
+    assert kept.id in [run.id for _, runs in found.cells() for run in runs]
+    data = curves.collect(found)
+    assert set(data.frame[(data.frame["row"] == "VP") & (data.frame["column"] == "EuroSAT")]["n"]) == {1}
+    assert f"Left out, its loss stopped being finite: {kept.id}." in data.notes
+    last = gather(world.under(world.planned(selection="last"), "keep_best"), metrics, tmp_path)
+    assert kept.id not in [run.id for _, runs in last.cells() for run in runs]
+
+
+def test_selection_shows_no_difference_of_a_run_that_keeps_its_best(tmp_path):
+    kept = world.run("vp", "eurosat", 2)
+    artefact = world.under(planned("selection"), "keep_best")
+    data = selection.collect(gather(artefact, world.metrics() | {kept.id: world.ended(kept, 94.0)}, tmp_path))
+    line = data.frame[(data.frame["row"] == "VP") & (data.frame["column"] == "EuroSAT")].iloc[0]
+    assert line["best"] == 92.0 and np.isnan(line["last"]) and np.isnan(line["gain"])
+    drawn = selection.draw(data).axes[1]
+    assert "–" in {text.get_text() for text in drawn.texts}
+
+
 def test_curves_leave_out_what_was_not_evaluated_and_who_diverged(tmp_path):
     gone = world.run("vp", "eurosat", 2)
     metrics = with_curves(world.metrics()) | {gone.id: world.metrics_of(gone)}

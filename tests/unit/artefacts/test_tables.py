@@ -1,9 +1,12 @@
 """Cells, averages and notes against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from papertables.artefacts.tables import build
 from papertables.errors import UserError
+from papertables.results.metrics import Epoch
 from tests.unit import artefact_world as world
 
 
@@ -104,6 +107,59 @@ def test_a_diverged_run_empties_its_cell_and_is_listed(tmp_path):
         assert (cell(made, "VP", column).mean, cell(made, "VP", column).mark) == (None, "†")
     assert cell(made, "VP", "EuroSAT").mean == 92.0
     assert made.failures == (f"† diverged in epoch 3, step 17: {world.run('vp', 'dtd', 2).id}",)
+
+
+def ended(method, data, seed, best):
+    spec = world.run(method, data, seed)
+    return world.metrics() | {spec.id: world.ended(spec, best)}
+
+
+def test_a_run_that_keeps_its_best_epoch_shows_it_with_a_mark(tmp_path):
+    made = table(tmp_path, world.under(world.planned(), "keep_best"), ended("vp", "dtd", 2, 70.0))
+    assert (cell(made, "VP", "DTD").mean, cell(made, "VP", "DTD").n, cell(made, "VP", "DTD").mark) == (65.0, 2, "†")
+    assert (cell(made, "VP", "Average").mean, cell(made, "VP", "Average").mark) == (78.5, "†")
+    assert cell(made, "VP", "EuroSAT").mark == ""
+    run = world.run("vp", "dtd", 2).id
+    assert made.failures == (f"† diverged in epoch 3, step 17, the best epoch before is shown: {run}",)
+
+
+@pytest.mark.parametrize(
+    ("rule", "selection", "best"),
+    [("keep_best", "last", 70.0), ("stop", "best", 70.0), ("keep_best", "best", None)],
+    ids=["last epochs are shown", "it does not keep it", "it has none"],
+)
+def test_nothing_is_shown_of_a_diverged_run_where(tmp_path, rule, selection, best):
+    found = ended("vp", "dtd", 2, best) if best else diverged("vp", "dtd", 2)
+    made = table(tmp_path, world.under(world.planned(selection=selection), rule), found)
+    for column in ("DTD", "Average"):
+        assert (cell(made, "VP", column).mean, cell(made, "VP", column).mark) == (None, "†")
+    assert made.failures == (f"† diverged in epoch 3, step 17: {world.run('vp', 'dtd', 2).id}",)
+
+
+@pytest.mark.parametrize("measure", ["seconds", "peak_memory_mb", "parameters"])
+def test_what_a_diverged_run_took_is_no_cost_of_its_method(tmp_path, measure):
+    planned = world.under(world.planned(average=False), "keep_best")
+    planned = planned.__class__(
+        **vars(planned) | {"cells": tuple(replace(each, measure=measure) for each in planned.cells)}
+    )
+    found = cell(table(tmp_path, planned, ended("vp", "dtd", 2, 70.0)), "VP", "DTD")
+    assert (found.mean, found.mark) == (10.0 if measure == "parameters" else None, "†")
+
+
+def test_steps_that_were_left_out_are_told(tmp_path):
+    steps = {"dtd": {3: 1}, "eurosat": {2: 3, 4: 2}}
+    found = world.metrics()
+    for data, by_epoch in steps.items():
+        curve = [Epoch(epoch=i, lr=1, train_loss=2, train_accuracy=50) for i in range(1, 5)]
+        curve = [each.model_copy(update={"nonfinite_steps": by_epoch.get(each.epoch, 0)}) for each in curve]
+        id = world.run("vp", data, 1).id
+        found[id] = found[id].model_copy(update={"curve": curve})
+    made = table(tmp_path, world.under(world.planned(), "skip"), found)
+    assert made.failures == (
+        f"1 step of epoch 3 without a finite loss, left out: {world.run('vp', 'dtd', 1).id}",
+        f"5 steps of epochs 2 to 4 without a finite loss, left out: {world.run('vp', 'eurosat', 1).id}",
+    )
+    assert (cell(made, "VP", "DTD").mean, cell(made, "VP", "DTD").mark) == (61.0, "")
 
 
 def test_a_missing_run_is_an_error_that_names_it(tmp_path):

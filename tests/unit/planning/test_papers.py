@@ -1,6 +1,7 @@
 """What is declared under workflow/papers: it parses, its settings are the papers', its published numbers land."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -151,6 +152,44 @@ def test_smm_first_mapping_pass_is_a_switch(fidelity, expected):
     runs = load_plan(fidelity=fidelity).artefacts["smm_table1"].runs
     masked = {run.fidelity.first_mapping_pass for run in runs if "patch" in run.options}
     assert masked == {expected}
+
+
+RULES = {"attrvr": "keep_best", "blm": "skip", "smm": "skip", "atprompt": "stop"}
+
+
+@pytest.mark.parametrize("fidelity", ["published", "repaired"])
+@pytest.mark.parametrize("paper", RULES)
+def test_what_a_loss_that_is_not_finite_does_is_a_switch(paper, fidelity):
+    made = load_plan(fidelity=fidelity).artefacts
+    declared = [each for id, each in made.items() if id.startswith(f"{paper}_") and not id.endswith("_fidelity")]
+    found = {(bool(run.training), run.fidelity.on_nonfinite) for each in declared for run in each.runs}
+    assert found - {(False, "stop")} == {(True, RULES[paper] if fidelity == "published" else "stop")}
+
+
+@pytest.mark.parametrize("fidelity", ["published", "repaired"])
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_no_run_stands_under_two_rules_for_losses_that_are_not_finite(scale, fidelity):
+    """Since its id does not tell them apart."""
+    planned = plan_of(scale=scale, fidelity=fidelity, artefacts="all").artefacts.values()
+    runs = [run for each in planned for cell in each.cells for member in cell.members for run in member.runs]
+    pairs = {(run.id, run.fidelity.on_nonfinite) for run in runs}
+    assert len(pairs) == len({run.id for run in runs})
+
+
+def test_a_rule_for_losses_that_are_not_finite_sets_off_what_depends_on_it():
+    """BLM's runs have the same ids under both, AttrVR's keep theirs where only the table changes."""
+    published, repaired = load_plan(), load_plan(fidelity="repaired")
+    table = "blm_padding"
+    assert [run.id for run in published.artefacts[table].runs] == [run.id for run in repaired.artefacts[table].runs]
+    jobs = [id for id, job in published.jobs.items() if job.artefact == table]
+    for id in jobs:
+        assert published.signatures.train(published.jobs[id]) != published.signatures.train(repaired.jobs[id])
+    both = [published.signatures.artefact(plan.artefacts[table]) for plan in (published, repaired)]
+    assert both[0] != both[1]
+    job = next(job for job in published.jobs.values() if job.artefact == "attrvr_table1" and job.trained)
+    stopped = [run.fidelity.model_copy(update={"on_nonfinite": "stop"}) for run in job.runs]
+    changed = [run.model_copy(update={"fidelity": own}) for run, own in zip(job.runs, stopped, strict=True)]
+    assert published.signatures.train(replace(job, runs=tuple(changed))) == published.signatures.train(job)
 
 
 def load_plan(**config):

@@ -7,9 +7,9 @@ import pytest
 
 from papertables.methods.table import METHODS, method_code
 from papertables.results import store as module
-from papertables.results.metrics import Fingerprint
+from papertables.results.metrics import Divergence, Epoch, Fingerprint, Metrics
 from papertables.results.store import Store, same_numbers
-from papertables.spec import RunSpec
+from papertables.spec import Fidelity, RunSpec
 from tests.unit import artefact_world as world
 
 RECORD = Path(__file__).parents[1] / "recorded" / "fingerprints.json"
@@ -51,6 +51,50 @@ def test_a_method_takes_no_runs_of_another_ones_code(method, tmp_path):
     other = next(code for name, code in OLD.items() if name != method)
     store, spec = recorded(tmp_path, method, other)
     assert store.missing([spec], {spec.id: fingerprint(method_code(method))}) == [spec]
+
+
+def under(spec: RunSpec, rule: str) -> RunSpec:
+    return spec.model_copy(update={"fidelity": Fidelity(on_nonfinite=rule)})
+
+
+RULES = ("stop", "keep_best", "skip")
+STEPS = [Epoch(epoch=1, lr=1, train_loss=2, nonfinite_steps=2, train_accuracy=50)]
+
+
+@pytest.mark.parametrize(
+    ("made", "changes", "valid"),
+    [
+        ("stop", {}, RULES),
+        ("skip", {}, RULES),
+        ("stop", {"outcome": "diverged", "diverged": Divergence(epoch=1, step=1)}, ("stop", "keep_best")),
+        ("keep_best", {"outcome": "diverged", "diverged": Divergence(epoch=1, step=1)}, ("stop", "keep_best")),
+        ("skip", {"curve": STEPS}, ("skip",)),
+    ],
+    ids=["finite", "finite, would skip", "stopped", "kept", "skipped"],
+)
+def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_path, made, changes, valid):
+    spec, store = world.run("vp", "dtd", 1), Store(tmp_path)
+    now = fingerprint("m")
+    record = world.metrics_of(under(spec, made), 60.0, 50.0).model_copy(update={"fingerprint": now, **changes})
+    store.write(record)
+    missing = {rule: store.missing([under(spec, rule)], {spec.id: now}) for rule in RULES}
+    assert {rule for rule, found in missing.items() if not found} == set(valid)
+
+
+def test_a_record_in_the_folder_of_another_run_is_missing(tmp_path):
+    spec, other = (world.run("vp", "dtd", seed) for seed in (1, 2))
+    store, now = Store(tmp_path), fingerprint("m")
+    store.write(world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now}))
+    (tmp_path / spec.id).rename(tmp_path / other.id)
+    assert store.missing([other], {other.id: now}) == [other]
+
+
+def test_records_from_before_the_rule_are_of_runs_that_ended(tmp_path):
+    spec = world.run("vp", "dtd", 1)
+    old = world.metrics_of(spec, 60.0, 50.0).model_copy(update={"curve": STEPS}).model_dump(mode="json")
+    del old["spec"]["fidelity"]["on_nonfinite"], old["curve"][0]["nonfinite_steps"]
+    read = Metrics.model_validate(old)
+    assert (read.run, read.spec.fidelity.on_nonfinite, read.nonfinite) == (spec.id, "stop", {})
 
 
 def test_code_that_moved_twice_is_followed_forwards_alone(monkeypatch):

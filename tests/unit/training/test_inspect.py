@@ -158,6 +158,18 @@ def test_a_run_that_diverged_leaves_a_file_without_tensors(world):
         store.write(metrics)
 
 
+def test_the_best_epoch_of_a_run_that_diverged_is_looked_at(world):
+    store, run = Store(world.results / "runs"), spec("ar").id
+    metrics, whole = store.read(run), make(world, "ar")
+    try:
+        store.write(metrics.model_copy(update={"outcome": "diverged", "diverged": Divergence(epoch=3, step=2)}))
+        kept = make(world, "ar")
+        assert np.array_equal(kept.predicted("after"), whole.predicted("after"))
+        assert make(world, "ar", "last").tensors == {}
+    finally:
+        store.write(metrics)
+
+
 def test_features_come_in_batches(world, monkeypatch):
     whole = make(world, "ar").images("after")
     monkeypatch.setattr(module, "IMAGES_PER_CALL", 5)

@@ -110,10 +110,10 @@ def test_each_run_has_its_own_order_and_gradient():
 
 
 def test_calls_of_few_images_change_nothing():
-    whole, parts = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
-    for each in (whole, parts):
+    wide, narrow = (trainer(settings(), 12, seeds=(1, 2, 3), per_call=images) for images in (None, 4))
+    for each in (wide, narrow):
         each.train(cached(12), whole(cached(6)))
-    for one, other in zip(whole.runs, parts.runs, strict=True):
+    for one, other in zip(wide.runs, narrow.runs, strict=True):
         torch.testing.assert_close(one.learner.logits.weight, other.learner.logits.weight)
         assert one.curve[-1].test_accuracy == other.curve[-1].test_accuracy
 

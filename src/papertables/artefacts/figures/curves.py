@@ -41,16 +41,16 @@ class Curves:
 
 def collect(sources: Sources) -> Curves:
     planned, quantities = sources.planned, sources.planned.artefact.quantities
-    lines = []
+    lines, diverged = [], _diverged(sources)
     for cell, runs in sources.cells():
-        for run in runs:
+        for run in (each for each in runs if each.id not in diverged):
             for quantity, epoch, value in _points(sources.metrics[run.id], quantities):
                 lines.append((cell.row.label, cell.column.label, quantity, epoch, value))
     names = ["row", "column", "quantity", "epoch"]
     frame = pd.DataFrame(lines, columns=[*names, "value"])
     frame = frame.groupby(names, sort=False)["value"].agg(mean="mean", std="std", n="count").reset_index()
     unscored = ("Epochs that are not evaluated are left out of the test accuracies.",)
-    left_out = tuple(f"Left out, its loss stopped being finite: {id}." for id in _diverged(sources))
+    left_out = tuple(f"Left out, its loss stopped being finite: {id}." for id in diverged)
     level = ("a level line trains nothing",) if (frame["epoch"] == 0).any() else ()
     return Curves(
         frame,

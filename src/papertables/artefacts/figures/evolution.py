@@ -113,7 +113,7 @@ def course(
             ]
             for label in classes
         },
-        {epoch.epoch: epoch.train_loss for epoch in metrics.curve},
+        {epoch.epoch: epoch.train_loss for epoch in metrics.curve if epoch.train_loss is not None},
         {epoch: change for epoch, change in changes if not np.isnan(change)},
     )
 

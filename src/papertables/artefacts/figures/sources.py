@@ -70,18 +70,18 @@ class Sources:
         return [read_search(path) for path in map(Path, self.files.searches) if path.exists()]
 
     def cells(self) -> Iterator[tuple[Cell, tuple[RunSpec, ...]]]:
-        """Each cell with its runs that are there and finished."""
+        """Each cell with its runs that are there and show something."""
         for cell in self.planned.cells:
             runs = (run for member in cell.members for run in member.runs)
-            yield cell, tuple(run for run in runs if self._finished(run))
+            yield cell, tuple(run for run in runs if self._shows(run))
 
     def inspected(self) -> Iterator[tuple[Cell, RunSpec]]:
         """Each cell with its first run that was inspected."""
         for cell, runs in self.cells():
             yield from [(cell, run) for run in runs if run.id in self.files.inspections][:1]
 
-    def _finished(self, run: RunSpec) -> bool:
-        return run.id in self.metrics and self.metrics[run.id].outcome == "finished"
+    def _shows(self, run: RunSpec) -> bool:
+        return run.id in self.metrics and self.metrics[run.id].shows(run, self.planned.selection)
 
 
 def check(planned: PlannedArtefact) -> None:
