@@ -6,7 +6,7 @@ from tests.workflow.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "docs"))
 
-from draw_flow import BLOCK, PAGE, flow  # noqa: E402
+from draw_flow import BLOCK, PAGE, flow
 
 
 def test_the_drawn_flow_is_that_of_the_rules():

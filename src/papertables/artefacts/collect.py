@@ -1,7 +1,6 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +11,7 @@ from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics
 from papertables.rules import ArtefactFiles
-from papertables.spec import RunSpec
+from papertables.spec import Fidelity, RunSpec
 
 
 def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
@@ -51,115 +50,67 @@ def _parse(text: str, where: str) -> Metrics:
         raise UserError(f"{where}: no valid record of a run ({reason}): delete the file and run again") from None
 
 
-@dataclass(frozen=True)
-class Row:
-    """One evaluation of a run. Accuracies in percent."""
+def _fidelity(name: str) -> "Column":
+    return lambda run, _: getattr(run.spec.fidelity, name)
 
-    run: str
-    method: str
-    options: str
-    backbone: str
-    trained_on: str
-    dataset: str
-    classes: str
-    transfer_attributes: str
-    protocol: str
-    shots: int | None
-    fraction: float | None
-    seed: int | None
-    attributes: str | None
-    few_shot_draw: str
-    shared_seed: int
-    attribute_stream: str
-    attribute_sampling: str
-    first_mapping_pass: str
-    attribute_tokens: str
-    deep_start: str
-    on_nonfinite: str  # as it was trained
-    outcome: str
-    diverged_epoch: int | None
-    diverged_step: int | None
-    nonfinite_steps: int  # after which it went on
-    images: int | None  # test images
-    best_epoch: int | None
-    best_accuracy: float | None
-    last_epoch: int | None
-    last_accuracy: float | None
-    parameters: int
-    seconds: float
-    images_through_tower: int
-    images_per_second: float
-    peak_memory_mb: float
-    group_size: int
-    device: str
-    git_commit: str | None
-    data_fingerprint: str
-    backbone_fingerprint: str
-    attributes_fingerprint: str | None
-    method_fingerprint: str
-    numerics: int
-    versions: str
+
+def _scored(which: str, what: str) -> "Column":
+    """``epoch`` or ``accuracy``, in percent, of the ``best`` or the ``last`` epoch; None where there is none."""
+    return lambda _, one: getattr(getattr(one, which, None), what, None)
+
+
+Column = Callable[[Metrics, Evaluation | None], JsonValue]
+COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run without any
+    "run": lambda run, _: run.run,
+    "method": lambda run, _: run.spec.method,
+    "options": lambda run, _: _flat(run.spec.options),
+    "backbone": lambda run, _: run.spec.backbone,
+    "trained_on": lambda run, _: run.spec.dataset,
+    "dataset": lambda run, one: one.dataset if one else run.spec.dataset,
+    "classes": lambda _, one: one.classes if one else "all",
+    "transfer_attributes": lambda _, one: " ".join(one.attributes) if one else "",
+    "protocol": lambda run, _: run.spec.protocol,
+    "shots": lambda run, _: run.spec.shots,
+    "fraction": lambda run, _: run.spec.fraction,
+    "seed": lambda run, _: run.spec.seed,
+    "attributes": lambda run, _: run.spec.attributes,
+    **{name: _fidelity(name) for name in Fidelity.model_fields},
+    "outcome": lambda run, _: run.outcome,
+    "diverged_epoch": lambda run, _: run.diverged and run.diverged.epoch,
+    "diverged_step": lambda run, _: run.diverged and run.diverged.step,
+    "nonfinite_steps": lambda run, _: sum(run.nonfinite.values()),  # after which it went on
+    "images": lambda _, one: one and one.images,  # test images
+    "best_epoch": _scored("best", "epoch"),
+    "best_accuracy": _scored("best", "accuracy"),
+    "last_epoch": _scored("last", "epoch"),
+    "last_accuracy": _scored("last", "accuracy"),
+    "parameters": lambda run, _: run.parameters,
+    "seconds": lambda run, _: run.cost.seconds,
+    "images_through_tower": lambda run, _: run.cost.images,
+    "images_per_second": lambda run, _: run.cost.images_per_second,
+    "peak_memory_mb": lambda run, _: run.cost.peak_memory_mb,
+    "group_size": lambda run, _: run.cost.group_size,
+    "device": lambda run, _: run.cost.device,
+    "git_commit": lambda run, _: run.git_commit,
+    "data_fingerprint": lambda run, _: run.fingerprint.data,
+    "backbone_fingerprint": lambda run, _: run.fingerprint.backbone,
+    "attributes_fingerprint": lambda run, _: run.fingerprint.attributes,
+    "method_fingerprint": lambda run, _: run.fingerprint.method,
+    "numerics": lambda run, _: run.fingerprint.numerics,
+    "versions": lambda run, _: _flat(run.versions),
+}
+WHOLE = ("shots", "seed", "diverged_epoch", "diverged_step", "images", "best_epoch", "last_epoch")
 
 
 def runs_csv(metrics: dict[str, Metrics]) -> pd.DataFrame:
     """One row per evaluation, in order of run id; a run without any evaluation has one row too."""
-    rows = [astuple(row) for _, each in sorted(metrics.items()) for row in _rows(each)]
-    frame = pd.DataFrame(rows, columns=[field.name for field in fields(Row)])
-    whole = ["shots", "seed", "diverged_epoch", "diverged_step", "images", "best_epoch", "last_epoch"]
-    return frame.astype(dict.fromkeys(whole, "Int64"))
+    rows = [(run, one) for _, run in sorted(metrics.items()) for one in run.evaluations or [None]]
+    values = [[column(*row) for column in COLUMNS.values()] for row in rows]
+    return pd.DataFrame(values, columns=list(COLUMNS)).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def write_runs_csv(metrics: dict[str, Metrics], path: Path) -> None:
     write_atomic(path, runs_csv(metrics).to_csv(index=False).encode())
-
-
-def _rows(metrics: Metrics) -> Iterator[Row]:
-    for evaluation in metrics.evaluations or [None]:
-        yield _row(metrics, evaluation)
-
-
-def _row(metrics: Metrics, evaluation: Evaluation | None) -> Row:
-    spec, cost, fingerprint = metrics.spec, metrics.cost, metrics.fingerprint
-    best, last = (evaluation.best, evaluation.last) if evaluation else (None, None)
-    return Row(
-        run=metrics.run,
-        method=spec.method,
-        options=_flat(spec.options),
-        backbone=spec.backbone,
-        trained_on=spec.dataset,
-        dataset=evaluation.dataset if evaluation else spec.dataset,
-        classes=evaluation.classes if evaluation else "all",
-        transfer_attributes=" ".join(evaluation.attributes) if evaluation else "",
-        protocol=spec.protocol,
-        shots=spec.shots,
-        fraction=spec.fraction,
-        seed=spec.seed,
-        attributes=spec.attributes,
-        **spec.fidelity.model_dump(),
-        outcome=metrics.outcome,
-        diverged_epoch=metrics.diverged.epoch if metrics.diverged else None,
-        diverged_step=metrics.diverged.step if metrics.diverged else None,
-        nonfinite_steps=sum(metrics.nonfinite.values()),
-        images=evaluation.images if evaluation else None,
-        best_epoch=best.epoch if best else None,
-        best_accuracy=best.accuracy if best else None,
-        last_epoch=last.epoch if last else None,
-        last_accuracy=last.accuracy if last else None,
-        parameters=metrics.parameters,
-        seconds=cost.seconds,
-        images_through_tower=cost.images,
-        images_per_second=cost.images_per_second,
-        peak_memory_mb=cost.peak_memory_mb,
-        group_size=cost.group_size,
-        device=cost.device,
-        git_commit=metrics.git_commit,
-        data_fingerprint=fingerprint.data,
-        backbone_fingerprint=fingerprint.backbone,
-        attributes_fingerprint=fingerprint.attributes,
-        method_fingerprint=fingerprint.method,
-        numerics=fingerprint.numerics,
-        versions=_flat(metrics.versions),
-    )
 
 
 def _flat(values: dict[str, JsonValue]) -> str:

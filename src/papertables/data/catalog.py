@@ -90,7 +90,7 @@ class Reader(Model):
     test: dict[str, str | bool]
 
 
-class Split(Model):
+class SplitRule(Model):
     """How train, validation and test are told apart.
 
     rule: ``file``: a split file in CoOp's format, taken as it is; ``fgvc_aircraft``: the lists that come with
@@ -131,7 +131,7 @@ class Dataset(Model):
     id: str
     label: str  # the name that the papers print
     source: Source
-    split: Split | None = None  # None: drawn together with the images
+    split: SplitRule | None = None  # None: drawn together with the images
     images: str = "."
     licence: str
     homepage: str | None = None

@@ -272,7 +272,7 @@ def _substituted(scope: Scope, artefact: Artefact, settings: dict) -> dict:
 
 
 def _trained_as(protocol: ProtocolName) -> ProtocolName:
-    """Cross-dataset transfer and domain generalisation score the same training elsewhere."""
+    """Cross-dataset transfer and domain generalisation score the same training on other data."""
     return "cross_dataset" if protocol == "domain_generalization" else protocol
 
 

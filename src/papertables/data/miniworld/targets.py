@@ -24,7 +24,7 @@ Choice = dict[str, tuple[str, ...]]  # attribute -> values
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetSet:
     """task: the word for what the classes are, as in prompts to an LLM. classes: name -> what all images share, or, in
     a mixture, among which values each image has its own."""
 
@@ -104,9 +104,9 @@ _MOTHS = {
     "dotted_fritillary": "orange dotted heart", "checked_swallowtail": "yellow checked heart",
     "crescent_noctuid": "purple dotted crescent", "mother_shipton": "pink checked heart",
 }  # fmt: skip
-TARGETS: dict[str, Target] = {
-    "mini_digits": Target("digit", {digit: {"form": digit} for digit in DIGITS}, _digits),
-    "mini_signs": Target(
+TARGETS: dict[str, TargetSet] = {
+    "mini_digits": TargetSet("digit", {digit: {"form": digit} for digit in DIGITS}, _digits),
+    "mini_signs": TargetSet(
         "road sign",
         _named(
             "red_triangle red_circle red_cross orange_triangle orange_diamond yellow_diamond yellow_star green_circle "
@@ -116,7 +116,7 @@ TARGETS: dict[str, Target] = {
         ),
         _signs,
     ),
-    "mini_cloths": Target(
+    "mini_cloths": TargetSet(
         "cloth",
         _named(
             "red_striped_cloth red_checked_cloth orange_plain_cloth orange_dotted_cloth yellow_barred_cloth "
@@ -127,7 +127,7 @@ TARGETS: dict[str, Target] = {
         ),
         _cloths,
     ),
-    "mini_moths": Target(
+    "mini_moths": TargetSet(
         "moth",
         {name: dict(zip(("colour", "texture", "form"), look.split(), strict=True)) for name, look in _MOTHS.items()},
         _moths,
@@ -138,8 +138,8 @@ _FORMS = {
     "round": ("circle", "ring"), "boxy": ("square", "diamond"), "spiky": ("star", "cross"),
     "pointing": ("triangle", "arrow"), "curved": ("heart", "crescent"),
 }  # fmt: skip
-MIXTURES: dict[str, Target] = {
-    "mini_families": Target(
+MIXTURES: dict[str, TargetSet] = {
+    "mini_families": TargetSet(
         "figure",
         {
             f"{hue}_{kind}_figure": {"colour": colours, "form": forms}
@@ -148,14 +148,14 @@ MIXTURES: dict[str, Target] = {
         },
         _families,
     ),
-    "mini_kinds": Target("shape", {shape: {"form": (shape,)} for shape in SHAPES}, _kinds),
+    "mini_kinds": TargetSet("shape", {shape: {"form": (shape,)} for shape in SHAPES}, _kinds),
 }
-SOURCES: dict[str, Target] = {
-    "mini_source": Target("figure", sources.CLASSES, sources.plain),
-    "mini_source_redrawn": Target("figure", sources.CLASSES, sources.plain, TEST_ONLY),
-    "mini_source_sketch": Target("figure", sources.CLASSES, sources.sketch, TEST_ONLY),
-    "mini_source_cluttered": Target("figure", sources.subset(0, 2, 3, 5), sources.cluttered, TEST_ONLY),
-    "mini_source_restyled": Target("figure", sources.subset(1, 3, 4, 6, 7), sources.restyled, TEST_ONLY),
+SOURCES: dict[str, TargetSet] = {
+    "mini_source": TargetSet("figure", sources.CLASSES, sources.plain),
+    "mini_source_redrawn": TargetSet("figure", sources.CLASSES, sources.plain, TEST_ONLY),
+    "mini_source_sketch": TargetSet("figure", sources.CLASSES, sources.sketch, TEST_ONLY),
+    "mini_source_cluttered": TargetSet("figure", sources.subset(0, 2, 3, 5), sources.cluttered, TEST_ONLY),
+    "mini_source_restyled": TargetSet("figure", sources.subset(1, 3, 4, 6, 7), sources.restyled, TEST_ONLY),
 }
 SETS = TARGETS | MIXTURES | SOURCES  # a set's place is part of its seed: new ones come last
 
