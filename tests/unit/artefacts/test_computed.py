@@ -104,8 +104,19 @@ def test_all_kinds_of_upscaling_give_the_size_of_the_input(name):
     torch.testing.assert_close(constant, torch.ones(1, 1, 32, 32))
 
 
-def test_data_sets_differ_in_one_published_number():
-    assert differences(build("smm_table6")) == {("SUN397", "training images"): -8}
+@pytest.mark.parametrize(
+    ("id", "said"), [("smm_table5", "18 of 18"), ("smm_table6", "44 of 44"), ("smm_table9", "77 of 77")]
+)
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_how_many_cells_have_a_published_number_is_said(id, said, scale):
+    assert f"{said} cells have a published number." in build(id, scale).notes
+
+
+def test_data_sets_differ_in_two_published_numbers():
+    assert differences(build("smm_table6")) == {
+        ("SUN397", "training images"): -8,
+        ("GTSRB", "training images"): 26_640 - 39_209,
+    }
 
 
 def test_settings_differ_in_the_second_milestone():
