@@ -161,7 +161,7 @@ class PaperMethod(Model):
 class Adjustment(Model):
     """Settings of a paper that hold for some cells only: where each key of ``when`` (dataset, backbone, method,
     protocol or a choice of the paper) has one of its values, ``set`` holds (``options.inner``, ``training.batch_size``,
-    …), unless an artefact or a scale says otherwise."""
+    …, or ``dataset``, whose images are taken), unless an artefact or a scale says otherwise."""
 
     when: dict[str, tuple[str, ...]]
     set: dict[str, JsonValue]

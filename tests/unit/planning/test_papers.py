@@ -192,6 +192,31 @@ def test_a_rule_for_losses_that_are_not_finite_sets_off_what_depends_on_it():
     assert published.signatures.train(replace(job, runs=tuple(changed))) == published.signatures.train(job)
 
 
+@pytest.mark.parametrize(
+    ("paper", "table"), [("smm", "table1"), ("blm", "padding"), ("blm", "watermark"), ("blm", "clip")]
+)
+def test_the_training_set_of_gtsrb_is_a_choice(paper, table):
+    """Which changes the images and nothing else; the column is called, and compared, as before."""
+    first, final = (
+        load_plan(choices=choices).artefacts[f"{paper}_{table}"] for choices in ({}, {"gtsrb_training_set": "final"})
+    )
+    assert first.columns == final.columns
+    for run, other in zip(first.runs, final.runs, strict=True):
+        assert other == run.model_copy(update={"dataset": run.dataset.replace("gtsrb", "gtsrb_final")})
+    assert "gtsrb_final" in {run.dataset for run in final.runs}
+
+
+def test_smm_second_milestone_is_a_choice_of_every_optimiser():
+    def milestones(**choices):
+        runs = list(load_plan(choices=choices).artefacts["smm_table2"].runs)
+        parts = [part.schedule for run in runs for part in run.training.parts.values()]
+        return {schedule.milestones for schedule in [*parts, *(run.training.schedule for run in runs)]}
+
+    assert milestones() == {(0.5, 0.72)}
+    assert milestones(second_milestone="145") == {(0.5, 0.725)}
+    assert [int(share * 200) for share in (0.5, 0.72, 0.725)] == [100, 144, 145]
+
+
 def load_plan(**config):
     return plan_of(**{"scale": "paper"} | config)
 
