@@ -331,6 +331,8 @@ def _search(scope: Scope, data: str, tower: str, seed: int) -> SearchSpec:
         raise UserError(f"workflow/papers/{paper.id}/protocol.yaml: add 'search', how attributes are searched")
     settings = paper.search.settings(scope.config.fidelity)
     settings |= scope.substitutes.search if scope.substitutes else {}
+    if dataset(data).val:
+        del settings["validation_images"]
     switches = scope.fidelity(None)
     known = {"dataset": data, "backbone": tower, "seed": seed, "bases": anchors(data).bases, "shots": scope.shots}
     known |= {key: getattr(switches, key) for key in ("few_shot_draw", "shared_seed", "attribute_tokens")}
