@@ -243,6 +243,37 @@ def test_fractions_of_the_training_images():
     assert {(run.dataset, run.fraction) for run in runs} == {("cifar100", part) for part in (0.2, 0.4, 0.6, 0.8, None)}
 
 
+def told(header):
+    """The rows of the table in docs/fidelity.md whose first columns are these, as tuples of words."""
+    lines = (REPOSITORY / "docs" / "fidelity.md").read_text("utf-8").splitlines()
+    rows = lines[lines.index(header) + 2 :]
+    rows = rows[: next(i for i, line in enumerate(rows) if not line.startswith("|"))]
+    return [tuple(word.strip().replace("`", "") for word in line.strip("|").split("|")) for line in rows]
+
+
+def test_the_document_on_fidelity_names_every_switch_with_its_values():
+    declared = []
+    for paper in PROJECT.papers.values():
+        switches = dict(paper.fidelity)
+        if paper.search:
+            switches |= {f"search.{name}": switch for name, switch in paper.search.switches.items()}
+        declared += [(paper.id, name, str(each.published), str(each.repaired)) for name, each in switches.items()]
+    rows = told("| paper | switch | published | repaired | evidence in short |")
+    assert sorted(row[:4] for row in rows) == sorted(declared)
+    assert all(row[4] for row in rows)
+
+
+def test_the_document_on_fidelity_names_every_choice_with_its_values():
+    declared = []
+    for paper in PROJECT.papers.values():
+        for name, choice in paper.choices.items():
+            others = ", ".join(value for value in choice.values if value != choice.default)
+            declared.append((paper.id, name, choice.default, others))
+    rows = told("| paper | choice | default | other values | evidence in short |")
+    assert sorted(row[:4] for row in rows) == sorted(declared)
+    assert all(row[4] for row in rows)
+
+
 def test_headlines():
     headlines = {artefact.id for artefact in load_project(REPOSITORY, CONFIG).artefacts.values() if artefact.headline}
     assert {"attrvr_table1", "blm_padding", "smm_table1", "atprompt_table1", "atprompt_table2"} <= headlines
