@@ -161,7 +161,7 @@ class PaperMethod(Model):
 class Adjustment(Model):
     """Settings of a paper that hold for some cells only: where each key of ``when`` (dataset, backbone, method,
     protocol or a choice of the paper) has one of its values, ``set`` holds (``options.inner``, ``training.batch_size``,
-    …), unless an artefact or a scale says otherwise."""
+    …, or ``dataset``, whose images are taken), unless an artefact or a scale says otherwise."""
 
     when: dict[str, tuple[str, ...]]
     set: dict[str, JsonValue]
@@ -202,9 +202,12 @@ class Choice(Model):
 
 
 class SearchSettings(Model):
-    """How a paper searches attributes; sizes and validation as published and repaired, the rest as ``SearchSpec``."""
+    """How a paper searches attributes: switches as published and repaired, the rest as ``SearchSpec``.
 
-    epochs: int
+    validation_images: of data sets without a validation part.
+    """
+
+    epochs: Switch
     context: int
     batch_size: int
     validation_batch: int
@@ -212,10 +215,15 @@ class SearchSettings(Model):
     weight_lr: float
     sizes: Switch
     validation: Switch
+    validation_images: Switch
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """Those among the settings, by name."""
+        return {key: value for key, value in self if isinstance(value, Switch)}
 
     def settings(self, fidelity: FidelityName) -> dict[str, JsonValue]:
-        switched = {key: getattr(getattr(self, key), fidelity) for key in ("sizes", "validation")}
-        return self.model_dump() | switched
+        return self.model_dump() | {key: getattr(switch, fidelity) for key, switch in self.switches.items()}
 
 
 class Paper(Model):

@@ -220,7 +220,10 @@ class SearchSpec(Model):
 
     sizes: the released file keeps ``three_or_more`` attributes together, the published answers need ``any``.
     validation: the released loop trains the weights on the ``first_batch`` of validation images alone; ``cycle`` goes
-    through all of them.
+    through all of them. validation_images: of a data set without a validation part, None where it has one: the test
+    images of base classes in their order, as many as one batch holds (``test_first``, the released code), some drawn
+    of every class (``test_sampled``), or the second half of the shots, which then are not trained on
+    (``half_of_shots``, the paper's text).
     """
 
     dataset: str
@@ -236,6 +239,7 @@ class SearchSpec(Model):
     weight_lr: float = 0.02  # of the weights, Adam
     sizes: Literal["any", "three_or_more"] = "any"
     validation: Literal["first_batch", "cycle"] = "first_batch"
+    validation_images: Literal["test_first", "test_sampled", "half_of_shots"] | None = None
     attribute_tokens: Literal["first", "all"] = "first"
     few_shot_draw: Literal["shared", "per_seed"] = "per_seed"
     shared_seed: int = 1
@@ -245,11 +249,19 @@ class SearchSpec(Model):
         least = 3 if self.sizes == "three_or_more" else 1
         if len(self.bases) < least:
             raise ValueError(f"sizes '{self.sizes}' needs at least {least} bases, there are {len(self.bases)}")
+        if self.validation_images == "half_of_shots" and self.shots < 2:
+            raise ValueError("validation_images 'half_of_shots' needs at least 2 shots")
         return self
 
     @property
     def id(self) -> str:
-        return f"seed{self.seed}-{digest(self.model_dump(mode='json'))}"
+        left_out = {"validation_images"} if self.validation_images is None else set()
+        return f"seed{self.seed}-{digest(self.model_dump(mode='json', exclude=left_out))}"
+
+    @property
+    def validation_part(self) -> Literal["train", "val", "test"]:
+        """The part of the data set that its validation images are taken from."""
+        return {"half_of_shots": "train", "test_first": "test"}.get(self.validation_images, "val")
 
     @property
     def draw_seed(self) -> int:

@@ -199,6 +199,12 @@ def recomputed(
     return fmean(part.value for part in parts), half + fmean(0.5 * 10**-part.digits for part in parts)
 
 
+def reach(quotes: Quotes) -> str:
+    """Of how many cells there is a published number, such as ``37 of 65 cells``."""
+    every = [quote for row in quotes for quote in row]
+    return f"{sum(quote is not None for quote in every)} of {len(every)} cells"
+
+
 def average_notes(covered: Sequence[Value], numbers: Sequence[Numbers], used: Iterable[Quote | None]) -> list[str]:
     """Whether the printed averages and harmonic means among ``used`` follow from their own rows, or why that is not
     known. covered: the values that an average is over."""

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from papertables.backbones.catalog import backbone
+from papertables.config import Paper
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
-from papertables.planning.cells import FEW_SHOT, PlannedArtefact
+from papertables.planning.cells import FEW_SHOT, Cell, PlannedArtefact
 from papertables.spec import RunSpec, Training
 
 SELECTIONS = {
@@ -24,7 +25,7 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool)
         _searched(runs),
         _selection(planned),
         _averages(planned, averaged),
-        *_choices(planned),
+        *choice_notes(planned.paper, planned.cells),
         *_fidelity(planned, runs),
     ]
     return [note for note in notes if note]
@@ -145,19 +146,25 @@ def _averages(planned: PlannedArtefact, averaged: bool) -> str:
     return " ".join(parts)
 
 
-def _choices(planned: PlannedArtefact) -> list[str]:
-    """What is chosen where sources differ, with the evidence, and what else there is."""
+def choice_notes(paper: Paper, cells: Iterable[Cell], group: str | None = None) -> list[str]:
+    """What is chosen where sources differ, with the evidence, and what else there is. group: of settings (``training``,
+    ``dataset``, …), where nothing is shown but these."""
     made: dict[str, dict[str, None]] = {}
-    for member in (member for cell in planned.cells for member in cell.members):
+    for member in (member for cell in cells for member in cell.members):
         for name, value in member.choices.items():
-            made.setdefault(name, {})[value] = None
+            if group is None or _adjusts(paper, name, group):
+                made.setdefault(name, {})[value] = None
     notes = []
     for name, values in made.items():
-        choice = planned.paper.choices[name]
+        choice = paper.choices[name]
         told = " ".join(f"{value}: {choice.values[value].rstrip('.')}." for value in values)
         others = [value for value in choice.values if value not in values]
         notes.append(f"Choice {name} = {told}" + (f" Other values: {_and(others)}." if others else ""))
     return notes
+
+
+def _adjusts(paper: Paper, choice: str, group: str) -> bool:
+    return any(path.partition(".")[0] == group for each in paper.adjust if choice in each.when for path in each.set)
 
 
 def _fidelity(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> list[str]:

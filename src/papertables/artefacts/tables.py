@@ -144,7 +144,7 @@ def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folde
         else cells,
         notes=(
             *notes,
-            *_comparison_notes(planned, used, cells),
+            *_comparison_notes(planned, shown, cells),
             *_printed_only(planned),
             *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
@@ -333,15 +333,19 @@ def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> Pu
     )
 
 
-def _comparison_notes(planned: PlannedArtefact, used: list[Quote], cells: list[list[TableCell]]) -> list[str]:
+def _comparison_notes(planned: PlannedArtefact, shown: compare.Quotes, cells: list[list[TableCell]]) -> list[str]:
+    used = [quote for row in shown for quote in row if quote]
     if not used:
         return ["No published numbers are known for this table."]
     if not planned.comparable:
         return [
             "These are other data and other backbones than the paper's, so no published number stands beside "
-            "a cell; the published table follows below."
+            f"a cell; the published table follows below. It has numbers in {compare.reach(shown)}."
         ]
-    notes = ["Below a mean: the published value and, in brackets, the difference (ours minus published)."]
+    notes = [
+        "Below a mean: the published value and, in brackets, the difference (ours minus published). "
+        f"{compare.reach(shown)} have a published number."
+    ]
     if any(OTHER_AVERAGE in cell.mark for row in cells for cell in row):
         covers = ", ".join(sorted({str(each.covers) for each in used if each.covers not in (None, _covered(planned))}))
         notes.append(

@@ -98,8 +98,8 @@ class SplitRule(Model):
     ``imagenet_test``: a folder for each of ImageNet's classes or some of them, named by identifier (n01440764) or by
     label (0), every image for testing, with the same names; ``folders``: drawn by CoOp's procedure from a folder per
     class, unless the raw folder holds ``use_if_present``; ``torchvision``: the published train and test parts, as
-    ``reader`` reads them from arrays; ``gtsrb``: a folder per class for training, a list of labels for the test
-    images.
+    ``reader`` reads them from arrays; ``gtsrb``: in the folder ``train`` one folder per class, for the test images
+    a list of labels.
     names: the classes by label, where the data has none.
     """
 
@@ -107,11 +107,12 @@ class SplitRule(Model):
     file: File | None = None
     use_if_present: str | None = None
     reader: Reader | None = None
+    train: str | None = None
     names: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _rule_has_its_options(self):
-        for option, rule in {"file": "file", "reader": "torchvision"}.items():
+        for option, rule in {"file": "file", "reader": "torchvision", "train": "gtsrb"}.items():
             given = getattr(self, option) is not None
             if given != (self.rule == rule):
                 raise ValueError(f"rule {self.rule} {'takes no' if given else 'needs a'} {option}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from papertables.data.catalog import Dataset, dataset
+from papertables.data.catalog import Split as Rule
 from papertables.data.download import disk_errors
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
@@ -127,7 +128,7 @@ def _split(entry: Dataset, raw: Path, seed: int) -> tuple[Split, str]:
         case "imagenet_test":
             return _imagenet_test(images), "class folders, named as by CLIP"
         case "gtsrb":
-            return _gtsrb(images, raw / "GT-final_test.csv", rule.names), "class folders and GT-final_test.csv"
+            return _gtsrb(images, rule, raw / "GT-final_test.csv"), "class folders and GT-final_test.csv"
         case "folders":
             if rule.use_if_present and (raw / rule.use_if_present).exists():
                 return _published(raw / rule.use_if_present), rule.use_if_present
@@ -188,11 +189,11 @@ def _class_folders(images: Path, part: str, classes: dict[str, str]) -> Iterator
                 yield Item((Path(part) / folder / image).as_posix(), label, classes[folder])
 
 
-def _gtsrb(images: Path, labels: Path, names: Sequence[str]) -> Split:
+def _gtsrb(images: Path, rule: Rule, labels: Path) -> Split:
     """Train on a folder per class, named by its label; the labels of the test images are a list apart."""
-    train = []
+    train, names = [], rule.names
     for label, name in enumerate(names):
-        folder = f"Final_Training/Images/{label:05}"
+        folder = f"{rule.train}/{label:05}"
         if not (images / folder).is_dir():
             raise UserError(f"{images / folder} is missing: {AGAIN}")
         files = sorted(path.name for path in (images / folder).glob("*.ppm"))

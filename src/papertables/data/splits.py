@@ -10,7 +10,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from papertables.errors import UserError
-from papertables.spec import ClassSet, RunSpec
+from papertables.spec import ClassSet, RunSpec, SearchSpec
 
 MAX_VAL_SHOTS = 4
 PARTS = ("train", "val", "test")
@@ -84,6 +84,33 @@ def few_shot(split: Split, shots: int, stream: Random) -> tuple[list[int], list[
     if shots < 1:
         return list(range(len(split.train))), list(range(len(split.val)))
     return _draw(split.train, shots, stream), _draw(split.val, min(shots, MAX_VAL_SHOTS), stream)
+
+
+def search_items(split: Split, search: SearchSpec) -> tuple[list[int], list[int]]:
+    """What a search trains and validates on, of base classes: indices into the train part, and into its
+    ``validation_part``."""
+    split = validated(split)
+    train, validation = few_shot(split, search.shots, Random(search.draw_seed))
+    match search.validation_images:
+        case "half_of_shots":
+            train, validation = _halves(split.train, train)
+        case "test_first":
+            validation = range(len(split.test))
+    base = chosen_labels(len(split.class_names), "base")
+    items = getattr(split, search.validation_part)
+    train = [index for index in train if split.train[index].label in base]
+    validation = [index for index in validation if items[index].label in base]
+    return train, validation[: search.validation_batch] if search.validation_images == "test_first" else validation
+
+
+def _halves(items: Sequence[Item], drawn: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Of every class the first half of what was drawn, with the odd one, and the second."""
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for index in drawn:
+        by_class[items[index].label].append(index)
+    middles = [(own, (len(own) + 1) // 2) for own in by_class.values()]
+    first = [index for own, middle in middles for index in own[:middle]]
+    return first, [index for own, middle in middles for index in own[middle:]]
 
 
 def _draw(items: Sequence[Item], shots: int, stream: Random) -> list[int]:

@@ -214,7 +214,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     general = {"protocol": paper.protocol, **scope.choices}
     cell = general | _substituted(scope, artefact, settings)
     layered, protocol = scope.settings(method.options, cell), _trained_as(cell["protocol"])
-    options = layered.of("options")
+    options, data = layered.of("options"), dataset(scope.images_of(cell))
     for key in options:
         if key not in method.options:
             raise UserError(f"{where}: {unknown('option', key, method.options)}")
@@ -225,7 +225,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
         "method": row.method,
         "options": _in_pixels(method, options, tower.image_size),
         "backbone": tower.id,
-        "dataset": dataset(cell["dataset"]).id,
+        "dataset": data.id,
         "protocol": protocol,
         "image_size": tower.image_size,
         "images": _images(layered, tower),
@@ -237,7 +237,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     if method.trains:
         if protocol in FEW_SHOT:
             spec["shots"] = cell.get("shots") or scope.shots
-            _check_shots(where, spec["shots"], dataset(cell["dataset"]))
+            _check_shots(where, spec["shots"], data)
         spec["fraction"] = _fraction(cell.get("fraction"), scope.fraction)
         spec["training"] = parse(Training, layered.of("training"), f"{where}: training")
     seeds = scope.seeds if method.trains or method.uses_attributes else (None,)
@@ -245,7 +245,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     method.check(runs[0])
     declared = scope.published.settings(method.options, general | settings).declared
     scored, choices = _scored(where, runs[0], cell), _choices(paper, cell, runs[0])
-    return Member(row.label, tower, dataset(cell["dataset"]).label, runs, layered, declared, scored, choices, search)
+    return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
 
 
 def _check_settings(paper: Paper, artefact: Artefact, settings: dict) -> None:
@@ -331,6 +331,8 @@ def _search(scope: Scope, data: str, tower: str, seed: int) -> SearchSpec:
         raise UserError(f"workflow/papers/{paper.id}/protocol.yaml: add 'search', how attributes are searched")
     settings = paper.search.settings(scope.config.fidelity)
     settings |= scope.substitutes.search if scope.substitutes else {}
+    if dataset(data).val:
+        del settings["validation_images"]
     switches = scope.fidelity(None)
     known = {"dataset": data, "backbone": tower, "seed": seed, "bases": anchors(data).bases, "shots": scope.shots}
     known |= {key: getattr(switches, key) for key in ("few_shot_draw", "shared_seed", "attribute_tokens")}

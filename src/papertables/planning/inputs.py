@@ -169,5 +169,4 @@ class Inputs:
 
 def _caches_of(search: SearchSpec) -> tuple[CacheKey, CacheKey]:
     """The images that a search trains and validates on."""
-    size = backbone(search.backbone).image_size
-    return TRAIN_ORIGINALS, CacheKey("val", "crop", size)
+    return TRAIN_ORIGINALS, CacheKey(search.validation_part, "crop", backbone(search.backbone).image_size)

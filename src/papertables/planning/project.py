@@ -94,13 +94,14 @@ def _check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustmen
     known |= {name: list(choice.values) for name, choice in paper.choices.items()}
     options = sorted({f"options.{name}" for method in METHODS.values() for name in method.options})
     settings = options + [f"training.{name}" for name in Training.model_fields]
-    settings += [f"images.{name}" for name in Images.model_fields]
+    settings += [f"images.{name}" for name in Images.model_fields] + ["dataset"]
     for each in adjustments:
         for key in each.when:
             if key not in known:
                 raise UserError(f"{where}: adjust: when: {unknown('key', key, known)}")
         named = [(key, name, known[key]) for key, names in each.when.items() for name in names]
         named += [("setting", ".".join(path.split(".")[:2]), settings) for path in each.set]
+        named += [("dataset", each.set["dataset"], known["dataset"])] if "dataset" in each.set else []
         for key, name, names in named:
             if name not in names:
                 raise UserError(f"{where}: adjust: {unknown(key, name, names)}")

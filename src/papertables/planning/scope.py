@@ -91,6 +91,11 @@ class Scope:
         """What is chosen, where a cell does not say."""
         return {name: self.config.choices.get(name, choice.default) for name, choice in self.paper.choices.items()}
 
+    def images_of(self, cell: Mapping[str, JsonValue]) -> str:
+        """The data set whose images a cell takes: its own, unless an adjustment of the paper sets another."""
+        setting = [each for each in self.paper.adjust if "dataset" in each.set and each.applies(cell)]
+        return setting[-1].set["dataset"] if setting else cell["dataset"]
+
     def fidelity(self, name: str | None) -> Fidelity:
         """The switches of the paper, all of them."""
         return self.paper.switches(name or self.config.fidelity)

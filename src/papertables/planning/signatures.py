@@ -69,6 +69,7 @@ class Signatures:
                 "paper": planned.paper.model_dump(mode="json"),
                 "scale": self.plan.scale.model_dump(mode="json"),
                 "selection": planned.selection,
+                "choices": computed and self.plan.config.choices,  # of others the runs tell
                 "runs": [(run.digest, run.fidelity.on_nonfinite) for run in planned.runs],
                 "partial": self.plan.config.partial and time(),  # what is there changes unseen
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain, combinations, cycle
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
 from papertables.data import cache
 from papertables.data.augment import training_images
-from papertables.data.splits import chosen_labels, few_shot, read_split, validated
+from papertables.data.splits import read_split, search_items
 from papertables.device import make_deterministic, pick_device
 from papertables.files import write_atomic
 from papertables.methods.layout import layout, place
@@ -143,19 +142,15 @@ class Searcher:
 
 def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
     """Writes a ``SearchResult``. The caches hold at least the few-shot images of the search's seed. It sees base
-    classes alone, since those are trained on afterwards; the released code leaves this to its user."""
+    classes alone, since those are trained on afterwards, as the released searches did."""
     torch.set_num_threads(threads)
     began, chosen, spec = time.perf_counter(), pick_device(device), job.search
     make_deterministic(chosen)
     tower = load_tower(backbone(spec.backbone), Path(job.weights), chosen)
-    split = validated(read_split(Path(job.prepared.split)))
-    base = chosen_labels(len(split.class_names), "base")
-    drawn = few_shot(split, spec.shots, Random(spec.draw_seed))
+    split = read_split(Path(job.prepared.split))
     train, validation = cache.read(Path(job.train)), cache.read(Path(job.val))
-    rows, validation_rows = (
-        [row for row in images.rows(items) if images.labels[row] in base]
-        for images, items in zip((train, validation), drawn, strict=True)
-    )
+    items, validation_items = search_items(split, spec)
+    rows, validation_rows = train.rows(items), validation.rows(validation_items)
     learner = Search(
         tower.text,
         tower.logit_scale,
@@ -176,7 +171,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
     with progress(f"search {spec.dataset}", spec.epochs, 0) as bar:
         for epoch in range(spec.epochs):
             steps = []
-            shuffled = np.array(rows)[torch.randperm(len(rows), generator=order).numpy()]
+            shuffled = rows[torch.randperm(len(rows), generator=order).numpy()]
             for batch in _batches(shuffled, spec.batch_size):
                 images = training_images("resized_crop", train, batch, tower.image_size, augmentation, chosen)
                 with torch.no_grad():

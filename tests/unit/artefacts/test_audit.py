@@ -121,9 +121,11 @@ def test_weights_of_the_paper_stand_beside_ours(tmp_path):
     table = computed_table(PAPER, "atprompt_table13", searched(tmp_path, PAPER, "atprompt_table13", 0))
     (cell,) = dict(zip(table.rows, table.cells, strict=True))["(shape)"]
     assert (cell.mean, cell.quote.value, cell.n) == (pytest.approx(0.6), 0.298, 3)
+    assert "5 of 5 cells have a published number." in table.notes
     mini = computed_table(MINI, "atprompt_table13", searched(tmp_path, MINI, "atprompt_table13", 0))
     assert not mini.compares
     assert len(mini.published.rows) == 31
+    assert "The published table follows below. It has numbers in 31 of 31 cells." in mini.notes
 
 
 def test_the_figure_of_a_search_shows_the_heaviest(tmp_path):

@@ -4,7 +4,6 @@ import csv
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 
 import pytest
 import torch
@@ -25,13 +24,8 @@ def small_batches(monkeypatch):
     monkeypatch.setattr(upscaling, "PART", 1)
 
 
-@cache
-def plan(scale):
-    return plan_of(scale=scale)
-
-
-def build(id, scale="paper", folder=None):
-    made = plan(scale)
+def build(id, scale="paper", folder=None, **choices):
+    made = plan_of(scale=scale, choices=choices)
     planned = made.artefacts[id]
     files = made.inputs.artefact(planned)
     return computed.build(planned, replace(files, published_folder=str(folder)) if folder else files)
@@ -104,8 +98,34 @@ def test_all_kinds_of_upscaling_give_the_size_of_the_input(name):
     torch.testing.assert_close(constant, torch.ones(1, 1, 32, 32))
 
 
-def test_data_sets_differ_in_one_published_number():
-    assert differences(build("smm_table6")) == {("SUN397", "training images"): -8}
+@pytest.mark.parametrize(
+    ("id", "said"), [("smm_table5", "18 of 18"), ("smm_table6", "44 of 44"), ("smm_table9", "77 of 77")]
+)
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_how_many_cells_have_a_published_number_is_said(id, said, scale):
+    assert f"{said} cells have a published number." in build(id, scale).notes
+
+
+def test_data_sets_differ_in_two_published_numbers():
+    assert differences(build("smm_table6")) == {
+        ("SUN397", "training images"): -8,
+        ("GTSRB", "training images"): 26_640 - 39_209,
+    }
+
+
+def test_the_final_set_of_gtsrb_has_the_printed_size():
+    table = build("smm_table6", gtsrb_training_set="final")
+    assert differences(table) == {("SUN397", "training images"): -8}
+    (note,) = [note for note in table.notes if note.startswith("Choice ")]
+    assert note.startswith("Choice gtsrb_training_set = final: GTSRB has the 39,209 images")
+    assert "Choice gtsrb_training_set = first_phase: GTSRB has the 26,640" in " ".join(build("smm_table6").notes)
+
+
+def test_the_second_milestone_can_be_the_printed_one():
+    table = build("smm_table9", second_milestone="145", gtsrb_training_set="final")
+    assert not differences(table)
+    (note,) = [note for note in table.notes if note.startswith("Choice ")]
+    assert note.startswith("Choice second_milestone = 145: ") and note.endswith("Other values: 144.")
 
 
 def test_settings_differ_in_the_second_milestone():

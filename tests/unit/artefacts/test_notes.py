@@ -64,6 +64,12 @@ def test_choices_are_said_with_their_evidence_where_they_touch_a_run():
     assert "Choice recipe = vanilla: " in notes("atprompt_table1", choices={"recipe": "vanilla"})
 
 
+def test_a_choice_of_images_is_said_where_the_data_set_is_shown():
+    assert "Choice gtsrb_training_set = first_phase: " in notes("blm_padding", scale="paper")
+    assert "Choice gtsrb_training_set" not in notes("blm_topk", scale="paper")
+    assert "Choice gtsrb_training_set" not in notes("blm_padding")
+
+
 def test_searched_attributes_are_said():
     assert "Attributes: the winner" in notes("atprompt_table11", attributes="searched")
     assert "Attributes: the winner" not in notes("atprompt_table11")

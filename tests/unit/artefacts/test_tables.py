@@ -79,6 +79,13 @@ def test_published_value_and_difference(tmp_path):
     assert cell(made, "VP", "Average").difference == pytest.approx(0.2)
     assert cell(made, "Zero-shot", "DTD").quote is None
     assert made.sources == ("AttrVR, T1: quoted somewhere",)
+    assert any("(ours minus published). 3 of 6 cells have a published number." in note for note in made.notes)
+
+
+def test_a_table_without_published_numbers_says_so(tmp_path):
+    notes = table(tmp_path, world.planned(published=[])).notes
+    assert "No published numbers are known for this table." in notes
+    assert not any("have a published number" in note for note in notes)
 
 
 def test_best_of_each_column_is_marked(tmp_path):
@@ -200,6 +207,7 @@ def test_a_scale_that_does_not_compare_shows_the_published_table_apart(tmp_path)
     notes = " ".join(made.notes)
     assert "mini ViT stands in for CLIP ViT-B/16" in notes
     assert "no published number stands beside a cell" in notes
+    assert "the published table follows below. It has numbers in 3 of 6 cells." in notes
 
 
 def test_notes_say_how_the_numbers_were_made(tmp_path):

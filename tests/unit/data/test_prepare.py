@@ -192,12 +192,19 @@ def test_svhn_counts_zero_as_zero(served, tmp_path, monkeypatch):
         assert np.array_equal(pixels(tmp_path / "ready" / path), image)
 
 
-@pytest.fixture
-def signs(served, tmp_path):
-    """The raw folder of two training images per class and three test images."""
+SIGNS = {  # by data set, the archive of its training images and the folder in it
+    "gtsrb": ("GTSRB-Training_fixed.zip", "Training"),
+    "gtsrb_final": ("GTSRB_Final_Training_Images.zip", "Final_Training/Images"),
+}
+
+
+@pytest.fixture(params=SIGNS)
+def signs(request, served, tmp_path):
+    """A data set, its folder of training images, and the raw folder of two of these per class and three test images."""
+    archive, within = SIGNS[request.param]
     train = {"GTSRB/Readme-Images.txt": b"about"}
     for label in range(43):
-        folder = f"GTSRB/Final_Training/Images/{label:05}"
+        folder = f"GTSRB/{within}/{label:05}"
         train[f"{folder}/GT-{label:05}.csv"] = b"Filename;Width\r\n"
         train |= {f"{folder}/00000_{number:05}.ppm": ppm(16 + label, 20) for number in (1, 0)}
     test = {f"GTSRB/Final_Test/Images/{number:05}.ppm": ppm(20, 16 + number) for number in range(3)}
@@ -205,22 +212,23 @@ def signs(served, tmp_path):
         f"{number:05}.ppm;20;{16 + number};5;5;15;15;{label}\r\n" for number, label in enumerate((16, 1, 38))
     )
     files = {
-        "GTSRB_Final_Training_Images.zip": zipped(train),
+        archive: zipped(train),
         "GTSRB_Final_Test_Images.zip": zipped(test),
         "GTSRB_Final_Test_GT.zip": zipped({"GT-final_test.csv": truth.encode()}),
     }
-    fetch(served("gtsrb", files, train=86, test=3), tmp_path / "raw")
-    return tmp_path / "raw"
+    fetch(served(request.param, files, train=86, test=3), tmp_path / "raw")
+    return request.param, within, tmp_path / "raw"
 
 
 def test_gtsrb(signs, tmp_path):
-    manifest = prepare("gtsrb", tmp_path / "ready", signs, seed=1)
+    id, within, raw = signs
+    manifest = prepare(id, tmp_path / "ready", raw, seed=1)
     assert (manifest["classes"], manifest["train"], manifest["test"]) == (43, 86, 3)
     split = split_of(tmp_path / "ready")
     assert split["train"][:3] == [
-        ["images/Final_Training/Images/00000/00000_00000.ppm", 0, "20_speed"],
-        ["images/Final_Training/Images/00000/00000_00001.ppm", 0, "20_speed"],
-        ["images/Final_Training/Images/00001/00000_00000.ppm", 1, "30_speed"],
+        [f"images/{within}/00000/00000_00000.ppm", 0, "20_speed"],
+        [f"images/{within}/00000/00000_00001.ppm", 0, "20_speed"],
+        [f"images/{within}/00001/00000_00000.ppm", 1, "30_speed"],
     ]
     assert split["test"] == [
         ["images/Final_Test/Images/00000.ppm", 16, "no_way_trucks"],
@@ -230,11 +238,12 @@ def test_gtsrb(signs, tmp_path):
     assert (tmp_path / "ready/images").is_symlink()
 
 
-@pytest.mark.parametrize("missing", ["GTSRB/Final_Training/Images/00042", "GT-final_test.csv"])
+@pytest.mark.parametrize("missing", ["GTSRB/{}/00042", "GT-final_test.csv"])
 def test_gtsrb_names_what_is_missing(signs, tmp_path, missing):
-    (signs / missing).rename(tmp_path / "away")
-    with pytest.raises(UserError, match=f"{missing} is missing"):
-        prepare("gtsrb", tmp_path / "ready", signs, seed=1)
+    id, within, raw = signs
+    (raw / missing.format(within)).rename(tmp_path / "away")
+    with pytest.raises(UserError, match=f"{missing.format(within)} is missing"):
+        prepare(id, tmp_path / "ready", raw, seed=1)
 
 
 @pytest.mark.parametrize("damage", ["altered", "gone"])

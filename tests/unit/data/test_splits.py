@@ -13,9 +13,12 @@ from papertables.data.splits import (
     few_shot,
     read_and_split,
     read_split,
+    search_items,
     training_indices,
+    validated,
 )
 from papertables.errors import UserError
+from papertables.spec import SearchSpec
 from tests.unit.small_world import spec
 
 ENTRIES = [[f"{name}{number}.png", label, name] for label, name in enumerate("ab") for number in range(9 - 3 * label)]
@@ -57,6 +60,53 @@ def test_a_split_file_that_is_not_there_or_not_json(tmp_path):
 def test_shots_larger_than_a_class(split):
     counts = Counter(split.train[index].name for index in training_indices(split, spec("vp", 1, shots=7)))
     assert counts == {"a": 7, "b": 6}
+
+
+SEARCH = SearchSpec(dataset="small", backbone="mini-vit", seed=2, bases=("color",), shots=4)
+
+
+def searched(split, rule):
+    """The paths that a search trains and validates on."""
+    search = SEARCH.model_copy(update={"validation_images": rule, "validation_batch": 5})
+    train, validation = search_items(split, search)
+    items = getattr(validated(split), search.validation_part)
+    return [split.train[index].path for index in train], [items[index].path for index in validation]
+
+
+@pytest.fixture
+def four(tmp_path):
+    """Four classes, of which two are base, without validation images."""
+    entries = {
+        part: [[f"{part}/{name}{n}.png", label, name] for label, name in enumerate("abcd") for n in range(count)]
+        for part, count in (("train", 9), ("test", 6))
+    }
+    return read_split(write(tmp_path / "split.json", **entries))
+
+
+def test_a_search_without_validation_images_takes_the_first_test_images_some_of_each_or_half_of_the_shots(four):
+    shots, _ = few_shot(validated(four), 4, Random(2))
+    drawn = [four.train[index].path for index in shots]
+    train, validation = searched(four, "test_first")
+    assert train == drawn[:8] and {path[6] for path in train} == {"a", "b"}
+    assert validation == [f"test/a{number}.png" for number in range(5)]  # as many as a batch holds
+    train, validation = searched(four, "test_sampled")
+    assert train == drawn[:8]
+    assert Counter(path[:6] for path in validation) == {"test/a": 4, "test/b": 4}
+    train, validation = searched(four, "half_of_shots")
+    assert train == drawn[:2] + drawn[4:6]
+    assert validation == drawn[2:4] + drawn[6:8]
+
+
+def test_a_search_with_validation_images_draws_four_of_each(four):
+    own = Split(four.train, four.test, four.test)
+    train, validation = searched(own, None)
+    assert (train, validation) == searched(four, "test_sampled")
+    assert SEARCH.validation_part == "val"
+
+
+def test_of_odd_shots_the_first_half_has_one_more(four):
+    search = SEARCH.model_copy(update={"validation_images": "half_of_shots", "shots": 5})
+    assert list(map(len, search_items(four, search))) == [6, 4]
 
 
 def fidelity(run, **switches):

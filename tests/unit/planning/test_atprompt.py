@@ -1,13 +1,15 @@
 """ATPrompt's declarations: its hyper-parameters, which runs its artefacts share, and what each cell shows of them."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
+from papertables.planning.cells import plan_artefact
 from papertables.planning.cost import estimate
-from papertables.spec import TRAIN_ORIGINALS, Target
+from papertables.spec import TRAIN_ORIGINALS, CacheKey, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
@@ -168,9 +170,34 @@ def test_searches_train_on_originals_and_weigh_on_what_a_test_shows(scale):
     for search in plan.searches.values():
         job = plan.inputs.search(search.dataset, search.backbone, search.id)
         assert job.train.endswith(f"/{search.dataset}/train-original-0.safetensors")
-        assert "/val-crop-" in job.val
+        part = "test" if search.dataset == "imagenet" else "val"
+        assert f"/{part}-crop-" in job.val
         draws = plan.inputs.draws(search.dataset, TRAIN_ORIGINALS)
         assert (search.shots, search.draw_seed) in draws
+
+
+def test_halved_shots_are_cached_as_a_test_shows_them():
+    plan = plan_of(scale="paper", fidelity="repaired")
+    halved = [search for search in plan.searches.values() if search.validation_images]
+    assert {search.dataset for search in halved} == {"imagenet"}
+    for search in halved:
+        job = plan.inputs.search(search.dataset, search.backbone, search.id)
+        assert job.val.endswith("/imagenet/train-crop-224.safetensors")
+    assert plan.inputs.draws("imagenet", CacheKey("train", "crop", 224)) == [(16, 1), (16, 2), (16, 3)]
+
+
+def test_only_data_sets_without_a_validation_part_are_searched_otherwise_by_where_their_images_are_from():
+    by_rule = {}
+    for rule in ("test_first", "half_of_shots", "test_sampled"):
+        search = PAPER.search.model_copy(
+            update={"validation_images": PAPER.search.validation_images.model_copy(update={"published": rule})}
+        )
+        paper = PAPER.model_copy(update={"search": search})
+        planned = PLAN.artefacts["atprompt_table12"]
+        again = plan_artefact(replace(planned.scope, paper=paper), planned.artefact)
+        by_rule[rule] = {(each.dataset, each.seed): each.id for each in again.searches}
+    for place in by_rule["test_first"]:
+        assert len({ids[place] for ids in by_rule.values()}) == (3 if place[0] == "imagenet" else 1)
 
 
 def test_originals_are_as_large_on_disk_as_they_were_downloaded():
@@ -296,14 +323,18 @@ def test_fidelity_is_compared_where_an_attribute_has_several_tokens():
         assert {(each.attribute_tokens, each.deep_start) for each in deep} == {("first", "assumed"), ("all", "exact")}
 
 
-@pytest.mark.parametrize(("fidelity", "validation"), [("published", "first_batch"), ("repaired", "cycle")])
-def test_searches_reach_every_size_and_switch_their_validation(fidelity, validation):
+SEARCHED = [("published", "first_batch", 40, "test_first"), ("repaired", "cycle", 10, "half_of_shots")]
+
+
+@pytest.mark.parametrize(("fidelity", "validation", "epochs", "images"), SEARCHED)
+def test_searches_reach_every_size_and_switch_their_validation(fidelity, validation, epochs, images):
     plan = plan_of(scale="paper", fidelity=fidelity, artefacts="all")
     searches = plan.artefacts["atprompt_table12"].searches
     assert {search.dataset for search in searches} == set(PAPER.datasets)
     assert {search.seed for search in searches} == {1, 2, 3}
     for search in searches:
-        assert (search.epochs, search.context, search.batch_size, search.validation_batch) == (40, 4, 32, 100)
+        assert (search.epochs, search.context, search.batch_size, search.validation_batch) == (epochs, 4, 32, 100)
+        assert search.validation_images == (images if search.dataset == "imagenet" else None)
         assert (search.lr, search.weight_lr, search.sizes, search.validation) == (0.002, 0.02, "any", validation)
         assert search.bases == tuple(anchors(search.dataset).bases)
 

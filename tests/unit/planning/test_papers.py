@@ -192,6 +192,31 @@ def test_a_rule_for_losses_that_are_not_finite_sets_off_what_depends_on_it():
     assert published.signatures.train(replace(job, runs=tuple(changed))) == published.signatures.train(job)
 
 
+@pytest.mark.parametrize(
+    ("paper", "table"), [("smm", "table1"), ("blm", "padding"), ("blm", "watermark"), ("blm", "clip")]
+)
+def test_the_training_set_of_gtsrb_is_a_choice(paper, table):
+    """Which changes the images and nothing else; the column is called, and compared, as before."""
+    first, final = (
+        load_plan(choices=choices).artefacts[f"{paper}_{table}"] for choices in ({}, {"gtsrb_training_set": "final"})
+    )
+    assert first.columns == final.columns
+    for run, other in zip(first.runs, final.runs, strict=True):
+        assert other == run.model_copy(update={"dataset": run.dataset.replace("gtsrb", "gtsrb_final")})
+    assert "gtsrb_final" in {run.dataset for run in final.runs}
+
+
+def test_smm_second_milestone_is_a_choice_of_every_optimiser():
+    def milestones(**choices):
+        runs = list(load_plan(choices=choices).artefacts["smm_table2"].runs)
+        parts = [part.schedule for run in runs for part in run.training.parts.values()]
+        return {schedule.milestones for schedule in [*parts, *(run.training.schedule for run in runs)]}
+
+    assert milestones() == {(0.5, 0.72)}
+    assert milestones(second_milestone="145") == {(0.5, 0.725)}
+    assert [int(share * 200) for share in (0.5, 0.72, 0.725)] == [100, 144, 145]
+
+
 def load_plan(**config):
     return plan_of(**{"scale": "paper"} | config)
 
@@ -216,6 +241,37 @@ def test_blm_trained_mapping_has_a_rate_of_its_own():
 def test_fractions_of_the_training_images():
     runs = PLAN.artefacts["blm_fraction"].runs
     assert {(run.dataset, run.fraction) for run in runs} == {("cifar100", part) for part in (0.2, 0.4, 0.6, 0.8, None)}
+
+
+def told(header):
+    """The rows of the table in docs/fidelity.md whose first columns are these, as tuples of words."""
+    lines = (REPOSITORY / "docs" / "fidelity.md").read_text("utf-8").splitlines()
+    rows = lines[lines.index(header) + 2 :]
+    rows = rows[: next(i for i, line in enumerate(rows) if not line.startswith("|"))]
+    return [tuple(word.strip().replace("`", "") for word in line.strip("|").split("|")) for line in rows]
+
+
+def test_the_document_on_fidelity_names_every_switch_with_its_values():
+    declared = []
+    for paper in PROJECT.papers.values():
+        switches = dict(paper.fidelity)
+        if paper.search:
+            switches |= {f"search.{name}": switch for name, switch in paper.search.switches.items()}
+        declared += [(paper.id, name, str(each.published), str(each.repaired)) for name, each in switches.items()]
+    rows = told("| paper | switch | published | repaired | evidence in short |")
+    assert sorted(row[:4] for row in rows) == sorted(declared)
+    assert all(row[4] for row in rows)
+
+
+def test_the_document_on_fidelity_names_every_choice_with_its_values():
+    declared = []
+    for paper in PROJECT.papers.values():
+        for name, choice in paper.choices.items():
+            others = ", ".join(value for value in choice.values if value != choice.default)
+            declared.append((paper.id, name, choice.default, others))
+    rows = told("| paper | choice | default | other values | evidence in short |")
+    assert sorted(row[:4] for row in rows) == sorted(declared)
+    assert all(row[4] for row in rows)
 
 
 def test_headlines():

@@ -135,6 +135,7 @@ def test_shots_larger_than_a_class(copy):
         ({"when": {"method": ["smn"]}, "set": {"training.batch_size": 64}}, "method 'smn'.*smm"),
         ({"when": {}, "set": {"options.iner": 32}}, "setting 'options.iner'.*options.inner"),
         ({"when": {}, "set": {"option.inner": 32}}, "setting 'option.inner'.*options.inner"),
+        ({"when": {}, "set": {"dataset": "gtsrb_finale"}}, "dataset 'gtsrb_finale'.*gtsrb_final"),
     ],
 )
 def test_a_slip_in_an_adjustment_is_an_error(tmp_path, changes, message):

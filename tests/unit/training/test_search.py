@@ -43,8 +43,9 @@ def tower(world):
 
 
 def build_caches(dataset: Path, folder: Path) -> None:
-    for part, fit, size in (TRAIN_ORIGINALS, ("val", "crop", SIDE)):
+    for part, fit, size in (TRAIN_ORIGINALS, ("val", "crop", SIDE), ("test", "crop", SIDE)):
         cache.build(dataset, part, size, fit, None, folder / f"{part}.safetensors")
+    cache.build(dataset, "train", SIDE, "crop", None, folder / "halved.safetensors")
 
 
 def made(tower, combinations, **settings) -> Search:
@@ -62,8 +63,10 @@ def spec(**changes) -> SearchSpec:
 
 
 def searched(world, out: Path, caches: Path | None = None, **changes) -> SearchResult:
-    images = (str((caches or world.folder) / f"{part}.safetensors") for part in ("train", "val"))
-    search(SearchJob(spec(**changes), world.prepared, str(world.weights), *images), out / "search.json")
+    own = spec(**changes)
+    parts = ("train", own.validation_part.replace("train", "halved"))
+    images = (str((caches or world.folder) / f"{part}.safetensors") for part in parts)
+    search(SearchJob(own, world.prepared, str(world.weights), *images), out / "search.json")
     return read_search(out / "search.json")
 
 
@@ -262,6 +265,17 @@ def test_the_validation_rule_counts_where_one_batch_does_not_hold_all(world, tmp
     assert rules[0].weights != rules[1].weights
     whole = [searched(world, tmp_path, validation=rule) for rule in ("first_batch", "cycle")]
     assert found(whole[0]) == found(whole[1])
+
+
+def test_where_validation_images_come_from_counts(world, tmp_path):
+    rules = (None, "test_first", "half_of_shots")
+    losses = [searched(world, tmp_path, validation_images=rule).validation_loss[0] for rule in rules]
+    assert len(set(losses)) == 3
+
+
+def test_half_of_one_shot_is_nothing():
+    with pytest.raises(ValueError, match="needs at least 2 shots"):
+        spec(validation_images="half_of_shots", shots=1)
 
 
 def test_images_of_new_classes_are_not_looked_at(world, tmp_path):

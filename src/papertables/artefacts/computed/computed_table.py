@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from papertables.artefacts.compare import Quote, sources
+from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.config import Artefact, Axis, Paper
 from papertables.errors import UserError
@@ -121,10 +121,18 @@ def table(source: Source, computed: ComputedTable) -> Table:
         rows=tuple(row.label for row in computed.rows),
         columns=tuple(column.label for column in computed.columns),
         cells=tuple(cells),
-        notes=(*computed.how, *computed.notes),
+        notes=(*computed.how, *_reach(computed, cells), *computed.notes),
         sources=computed.sources or tuple(sources(quote for row in quotes for quote in row)),
         published=computed.published,
     )
+
+
+def _reach(computed: ComputedTable, cells: Sequence[tuple[TableCell, ...]]) -> tuple[str, ...]:
+    """How many cells have a published number, beside them or in the table apart; nothing where none has one."""
+    if computed.published:
+        return (f"The published table follows below. It has numbers in {reach(computed.published.quotes)}.",)
+    quotes = tuple(tuple(cell.quote for cell in row) for row in cells)
+    return (f"{reach(quotes)} have a published number.",) if any(map(any, quotes)) else ()
 
 
 def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote | None) -> TableCell:

@@ -1,6 +1,7 @@
 """Sizes of a paper's data sets (SMM, table 6), from the catalog."""
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
+from papertables.artefacts.notes import choice_notes
 from papertables.config import Axis
 from papertables.data.catalog import dataset
 
@@ -14,14 +15,15 @@ COLUMNS = (
 
 
 def compute(source: Source) -> ComputedTable:
-    rows = []
-    for cell in source.cells(Axis(vary="backbone", values=(BACKBONE,)), METHOD):
+    rows, cells = [], list(source.cells(Axis(vary="backbone", values=(BACKBONE,)), METHOD))
+    for cell in cells:
         run = cell.members[0].runs[0]
         entry = dataset(run.dataset)
         values = (run.options["inner"], entry.train, entry.test, entry.classes)
-        rows.append(ComputedRow(entry.label, ("", entry.label, ""), values))
+        rows.append(ComputedRow(entry.label, ("", cell.row.published, ""), values))
     notes = (
         "Training and test images and classes are those of the catalog, against which every download is checked; the "
         "image side is that to which padding resizes.",
+        *choice_notes(source.paper, cells, "dataset"),
     )
     return ComputedTable("Data set", "Numbers of images and classes", COLUMNS, tuple(rows), notes)

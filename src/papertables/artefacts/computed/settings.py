@@ -1,6 +1,7 @@
 """How SMM's mask networks are trained (its table 9), from the settings of the runs."""
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
+from papertables.artefacts.notes import choice_notes
 from papertables.config import Axis
 from papertables.planning.cells import Cell
 from papertables.spec import Part
@@ -22,7 +23,7 @@ def compute(source: Source) -> ComputedTable:
     cells = list(source.cells(Axis(vary="backbone", values=BACKBONES), METHOD))
     label = source.paper.methods[METHOD].label
     rows = tuple(_row(*pair, label) for pair in zip(cells[::2], cells[1::2], strict=True))
-    notes = ("The printed milestone 0 changes nothing and is left out.",)
+    notes = ("The printed milestone 0 changes nothing and is left out.", *choice_notes(source.paper, cells, "training"))
     return ComputedTable("Data set", "Settings of the mask networks", COLUMNS, rows, notes)
 
 
@@ -31,8 +32,9 @@ def _row(five: Cell, six: Cell, method: str) -> ComputedRow:
     small, large = network_part(five), network_part(six)
     milestones = [int(share * training.epochs) for share in small.schedule.milestones]
     rates = [value for part in (small, large) for value in (part.optimizer.lr, part.schedule.gamma)]
-    name = five.members[0].dataset
-    return ComputedRow(name, ("", name, method), (training.batch_size, *milestones, *rates))
+    return ComputedRow(
+        five.members[0].dataset, ("", five.row.published, method), (training.batch_size, *milestones, *rates)
+    )
 
 
 def network_part(cell: Cell) -> Part:
