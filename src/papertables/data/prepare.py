@@ -16,8 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from papertables.data.catalog import Dataset, dataset
-from papertables.data.catalog import Split as Rule
+from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import disk_errors
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
@@ -189,7 +188,7 @@ def _class_folders(images: Path, part: str, classes: dict[str, str]) -> Iterator
                 yield Item((Path(part) / folder / image).as_posix(), label, classes[folder])
 
 
-def _gtsrb(images: Path, rule: Rule, labels: Path) -> Split:
+def _gtsrb(images: Path, rule: SplitRule, labels: Path) -> Split:
     """Train on a folder per class, named by its label; the labels of the test images are a list apart."""
     train, names = [], rule.names
     for label, name in enumerate(names):

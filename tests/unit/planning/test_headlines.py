@@ -13,8 +13,8 @@ from tests.unit.plans import plan_of
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "headlines.yaml"
 PLAN = plan_of(scale="paper", artefacts="headline")
-ABOUT = """# Every row of the headline artefacts: where its settings were read, and how its runs are trained, on which data
-# sets with which backbones. Compared with the sources that are named.
+ABOUT = """# Every row of the headline artefacts: where its settings were read, and how its runs are trained, on which
+# data sets with which backbones. Compared with the sources that are named.
 """
 
 
