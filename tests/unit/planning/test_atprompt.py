@@ -130,6 +130,21 @@ def test_the_configuration_chooses_the_recipe_of_plain_rows():
     assert runs_of(plan, "table1", "CoOp+ATPrompt", "DTD") == runs_of(PLAN, "table1", "CoOp+ATPrompt", "DTD")
 
 
+def test_the_configuration_chooses_the_settings_of_the_text():
+    text = plan_of(scale="paper", choices={"anchored_settings": "text"})
+
+    def settings(plan, row, column):
+        run = runs_of(plan, "table1", row, column)[0]
+        return run.options["context"], run.training.epochs, run.training.batch_size, run.options.get("weight")
+
+    assert settings(text, "DePT+ATPrompt", "DTD") == (4, 10, 32, 0.7)
+    assert settings(PLAN, "DePT+ATPrompt", "DTD") == (4, 10, 4, 0.6)
+    assert settings(text, "DePT+ATPrompt", "Caltech101") == (2, 10, 32, 0.6)
+    assert settings(text, "CoOp+ATPrompt", "ImageNet") == (2, 100, 32, None)
+    assert settings(text, "MaPLe+ATPrompt", "EuroSAT") == (4, 5, 4, None)
+    assert runs_of(text, "table2", "CoOp+ATPrompt", "DTD") == runs_of(PLAN, "table2", "CoOp+ATPrompt", "DTD")
+
+
 def test_the_new_parts_of_dept_learn_at_a_rate_of_their_own():
     """6.5 times that of the prompt, as DePT's train.py has it; DePT+ATPrompt's trainer knows one rate."""
     rates = {part: own.optimizer.lr for part, own in first_run("table1", "DePT", "DTD").training.parts.items()}
