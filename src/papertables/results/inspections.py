@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 SHOWN = 8  # images whose pictures are kept
 RULE = "of each class, in order, the first test image whose prediction changed, then the first of the other classes"
@@ -86,6 +85,8 @@ class Inspection:
 
 
 def read_inspection(path: Path) -> Inspection:
+    from safetensors import safe_open  # not where only pages are made
+
     with safe_open(path, "np") as file:
         metadata = json.loads(file.metadata()["described"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
