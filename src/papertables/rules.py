@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from papertables.config import OwnWeights
 from papertables.spec import CacheKey, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
+Own = OwnWeights | None  # what a user says of the file of weights, where it is not the published one
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class FrozenFeaturesJob:
     weights: str
     template: str
     source_labels: bool
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -64,6 +67,7 @@ class SentenceFeaturesJob:
     backbone: str
     weights: str
     sentences: tuple[str, str]
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -111,6 +115,7 @@ class TrainJob:
     sentences: Mapping[str, Sentences]
     searches: Mapping[str, str]
     transfer: Transfer
+    own_weights: Own = None
 
     @property
     def dataset(self) -> str:
@@ -152,6 +157,7 @@ class SearchJob:
     weights: str
     train: str
     val: str
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -171,6 +177,7 @@ class InspectJob:
     plain: str
     own: str
     sentences: Sentences | None = None
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
