@@ -45,8 +45,8 @@ PerChannel = tuple[float, float, float]
 
 
 class OwnWeights(Model):
-    """A user's file in place of a backbone's published weights, and what it is of; None leaves what the backbone's entry
-    says. Models with the same tensors may compute different things: a CLIP with GELU or with QuickGELU."""
+    """A user's file in place of a backbone's published weights, and what it is of; None leaves what the backbone's
+    entry says. Models with the same tensors may compute different things: a CLIP with GELU or with QuickGELU."""
 
     path: Folder
     architecture: str | None = Field(None, description="open_clip's name for a CLIP, else torchvision's or timm's")
