@@ -53,6 +53,12 @@ class OwnWeights(Model):
     mean: PerChannel | None = Field(None, description="per channel, that the model's pixels were normalised with")
     std: PerChannel | None = None
 
+    @model_validator(mode="after")
+    def _mean_with_std(self):
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together: name both or neither")
+        return self
+
 
 def _path_alone(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value

@@ -190,7 +190,8 @@ class InspectJob:
 class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
-    inspections: by run id. store: the folder of runs."""
+    inspections: by run id. store: the folder of runs. training: where an artefact is made of what is there, the jobs
+    that would make its runs, to know those that are up to date."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -198,6 +199,7 @@ class ArtefactFiles:
     searches: tuple[str, ...]
     inspections: Mapping[str, str]
     store: str
+    training: tuple[TrainJob, ...] = ()
 
     @property
     def files(self) -> Files:

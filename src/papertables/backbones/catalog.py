@@ -1,6 +1,5 @@
 """The backbones by name. Nothing here imports torch, so that a plan can be made without it."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from papertables.config import OwnWeights, PerChannel
 from papertables.errors import UserError, unknown
-from papertables.files import read_yaml
+from papertables.files import file_digest, read_yaml
 from papertables.spec import Model, digest
 
 READ_BY = ("kind", "architecture", "image_size", "classes", "mean", "std")
@@ -75,8 +74,7 @@ class Backbone(Model):
         """The file's SHA-256; raises UserError where there is no file, or where the file of weights that are not a
         user's own does not begin with what is known of it."""
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = file_digest(path)
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file of weights: {self.mend}") from None
         known = self.sha256 or self.sha256_prefix

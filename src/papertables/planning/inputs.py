@@ -138,7 +138,11 @@ class Inputs:
                 run.id: self.paths.inspection(run.id, planned.selection) for run in self.plan.inspected(planned)
             },
             store=self.paths.runs,
+            training=self._training(planned.artefact.id) if self.plan.config.partial else (),
         )
+
+    def _training(self, artefact: str) -> tuple[TrainJob, ...]:
+        return tuple(self.train(job.id) for job in self.plan.jobs_for(artefact))
 
     def _sentences(self, source: str, name: str, tower: str) -> Sentences:
         return Sentences(self.paths.sentences(source, name), self.paths.sentence_features(name, tower, source))
