@@ -27,7 +27,8 @@ class Present:
         self.manifest, self.weights, self.texts = cache(_manifest), cache(_weights), cache(_texts)  # each read once
 
     def of(self, id: str, metrics: Metrics) -> Metrics | None:
-        """What the store has of a run, with those evaluations alone that are on present data; None where it would be made anew."""
+        """What the store has of a run, with those evaluations alone that are on present data; None where the run would
+        be made anew."""
         job, run = self.jobs[id]
         recorded = metrics.fingerprint
         now = recorded.model_copy(update=self._parts(job, run))
