@@ -1,3 +1,5 @@
 """Regenerates the tables and figures of papers on visual reprogramming and prompt learning."""
 
-NUMERICS = 2  # raise when the shared training loop or the towers change numbers: every run is then made again
+NUMERICS = (
+    2  # raised where code that all runs pass through changes numbers: every run is then made again; see numerics.py
+)

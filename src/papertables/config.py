@@ -41,6 +41,30 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
 Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
 Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
+PerChannel = tuple[float, float, float]
+
+
+class OwnWeights(Model):
+    """A user's file in place of a backbone's published weights, and what it is of; None leaves what the backbone's
+    entry says. Models with the same tensors may compute different things: a CLIP with GELU or with QuickGELU."""
+
+    path: Folder
+    architecture: str | None = Field(None, description="open_clip's name for a CLIP, else torchvision's or timm's")
+    mean: PerChannel | None = Field(None, description="per channel, that the model's pixels were normalised with")
+    std: PerChannel | None = None
+
+    @model_validator(mode="after")
+    def _mean_with_std(self):
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together: name both or neither")
+        return self
+
+
+def _path_alone(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+Weights = Annotated[OwnWeights, BeforeValidator(_path_alone, json_schema_input_type=str | OwnWeights)]
 
 
 class Config(Model):
@@ -61,10 +85,13 @@ class Config(Model):
     )
     data_root: Folder = "data"
     downloads: bool | None = Field(None, description="whether data, weights and sentences may be fetched")
-    weights: dict[str, str] = Field(
+    weights: dict[str, Weights] = Field(
         {},
-        description="by backbone, a file of yours in place of the published one",
-        examples=['{"resnet18": "mine.pth"}'],
+        description="by backbone, a file of yours in place of the published one, or that and what it is of",
+        examples=[
+            '{"resnet18": "mine.pth"}',
+            '{"clip_vit_b32": {"path": "laion.pt", "architecture": "ViT-B-32"}}',
+        ],
     )
     device: Literal["cpu", "cuda", "auto"] | None = None
     runs_per_job: Count | None = None

@@ -1,6 +1,7 @@
 """Files that are read in one way, and written so that they are either whole or not there."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ def read_yaml(path: Path) -> JsonValue:
         return yaml.load(path.read_text("utf-8"), YAML_LOADER)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from papertables.config import OwnWeights
 from papertables.spec import CacheKey, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
+Own = OwnWeights | None  # what a user says of the file of weights, where it is not the published one
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class FrozenFeaturesJob:
     weights: str
     template: str
     source_labels: bool
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -64,6 +67,7 @@ class SentenceFeaturesJob:
     backbone: str
     weights: str
     sentences: tuple[str, str]
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -111,6 +115,7 @@ class TrainJob:
     sentences: Mapping[str, Sentences]
     searches: Mapping[str, str]
     transfer: Transfer
+    own_weights: Own = None
 
     @property
     def dataset(self) -> str:
@@ -152,6 +157,7 @@ class SearchJob:
     weights: str
     train: str
     val: str
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -171,6 +177,7 @@ class InspectJob:
     plain: str
     own: str
     sentences: Sentences | None = None
+    own_weights: Own = None
 
     @property
     def files(self) -> Files:
@@ -183,7 +190,8 @@ class InspectJob:
 class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
-    inspections: by run id. store: the folder of runs."""
+    inspections: by run id. store: the folder of runs. training: where an artefact is made of what is there, the jobs
+    that would make its runs, to know those that are up to date."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -191,6 +199,7 @@ class ArtefactFiles:
     searches: tuple[str, ...]
     inspections: Mapping[str, str]
     store: str
+    training: tuple[TrainJob, ...] = ()
 
     @property
     def files(self) -> Files:

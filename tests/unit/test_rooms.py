@@ -8,7 +8,19 @@ import pytest
 import papertables
 
 ROOT = Path(papertables.__file__).parent
-GROUND = {"errors", "files", "code", "drawings", "spec", "config", "validation", "device", "scripting", "rules"}
+GROUND = {
+    "errors",
+    "files",
+    "code",
+    "numerics",
+    "drawings",
+    "spec",
+    "config",
+    "validation",
+    "device",
+    "scripting",
+    "rules",
+}
 FLOORS = [
     *({"data", "attributes"}, {"backbones"}, {"methods"}, {"results"}),
     *({"planning", "training"}, {"artefacts"}, {"commands", "schema"}),

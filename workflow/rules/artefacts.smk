@@ -67,6 +67,7 @@ rule runs_csv:
     params:
         planned=lambda w: [PLAN.artefacts[id] for id in PLAN.selected],
         files=lambda w: [PLAN.inputs.artefact(PLAN.artefacts[id]) for id in PLAN.selected],
+        signature=lambda w: PLAN.signatures.runs_csv,
     script:
         "../scripts/runs_csv.py"
 
@@ -86,5 +87,6 @@ rule index:
     params:
         scale=lambda w: PLAN.scale,
         configuration=lambda w: PLAN.config,
+        signature=lambda w: PLAN.signatures.index,
     script:
         "../scripts/index.py"

@@ -24,6 +24,7 @@ rule pretrain_mini_backbone:
     threads: 1
     params:
         steps={"steps": PLAN.config.pretrain_steps} if PLAN.config.pretrain_steps else {},
+        signature=PLAN.signatures.pretrain,
     script:
         "../scripts/pretrain_mini.py"
 

@@ -14,6 +14,7 @@ rule prepare:
         seed=PLAN.scale.world_seed,
         named=lambda w: PLAN.inputs.named(w.dataset),
         signature=lambda w: PLAN.signatures.dataset(w.dataset),
+        found=lambda w: PLAN.signatures.raw(w.dataset),
     script:
         "../scripts/prepare.py"
 
@@ -32,5 +33,6 @@ rule cache:
         "../../envs/train.yaml"
     params:
         draws=lambda w: PLAN.inputs.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
+        numerics=NUMERICS,
     script:
         "../scripts/cache.py"

@@ -15,6 +15,6 @@ rule search:
     params:
         job=lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search),
         device=PLAN.device,
-        signature=PLAN.signatures.search,
+        signature=lambda w: PLAN.signatures.search(w.backbone),
     script:
         "../scripts/search.py"

@@ -14,9 +14,8 @@ rule frozen_features:
         gpu=gpus(),
     params:
         job=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone),
-        source_labels=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone).source_labels,
         device=PLAN.device,
-        numerics=NUMERICS,
+        signature=lambda w: PLAN.signatures.frozen_features(w.dataset, w.backbone),
     script:
         "../scripts/frozen_features.py"
 
@@ -38,7 +37,7 @@ rule sentence_features:
     params:
         job=lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source),
         device=PLAN.device,
-        numerics=NUMERICS,
+        signature=lambda w: PLAN.signatures.sentence_features(w.backbone),
     script:
         "../scripts/sentence_features.py"
 
@@ -84,6 +83,6 @@ rule inspect:
         job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
         store=PATHS.runs,
         device=PLAN.device,
-        signature=PLAN.signatures.inspect,
+        signature=lambda w: PLAN.signatures.inspect(w.backbone),
     script:
         "../scripts/inspect.py"

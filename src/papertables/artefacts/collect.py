@@ -12,6 +12,7 @@ from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics
 from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
+from papertables.training.present import Present
 
 
 def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
@@ -32,10 +33,13 @@ def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
 
 def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]:
     """Run id to metrics, of the artefact's runs alone: from their job files, or, if its configuration says ``partial``,
-    what the store has of them."""
+    what the store has of them and would not be made anew: numbers of other code, data or weights are no numbers of this
+    artefact."""
     runs = list(planned.runs)
     if planned.scope.config.partial:
-        return read_store(Path(files.store), runs)
+        present = Present(files.training)
+        found = {id: present.of(id, each) for id, each in read_store(Path(files.store), runs).items()}
+        return {id: each for id, each in found.items() if each is not None}
     found = read_jobs(map(Path, files.jobs))
     return {run.id: found[run.id] for run in runs if run.id in found}
 

@@ -9,8 +9,8 @@ from statistics import fmean, harmonic_mean, stdev
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
-from papertables.backbones.catalog import backbone
-from papertables.config import Config, Measure, Selection
+from papertables.backbones.catalog import Backbone, backbone, backbone_with
+from papertables.config import Config, Measure, OwnWeights, PerChannel, Selection
 from papertables.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact, Value
 from papertables.results.metrics import Metrics
@@ -155,14 +155,27 @@ def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folde
 
 
 def _own_weights(runs: Sequence[RunSpec], config: Config) -> list[str]:
-    """Which backbones do not have the published weights."""
+    """Which backbones do not have the published weights, and what a user's were read as."""
     notes = []
     for entry in [backbone(name) for name in sorted({run.backbone for run in runs})]:
-        if entry.id in config.weights:
-            notes.append(f"{entry.label}: weights of the user's, {Path(config.weights[entry.id]).name}.")
+        if own := config.weights.get(entry.id):
+            notes.append(f"{entry.label}: weights of the user's, {Path(own.path).name}, {_read_as(entry, own)}.")
         elif entry.substitute_for:
             notes.append(f"{entry.label} is a substitute for {entry.substitute_for}.")
     return notes
+
+
+def _read_as(entry: Backbone, own: OwnWeights) -> str:
+    """``read as ViT-B-32 of open_clip, as the user says``; what nobody said, for tensors do not tell."""
+    read = backbone_with(entry.id, own)
+    library = {"clip": "OpenAI (QuickGELU)", "open_clip": "open_clip"}.get(read.kind, read.kind.partition("_")[0])
+    said = "as the user says" if own.architecture else "for nothing else was said"
+    pixels = f"; pixels normalised with mean {_three(read.mean)} and std {_three(read.std)}" if read.mean else ""
+    return f"read as {read.architecture} of {library}, {said}{pixels}"
+
+
+def _three(values: PerChannel) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _unit(measures: set[Measure]) -> str:
@@ -359,7 +372,7 @@ def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics], selection: S
     lines = []
     for run in runs:
         if run.id not in metrics:
-            lines.append(f"{UNFINISHED} not finished: {run.id}")
+            lines.append(f"{UNFINISHED} not finished, or of other code, data or weights: {run.id}")
         elif place := metrics[run.id].diverged:
             shown = ", the best epoch before is shown" if metrics[run.id].shows(run, selection) else ""
             lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}{shown}: {run.id}")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from papertables.backbones.catalog import Backbone
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
+    from papertables.config import OwnWeights
 
 
 def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:
@@ -18,3 +19,15 @@ def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu
     from papertables.backbones import classifier, clip
 
     return (clip if entry.classes is None else classifier).load(entry, Path(weights), device)
+
+
+def checked_tower(
+    name: str, weights: str, own: OwnWeights | None, device: str | torch.device = "cpu"
+) -> FrozenClip | FrozenClassifier:
+    """The backbone of that name from the file that a job is given, once this was found to be the published one, or a
+    user's own. Raises UserError as ``Backbone.check`` and ``load_tower``."""
+    from papertables.backbones.catalog import backbone_with
+
+    entry = backbone_with(name, own)
+    entry.check(Path(weights))
+    return load_tower(entry, Path(weights), device)

@@ -1,34 +1,36 @@
 """The backbones by name. Nothing here imports torch, so that a plan can be made without it."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
+from papertables.config import OwnWeights, PerChannel
 from papertables.errors import UserError, unknown
-from papertables.files import read_yaml
-from papertables.spec import Model
+from papertables.files import file_digest, read_yaml
+from papertables.spec import Model, digest
 
-PerChannel = tuple[float, float, float]
+READ_BY = ("kind", "architecture", "image_size", "classes", "mean", "std")
 
 
 class Backbone(Model):
     """One frozen backbone.
 
-    kind: ``clip`` (OpenAI's state dict), ``torchvision`` and ``timm`` (a classifier with the state dict of that
-    library's architecture), ``mini`` and ``mini_classifier`` (shipped with the package). architecture: the
-    library's name, open_clip's for a CLIP. image_size in pixels. embed_dim: the width D of what
-    ``encode_image`` gives. classes: the number S of source classes, None for a CLIP. mean, std: what a classifier's
-    pixels are normalised with. gmacs: 10⁹ multiply-accumulates of one image.
+    kind: ``clip`` (OpenAI's state dict), ``open_clip`` (open_clip's model of that name, where a user says so),
+    ``torchvision`` and ``timm`` (a classifier with the state dict of that library's architecture), ``mini`` and
+    ``mini_classifier`` (shipped with the package). architecture: the library's name, open_clip's for a CLIP.
+    image_size in pixels. embed_dim: the width D of what ``encode_image`` gives. classes: the number S of source
+    classes, None for a CLIP. mean, std: what a classifier's pixels are normalised with. gmacs: 10⁹
+    multiply-accumulates of one image.
     sha256_prefix: the first digits, where no more is known; the names of torch hub's files end in eight.
+    own: whether the weights are a user's and not those of ``file``.
     substitute_for: the entry in whose place this one may stand, and how it differs. note: what a reader should know.
     """
 
     id: str
     label: str  # the name that the papers print
-    kind: Literal["mini", "clip", "torchvision", "timm", "mini_classifier"]
+    kind: Literal["mini", "clip", "open_clip", "torchvision", "timm", "mini_classifier"]
     architecture: str
     image_size: PositiveInt
     embed_dim: PositiveInt
@@ -44,6 +46,7 @@ class Backbone(Model):
     bytes: int = 0  # of the download, roughly
     substitute_for: str | None = None
     note: str | None = None
+    own: bool = False
 
     @property
     def shipped(self) -> bool:
@@ -60,17 +63,35 @@ class Backbone(Model):
         """Whether its image tower is a vision transformer, by its architecture's name."""
         return "vit" in self.architecture.lower()
 
-    def check(self, path: Path) -> None:
-        """Raises UserError where the file's SHA-256 does not begin with what is known of it."""
+    @property
+    def reading(self) -> str | None:
+        """Ten hexadecimal digits over what, beside its tensors, decides what a file of weights computes; None while
+        that is what it was before records of runs said it (``first_readings.yaml``), so that these stay valid."""
+        now = digest(self.model_dump(mode="json", include=set(READ_BY)))
+        return None if now == first_readings().get(self.id) else now
+
+    def check(self, path: Path) -> str:
+        """The file's SHA-256; raises UserError where there is no file, or where the file of weights that are not a
+        user's own does not begin with what is known of it."""
+        try:
+            found = file_digest(path)
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file of weights: {self.mend}") from None
         known = self.sha256 or self.sha256_prefix
-        if known is None:
-            return
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if not found.startswith(known):
+        if not self.own and known and not found.startswith(known):
             raise UserError(
-                f"{path}: altered or truncated, its SHA-256 does not begin with {known[:8]}: delete it and run again"
+                f"{path}: these are not the published weights of {self.id}, or they are altered or truncated: the "
+                f"file's SHA-256 does not begin with {known[:8]}: delete it and run again, or name weights of your own "
+                f"under 'weights: {self.id}' in config.yaml"
             )
+        return found
+
+    @property
+    def mend(self) -> str:
+        """What to do about a file of weights that is none."""
+        if self.own:
+            return f"name another file, or what it is of, under 'weights: {self.id}' in config.yaml"
+        return f"put {self.url or 'the file shipped with papertables'} there"
 
 
 @cache
@@ -85,3 +106,25 @@ def backbone(id: str) -> Backbone:
     if id not in known:
         raise UserError(unknown("backbone", id, known))
     return known[id]
+
+
+def backbone_with(id: str, own: OwnWeights | None) -> Backbone:
+    """The entry as a user's weights for it are read; raises UserError where it has one architecture alone."""
+    entry = backbone(id)
+    if own is None:
+        return entry
+    said = own.model_dump(exclude={"path"}, exclude_none=True)
+    if "architecture" in said and entry.shipped:
+        raise UserError(
+            f"config: weights: {id}: architecture: weights of {entry.label} are of {entry.architecture} alone: leave "
+            "the key out"
+        )
+    if "architecture" in said and entry.kind == "clip":
+        said["kind"] = "open_clip"
+    return entry.model_copy(update=said | {"own": True})
+
+
+@cache
+def first_readings() -> dict[str, str]:
+    """By backbone, how its weights were read before records of runs said it."""
+    return read_yaml(Path(__file__).with_name("first_readings.yaml"))

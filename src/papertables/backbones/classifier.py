@@ -1,17 +1,19 @@
 """Frozen classifiers: torchvision's and timm's models with weights trained on ImageNet, and the mini ones."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 import timm
 import torch
 import torchvision
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from papertables.backbones import mini_classifiers
 from papertables.backbones.catalog import Backbone
-from papertables.errors import UserError
+from papertables.backbones.state import read_state, refusal
+from papertables.errors import UserError, unknown
 
 HEAD = {"torchvision": "fc", "timm": "head", "mini_classifier": "head"}  # the last layer, by kind
 PRETRAINED_VIT = (  # names of pytorch_pretrained_vit and timm's for the same tensors
@@ -35,7 +37,12 @@ class FrozenClassifier:
 
     def __init__(self, model: nn.Module, backbone: Backbone, device: str | torch.device = "cpu"):
         self.model = model.float().eval().requires_grad_(False).to(device)
-        head = getattr(self.model, HEAD[backbone.kind])
+        head = getattr(self.model, HEAD[backbone.kind], None)
+        if not isinstance(head, nn.Linear):
+            raise UserError(
+                f"{backbone.id}: the last layer of {backbone.architecture} is no linear '{HEAD[backbone.kind]}': "
+                f"{backbone.mend}"
+            )
         setattr(self.model, HEAD[backbone.kind], nn.Identity())
         self.device = torch.device(device)
         self.image_size = backbone.image_size
@@ -50,31 +57,38 @@ class FrozenClassifier:
 
 def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClassifier:
     """The classifier from its file of weights. Raises UserError where the file does not hold such a model."""
-    state = read_state_dict(backbone, weights)
+    state = read_state(backbone, weights)
     with torch.device("meta"):  # no time for random weights
         model = build(backbone)
     try:
-        if "class_token" in state:
-            state = from_pretrained_vit(state)
-        model.load_state_dict({key: _single(value) for key, value in state.items()}, assign=True)
+        renamed = from_pretrained_vit(state) if "class_token" in state else state
+        model.load_state_dict({key: _single(value) for key, value in renamed.items()}, assign=True)
     except (KeyError, RuntimeError) as error:
-        raise UserError(
-            f"{weights}: these are not the weights of {backbone.id} ({_line(error)}): {_mend(backbone)}"
-        ) from None
+        raise refusal(backbone, weights, state, error) from None
     return FrozenClassifier(model, backbone, device)
 
 
 def build(backbone: Backbone) -> nn.Module:
-    """The whole model with random weights."""
+    """The whole model with random weights. Raises UserError for an architecture of a user's that is none."""
     match backbone.kind:
         case "torchvision":
+            _known(backbone, torchvision.models.list_models(torchvision.models))
             return torchvision.models.get_model(backbone.architecture, weights=None)
         case "timm":
+            _known(backbone, timm.list_models())
             return timm.create_model(backbone.architecture)
         case "mini_classifier":
             return mini_classifiers.build(backbone.architecture)
         case kind:
             raise ValueError(f"{backbone.id} is no classifier but of kind {kind}")
+
+
+def _known(backbone: Backbone, names: Iterable[str]) -> None:
+    """Raises UserError for an architecture that the library does not have."""
+    where = f"config: weights: {backbone.id}: architecture"
+    if backbone.architecture not in names:
+        near = get_close_matches(backbone.architecture, list(names), n=5, cutoff=0)
+        raise UserError(f"{where}: {unknown(f'model of {backbone.kind}', backbone.architecture, near)}")
 
 
 def source_labels(backbone: Backbone) -> tuple[str, ...]:
@@ -86,21 +100,6 @@ def source_labels(backbone: Backbone) -> tuple[str, ...]:
     if backbone.kind == "mini_classifier":
         return mini_classifiers.labels(backbone.architecture)
     return tuple(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def read_state_dict(backbone: Backbone, path: Path) -> dict[str, Tensor]:
-    """A pickled state dict or safetensors, by the file's suffix."""
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file of weights: {_mend(backbone)}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch raises depends on the bytes
-        raise UserError(f"{path}: cannot be read as weights ({_line(error)}): {_mend(backbone)}") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path}: holds no state dict of tensors: {_mend(backbone)}")
-    return state
 
 
 def from_pretrained_vit(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -123,11 +122,3 @@ def from_pretrained_vit(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _single(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _mend(backbone: Backbone) -> str:
-    return f"put {backbone.url or 'the file shipped with papertables'} there"

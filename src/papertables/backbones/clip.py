@@ -1,19 +1,21 @@
 """Frozen CLIP towers on open_clip: OpenAI's state dicts, open_clip's own models and the mini ones."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
+from open_clip import create_model, list_models
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.model import CLIP, build_model_from_openai_state_dict
 from open_clip.tokenizer import SimpleTokenizer
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
-from papertables.errors import UserError
+from papertables.backbones.state import read_state, refusal
+from papertables.errors import UserError, unknown
 
 PROMPTS_PER_CALL = 4096  # of the text tower
 NOT_WEIGHTS = (
@@ -115,37 +117,40 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
     """The backbone from its file of weights. Raises UserError where the file does not hold such a model."""
     if backbone.kind == "mini":
         return FrozenClip(mini.load(backbone.architecture, weights), device)
-    clip = from_state_dict(read_state_dict(weights), device)
+    state = read_state(backbone, weights)
+    try:
+        model = (_of_openai if backbone.kind == "clip" else _of_open_clip)(backbone, state)
+    except (KeyError, RuntimeError) as error:
+        raise refusal(backbone, weights, state, error) from None
+    clip = FrozenClip(model, device)
     if clip.image_size != backbone.image_size:
         raise UserError(f"{weights}: a model for {clip.image_size} pixels, {backbone.id} takes {backbone.image_size}")
+    clip.mean, clip.std = backbone.mean or clip.mean, backbone.std or clip.std
     return clip
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """OpenAI's JIT archive, a pickled state dict, or safetensors."""
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file of weights")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        try:
-            return torch.jit.load(path, map_location="cpu").state_dict()
-        except RuntimeError:
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{path}: cannot be read as weights of a CLIP ({reason}): delete it and fetch it again"
-        ) from None
+def _of_openai(_: Backbone, state: dict[str, Tensor]) -> CLIP:
+    """From tensors with OpenAI's names; ViT or ModifiedResNet, with QuickGELU as OpenAI trained them. All become fp32,
+    none is rounded. Raises KeyError or RuntimeError where the tensors are others."""
+    state = _single(state)
+    model = build_model_from_openai_state_dict(dict(state)).float()
+    model.load_state_dict(state)  # again: the builder has rounded them
+    return model
 
 
-def from_state_dict(state: dict[str, Tensor], device: str | torch.device = "cpu") -> FrozenClip:
-    """From tensors with OpenAI's names; ViT or ModifiedResNet. All become fp32, none is rounded."""
-    state = {key: value.float() for key, value in state.items() if key not in NOT_WEIGHTS}
-    try:
-        model = build_model_from_openai_state_dict(dict(state)).float()
-        model.load_state_dict(state)  # again: the builder has rounded them
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"these weights are not a CLIP with OpenAI's names: {reason}") from None
-    return FrozenClip(model, device)
+def _of_open_clip(backbone: Backbone, state: dict[str, Tensor]) -> CLIP:
+    """open_clip's model of the architecture's name, with its own activation; in fp32. Raises UserError where there is
+    no such CLIP, RuntimeError where the tensors are others."""
+    where, name = f"config: weights: {backbone.id}: architecture", backbone.architecture
+    if name not in list_models():
+        near = get_close_matches(name, list_models(), n=5, cutoff=0)
+        raise UserError(f"{where}: {unknown('model of open_clip', name, near)}")
+    model = create_model(name, pretrained=None)
+    if not isinstance(model, CLIP) or not hasattr(model.visual, "conv1"):
+        raise UserError(f"{where}: {name} is no CLIP as OpenAI's: name one such as ViT-B-32 or ViT-B-32-quickgelu")
+    model.load_state_dict(_single(state))
+    return model
+
+
+def _single(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.float() for key, value in state.items() if key not in NOT_WEIGHTS}

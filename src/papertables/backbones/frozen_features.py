@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from papertables.attributes.sampling import read_sentences, usable
-from papertables.backbones import load_tower
+from papertables.backbones import checked_tower
 from papertables.backbones.catalog import backbone
 from papertables.backbones.pixels import Normalise
 from papertables.data import cache
@@ -73,7 +73,7 @@ def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu",
     """Writes ``out``."""
     torch.set_num_threads(threads)
     entry = backbone(job.backbone)
-    tower = load_tower(entry, Path(job.weights), pick_device(device))
+    tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
     names = read_split(Path(job.prepared.split)).class_names
     test = cache.read(Path(job.images))
     features = {"images": image_features(tower, test), "labels": torch.from_numpy(test.labels)}
@@ -95,7 +95,7 @@ def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu",
 def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
     """Writes ``out``: every usable sentence of either file, once."""
     torch.set_num_threads(threads)
-    tower = load_tower(backbone(job.backbone), Path(job.weights), pick_device(device))
+    tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
     every = (usable(texts) for path in job.sentences for texts in read_sentences(Path(path)).values())
     sentences = sorted({sentence for texts in every for sentence in texts})
     _write(out, {"sentences": text_features(tower, sentences)}, {"sentences": sentences})

@@ -62,10 +62,12 @@ class Inputs:
             self.paths.weights(tower),
             dataset(name).template,
             source_labels=maps_labels,
+            own_weights=self.paths.own_weights.get(tower),
         )
 
     def sentence_features(self, name: str, tower: str, source: str) -> SentenceFeaturesJob:
-        return SentenceFeaturesJob(tower, self.paths.weights(tower), self.paths.sentences(source, name))
+        own = self.paths.own_weights.get(tower)
+        return SentenceFeaturesJob(tower, self.paths.weights(tower), self.paths.sentences(source, name), own)
 
     def train(self, id: str) -> TrainJob:
         job, paths = self.plan.jobs[id], self.paths
@@ -88,6 +90,7 @@ class Inputs:
                 frozen={name: paths.frozen_features(name, job.backbone) for name in others},
                 images={name: paths.cache(name, *key) for name, key in sorted(seen) if name != job.dataset},
             ),
+            own_weights=paths.own_weights.get(job.backbone),
         )
 
     @property
@@ -100,7 +103,8 @@ class Inputs:
     def search(self, name: str, tower: str, id: str) -> SearchJob:
         search = self.plan.searches[name, tower, id]
         caches = (self.paths.cache(name, *key) for key in _caches_of(search))
-        return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches)
+        own = self.paths.own_weights.get(tower)
+        return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches, own)
 
     def inspect(self, id: str) -> InspectJob:
         run, paths = self.plan.run(id), self.paths
@@ -113,6 +117,7 @@ class Inputs:
             plain=paths.plain_cache(run.dataset, run.backbone),
             own=paths.cache(run.dataset, *run.test_cache),
             sentences=self._sentences(run.attributes, run.dataset, run.backbone) if run.attributes else None,
+            own_weights=paths.own_weights.get(run.backbone),
         )
 
     def jobs(self, *artefacts: str) -> tuple[str, ...]:
@@ -133,7 +138,11 @@ class Inputs:
                 run.id: self.paths.inspection(run.id, planned.selection) for run in self.plan.inspected(planned)
             },
             store=self.paths.runs,
+            training=self._training(planned.artefact.id) if self.plan.config.partial else (),
         )
+
+    def _training(self, artefact: str) -> tuple[TrainJob, ...]:
+        return tuple(self.train(job.id) for job in self.plan.jobs_for(artefact))
 
     def _sentences(self, source: str, name: str, tower: str) -> Sentences:
         return Sentences(self.paths.sentences(source, name), self.paths.sentence_features(name, tower, source))

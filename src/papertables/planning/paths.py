@@ -7,7 +7,7 @@ from pathlib import Path
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone
 from papertables.code import FOLDER
-from papertables.config import Artefact, Selection
+from papertables.config import Artefact, OwnWeights, Selection
 from papertables.spec import CacheKey, SearchSpec
 
 SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
@@ -20,7 +20,7 @@ class Paths:
     root: Path
     scale: str
     data_root: str
-    own_weights: Mapping[str, str] = field(default_factory=dict)
+    own_weights: Mapping[str, OwnWeights] = field(default_factory=dict)
 
     @property
     def results(self) -> str:
@@ -71,7 +71,7 @@ class Paths:
     def weights(self, name: str) -> str:
         entry = backbone(name)
         if name in self.own_weights:
-            return self.own_weights[name]
+            return self.own_weights[name].path
         if entry.shipped:
             return str(SHIPPED_WEIGHTS / entry.file)
         return f"{self.data_root}/weights/{entry.file}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from papertables.backbones.catalog import backbones
+from papertables.backbones.catalog import backbone_with, backbones
 from papertables.errors import UserError, unknown
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.planning.inputs import Inputs
@@ -32,9 +32,10 @@ class Plan:
         self.project = project
         self.config, self.scale = project.config, project.scale
         self.paths = Paths(project.root, project.scale.name, project.config.data_root, project.config.weights)
-        for name in self.config.weights:
+        for name, own in self.config.weights.items():
             if name not in backbones():
                 raise UserError(f"config: weights: {unknown('backbone', name, backbones())}")
+            backbone_with(name, own)
         self.artefacts: dict[str, PlannedArtefact] = {}
         self.left_out: dict[str, NotAtScale] = {}
         for id, artefact in project.artefacts.items():

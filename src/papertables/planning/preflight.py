@@ -17,9 +17,9 @@ def check_files(plan: Plan) -> None:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         raise UserError(f"config: data_root is {plan.config.data_root}, but {nearest} is a file: name a folder")
-    for name, path in plan.config.weights.items():
-        if not Path(path).is_file():
-            raise UserError(f"config: weights: {name}: there is no file {path}")
+    for name, own in plan.config.weights.items():
+        if not Path(own.path).is_file():
+            raise UserError(f"config: weights: {name}: there is no file {own.path}")
 
 
 def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:

@@ -2,11 +2,16 @@
 
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
+from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from papertables import NUMERICS
+from papertables.backbones.catalog import backbone, backbone_with, backbones
 from papertables.code import FOLDER, code_digest, source_files
+from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
 from papertables.planning.cells import PlannedArtefact
@@ -27,13 +32,24 @@ class Signatures:
     def __init__(self, plan: "Plan"):
         self.plan = plan
 
+    def frozen_features(self, name: str, tower: str) -> str:
+        """Changes with the shared numerics, with what the backbone's weights are and are read as, and with the prompts
+        that are asked for."""
+        job = self.plan.inputs.frozen_features(name, tower)
+        return digest([NUMERICS, self._weights(tower), job.template, job.source_labels])
+
+    def sentence_features(self, tower: str) -> str:
+        """Changes with the shared numerics, and with what the backbone's weights are and are read as."""
+        return digest([NUMERICS, self._weights(tower)])
+
     def train(self, job: Job) -> str:
-        """Changes with a spec, the code of a method, the shared numerics, what the runs are scored on, and which of
-        them go on after a loss that is not finite."""
+        """Changes with a spec, the code of a method, the shared numerics, what a backbone's weights are and are read
+        as, the template, what the runs are scored on, and which of them go on after a loss that is not finite."""
         skipping = [run.id for run in job.trained if run.skips]
         code = {run.method: method_code(run.method) for run in job.runs}
         targets = {run.id: self.plan.targets.get(run.id, ()) for run in job.trained}
         told = {"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets}
+        told |= {"weights": self._weights(job.backbone), "template": dataset(job.dataset).template}
         return digest(told | ({"skipping": skipping} if skipping else {}))
 
     def retrain(self, job: str) -> str | None:
@@ -43,21 +59,38 @@ class Signatures:
         return f"{glob} at {time()}" if matches else None
 
     def dataset(self, name: str) -> str:
-        """Changes with the catalog's entry and, for a drawn set, with the code that draws it."""
+        """Changes with the catalog's entry, the shared numerics and, for a drawn set, with the code that draws it."""
         entry = dataset(name)
         drawn_by = sorted(MINI_WORLD.rglob("*.py")) if entry.source.kind == "drawn" else []
-        return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by)})
+        return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by), "numerics": NUMERICS})
 
-    @cached_property
-    def search(self) -> str:
-        """Changes with how attributes are searched."""
-        return digest([NUMERICS, _code("papertables.training.search", ROOMS)])
+    def raw(self, name: str) -> str | None:
+        """Changes when the raw images of a data set are no longer as they were when it was prepared. Of all that a plan
+        tells the only thing that it looks up, when the rule is planned."""
+        return raw.state(Path(self.plan.paths.split(name)).parent, Path(self.plan.paths.raw(name)))
 
-    @cached_property
-    def inspect(self) -> str:
-        """Changes with how runs are inspected."""
+    def search(self, name: str) -> str:
+        """Changes with how attributes are searched, and with what the backbone's weights are and are read as."""
+        told = [NUMERICS, _code("papertables.training.search", ROOMS)]
+        return digest(told + [each for each in self._weights(name) if each])
+
+    def inspect(self, name: str) -> str:
+        """Changes with how runs are inspected, and with what the backbone's weights are and are read as."""
         rooms = (*ROOMS, "papertables.training.mapping_history")
-        return digest([NUMERICS, _code("papertables.training.inspect", rooms)])
+        return digest([NUMERICS, _code("papertables.training.inspect", rooms), self._weights(name)])
+
+    @cached_property
+    def pretrain(self) -> str:
+        """Changes with how tiny backbones are made and what they are pretrained on."""
+        modules = ("papertables.backbones.mini", "papertables.backbones.mini_classifiers")
+        rooms = ("papertables.backbones", "papertables.data.miniworld")
+        return digest([*(_code(module, rooms) for module in modules), code_digest(sorted(MINI_WORLD.rglob("*.py")))])
+
+    def _weights(self, name: str) -> tuple[str | None, str | None]:
+        """As what a backbone's weights are read, and, of a file of the user's, its size and time: a file that is put in
+        its place may be older."""
+        own = self.plan.config.weights.get(name)
+        return backbone_with(name, own).reading, raw.stamp(Path(own.path)) if own else None
 
     def artefact(self, planned: PlannedArtefact) -> str:
         """Changes with what an artefact says (declaration, runs, selection) and with how it is drawn."""
@@ -71,11 +104,34 @@ class Signatures:
                 "selection": planned.selection,
                 "choices": computed and self.plan.config.choices,  # of others the runs tell
                 "runs": [(run.digest, run.fidelity.on_nonfinite) for run in planned.runs],
-                "partial": self.plan.config.partial and time(),  # what is there changes unseen
+                "partial": self._partial,
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
+                "backbones": {name: self._described(name) for name in backbones()},
             }
         )
+
+    @cached_property
+    def runs_csv(self) -> str:
+        """Changes with which runs are listed and with how."""
+        runs = [run.digest for id in self.plan.selected for run in self.plan.artefacts[id].runs]
+        return digest([runs, self._artefact_code, self._partial])
+
+    @cached_property
+    def index(self) -> str:
+        """Changes with what the page says of the scale and the configuration, and with how it is drawn."""
+        about = [each.model_dump(mode="json") for each in (self.plan.scale, self.plan.config)]
+        return digest([about, self._artefact_code, self._partial])
+
+    @cached_property
+    def _partial(self) -> JsonValue:
+        """Another one each time where artefacts are made of what is there, for that changes unseen."""
+        return self.plan.config.partial and time()
+
+    def _described(self, name: str) -> JsonValue:
+        """What is said of a backbone below a table."""
+        own = self.plan.config.weights.get(name)
+        return [backbone(name).model_dump(mode="json"), own and own.model_dump(mode="json")]
 
     @cached_property
     def _artefact_code(self) -> str:

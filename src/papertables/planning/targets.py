@@ -107,7 +107,8 @@ def _before(plan: Plan, job: Job) -> Iterator[str]:
 
 def _made(plan: Plan, files: Files) -> Iterator[str]:
     """Those files of a job that some rule makes: not what is committed, nor a user's own weights."""
-    committed, own = (str(plan.paths.root / "attributes"), str(SHIPPED_WEIGHTS)), plan.config.weights.values()
+    committed = (str(plan.paths.root / "attributes"), str(SHIPPED_WEIGHTS))
+    own = {each.path for each in plan.config.weights.values()}
     for each in files.values():
         for path in [each] if isinstance(each, str) else each:
             if path not in own and not path.startswith(committed):

@@ -14,7 +14,9 @@ class Fingerprint(Model):
     """What was unknown when planning: contents and code. A run is valid while its fingerprint is.
 
     data, backbone, attributes: SHA-256 of contents. method: of the syntax trees of the method's own modules.
-    numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``).
+    numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``). reading: as what the
+    backbone's tensors were read (``Backbone.reading``); None in records from before it was kept, and while nothing of
+    it has changed since.
     """
 
     data: str
@@ -22,6 +24,7 @@ class Fingerprint(Model):
     attributes: str | None
     method: str
     numerics: int
+    reading: str | None = None
 
 
 class Epoch(Model):

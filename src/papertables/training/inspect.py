@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from papertables.attributes.sampling import read_attributes
-from papertables.backbones.catalog import backbone
 from papertables.config import Selection
 from papertables.data import cache
 from papertables.data.splits import read_split
@@ -43,7 +42,7 @@ def inspect(
     import torch
     from safetensors.torch import save
 
-    from papertables.backbones import load_tower
+    from papertables.backbones import checked_tower
     from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
     from papertables.device import pick_device
 
@@ -67,7 +66,7 @@ def inspect(
         write_atomic(out, save({}, metadata))
         return
 
-    tower = load_tower(backbone(spec.backbone), Path(job.weights), pick_device(device))
+    tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
     learner = make_learner(spec, frozen, sampled, tower)
     work = _Work(learner, tower)
     plain, own = cache.read(Path(job.plain)), cache.read(Path(job.own))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertables.attributes.sampling import Attributes, read_attributes
-from papertables.backbones.catalog import backbone
+from papertables.backbones.catalog import backbone_with
 from papertables.data import cache
 from papertables.data.splits import read_split, training_indices
 from papertables.files import write_atomic
@@ -82,7 +82,8 @@ class _Work:
     def tower(self) -> "FrozenClip | FrozenClassifier":
         from papertables.backbones import load_tower
 
-        return load_tower(backbone(self.job.backbone), Path(self.job.weights), self.device)
+        entry = backbone_with(self.job.backbone, self.job.own_weights)  # the file was checked for the fingerprints
+        return load_tower(entry, Path(self.job.weights), self.device)
 
     def learner(self, spec: RunSpec, attributes: Combination = ()) -> "BaseLearner":
         """attributes: that prompts name in place of the run's own."""
@@ -130,7 +131,7 @@ class _Work:
         return groups
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
-        return {spec.id: digest([self.prints[spec.id].model_dump(), spec.skips]) for spec in specs}
+        return {spec.id: digest([self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips]) for spec in specs}
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
         first = specs[0]

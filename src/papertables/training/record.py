@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes
+from papertables.backbones.catalog import backbone_with
 from papertables.methods.table import METHODS, method_code
 from papertables.results.metrics import Computed, Evaluation, Fingerprint, Metrics, RunCost
 from papertables.results.store import Store
@@ -29,24 +30,30 @@ LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
 def fingerprints(
     job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination]
 ) -> dict[str, Fingerprint]:
-    """By run id. texts: by source; winners: by run id, of the searches. The template belongs to the data of methods
-    that read classes through it."""
+    """By run id. texts: by source; winners: by run id, of the searches."""
     data = json.loads(Path(job.prepared.manifest).read_text("utf-8"))["digest"]
-    with Path(job.weights).open("rb") as file:
-        towers = hashlib.file_digest(file, "sha256").hexdigest()
+    entry = backbone_with(job.backbone, job.own_weights)
+    towers = entry.check(Path(job.weights))
     sources = {source: text.digest for source, text in texts.items()}
     sources |= {id: digest(list(winner)) for id, winner in winners.items()}
-    prompted = hashlib.sha256(f"{data} {job.template}".encode()).hexdigest()
     return {
         spec.id: Fingerprint(
-            data=prompted if METHODS[spec.method].reads_template else data,
+            data=data_part(spec, data, job.template),
             backbone=towers,
             attributes=sources[spec.attributes] if spec.attributes else sources.get(spec.id),
             method=method_code(spec.method),
             numerics=NUMERICS,
+            reading=entry.reading,
         )
         for spec in job.runs
     }
+
+
+def data_part(spec: RunSpec, data: str, template: str) -> str:
+    """Of a fingerprint. data: the digest of the data set's contents. The template belongs to the data of methods that
+    read classes through it."""
+    prompted = METHODS[spec.method].reads_template
+    return hashlib.sha256(f"{data} {template}".encode()).hexdigest() if prompted else data
 
 
 class Recorder:

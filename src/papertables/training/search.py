@@ -4,7 +4,6 @@ Every combination of the bases has learned contexts of its own and a weight; con
 weights from validation images, in turn. The heaviest combination wins.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from papertables.backbones import load_tower
-from papertables.backbones.catalog import backbone
+from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
@@ -146,7 +145,9 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
     torch.set_num_threads(threads)
     began, chosen, spec = time.perf_counter(), pick_device(device), job.search
     make_deterministic(chosen)
-    tower = load_tower(backbone(spec.backbone), Path(job.weights), chosen)
+    entry, weights = backbone_with(spec.backbone, job.own_weights), Path(job.weights)
+    fingerprint = entry.check(weights)
+    tower = load_tower(entry, weights, chosen)
     split = read_split(Path(job.prepared.split))
     train, validation = cache.read(Path(job.train)), cache.read(Path(job.val))
     items, validation_items = search_items(split, spec)
@@ -184,8 +185,6 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
             losses.append(tuple(np.mean(steps, axis=0).tolist()))
             history.append(tuple(learner.weights.detach().softmax(0).tolist()))
             bar.update()
-    with Path(job.weights).open("rb") as file:
-        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
     result = SearchResult(
         spec=spec,
         combinations=all_combinations(spec.bases, spec.sizes),

@@ -181,7 +181,7 @@ def test_partial_takes_the_seeds_that_are_there(tmp_path):
     found = cell(made, "VP", "DTD")
     assert (found.mean, found.std, found.n, found.mark) == (60.0, None, 1, "*")
     assert cell(made, "VP", "Average").mean == 75.0  # seed 1 alone has both data sets
-    assert made.failures == (f"* not finished: {world.run('vp', 'dtd', 2).id}",)
+    assert made.failures == (f"* not finished, or of other code, data or weights: {world.run('vp', 'dtd', 2).id}",)
 
 
 def test_partial_prints_nothing_where_nothing_is_there(tmp_path):

@@ -1,0 +1,69 @@
+"""Which runs of a store are what a training would make today, as far as the files that are there can tell."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from papertables import NUMERICS
+from papertables.attributes.sampling import read_attributes
+from papertables.backbones.catalog import backbone_with
+from papertables.files import file_digest
+from papertables.methods.table import method_code
+from papertables.results.metrics import Metrics
+from papertables.results.searches import read_search
+from papertables.results.store import same_numbers
+from papertables.rules import TrainJob
+from papertables.spec import RunSpec, digest
+from papertables.training.record import data_part
+
+
+class Present:
+    """Of the runs of some jobs. A part of a fingerprint whose files are elsewhere, as on a machine that only shows
+    what another one made, is taken as recorded."""
+
+    def __init__(self, jobs: Iterable[TrainJob]):
+        self.jobs = {run.id: (job, run) for job in jobs for run in job.runs}
+        self.manifest, self.weights, self.texts = cache(_manifest), cache(_weights), cache(_texts)  # each read once
+
+    def of(self, id: str, metrics: Metrics) -> Metrics | None:
+        """What the store has of a run, with those evaluations alone that are on present data; None where the run would
+        be made anew."""
+        job, run = self.jobs[id]
+        recorded = metrics.fingerprint
+        now = recorded.model_copy(update=self._parts(job, run))
+        if not (metrics.is_of(run) and same_numbers(recorded, now)):
+            return None
+        data = {name: self.manifest(each.manifest) for name, each in job.transfer.prepared.items()}
+        kept = [each for each in metrics.evaluations if data.get(each.dataset) in (None, each.data)]
+        return metrics.model_copy(update={"evaluations": kept})
+
+    def _parts(self, job: TrainJob, run: RunSpec) -> dict[str, str | int | None]:
+        """Those parts of a run's fingerprint that can be told."""
+        data, entry = self.manifest(job.prepared.manifest), backbone_with(job.backbone, job.own_weights)
+        known = {
+            "data": data and data_part(run, data, job.template),
+            "backbone": self.weights(job.weights) if entry.own or entry.shipped else entry.sha256,
+            "attributes": self._attributes(job, run),
+            "method": method_code(run.method),
+        }
+        told = {name: part for name, part in known.items() if part is not None}
+        return told | {"numerics": NUMERICS, "reading": entry.reading}
+
+    def _attributes(self, job: TrainJob, run: RunSpec) -> str | None:
+        if run.attributes:
+            return self.texts(job.sentences[run.attributes].texts)
+        search = job.searches.get(run.id)
+        return digest(list(read_search(Path(search)).winner)) if search and Path(search).is_file() else None
+
+
+def _manifest(path: str) -> str | None:
+    return json.loads(Path(path).read_text("utf-8"))["digest"] if Path(path).is_file() else None
+
+
+def _weights(path: str) -> str | None:
+    return file_digest(Path(path)) if Path(path).is_file() else None
+
+
+def _texts(paths: tuple[str, str]) -> str | None:
+    return read_attributes(*map(Path, paths)).digest if all(Path(path).is_file() for path in paths) else None
