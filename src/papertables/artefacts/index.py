@@ -44,7 +44,7 @@ def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Sc
 
 def _entry(file: Path, folder: Path) -> dict[str, object]:
     """A table, or a figure with its image inside the page."""
-    if "drawing" not in json.loads(file.read_text()):
+    if "drawing" not in json.loads(file.read_text("utf-8")):
         return {"what": read(file), "image": None, "links": _links(file, folder, FORMATS)}
     png = file.with_suffix(".png").read_bytes()
     width = int.from_bytes(png[16:20], "big")  # dots, where the header has them
@@ -52,7 +52,7 @@ def _entry(file: Path, folder: Path) -> dict[str, object]:
         "source": f"data:image/png;base64,{base64.b64encode(png).decode()}",
         "width": round(width / DOTS_PER_INCH * SHOWN_PER_INCH),
     }
-    record = FigureRecord.model_validate_json(file.read_text())
+    record = FigureRecord.model_validate_json(file.read_text("utf-8"))
     return {"what": record, "image": image, "links": _links(file, folder, FIGURE_FORMATS)}
 
 

@@ -80,16 +80,16 @@ def _once(dataset: Dataset, archive: Archive, folder: Path, bring: Callable[[], 
     """Bring and unpack an archive unless a note in the folder says that this very one was."""
     note = _note(archive, folder)
     content = archive.known_hash or "no checksum known"
-    if note.exists() and note.read_text() == content:
+    if note.exists() and note.read_text("utf-8") == content:
         return
     _room(dataset, folder)
     bring()
     if archive.format:
-        note.write_text("unpacking")
+        note.write_text("unpacking", "utf-8")
         unpack(folder / archive.name, folder, archive.format)
         for inner in archive.inner:
             unpack(folder / inner, folder, "tar")
-    note.write_text(content)
+    note.write_text(content, "utf-8")
 
 
 def _note(archive: Archive, folder: Path) -> Path:

@@ -21,6 +21,7 @@ from papertables.data.download import disk_errors
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
 from papertables.errors import UserError
+from papertables.files import read_text
 
 SUBSET = "split_subset.json"
 BATCH = 10_000  # images waiting for a thread at a time
@@ -241,7 +242,7 @@ def _png_files(entry: Dataset, raw: Path, folder: Path, arguments: dict[str, str
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {AGAIN}") from error
 
@@ -260,5 +261,5 @@ def _link(link: Path, target: Path) -> None:
 def _write(path: Path, content: dict) -> None:
     """Write JSON so that a reader never sees half of it."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, ensure_ascii=False))
+    part.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     os.replace(part, path)

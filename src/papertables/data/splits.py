@@ -10,6 +10,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from papertables.errors import UserError
+from papertables.files import read_json
 from papertables.spec import ClassSet, RunSpec, SearchSpec
 
 MAX_VAL_SHOTS = 4
@@ -40,11 +41,9 @@ class Split:
 def read_split(path: Path) -> Split:
     """Reads and checks a split file; raises UserError with the first thing that is wrong."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such split file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict) or any(not isinstance(content.get(part), list) for part in PARTS):
         raise UserError(f"{path}: a split holds the lists train, val and test")
     split = Split(*(tuple(_item(path, part, entry) for entry in content[part]) for part in PARTS))

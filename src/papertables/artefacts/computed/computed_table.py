@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -11,6 +12,7 @@ from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.config import Artefact, Axis, Paper
 from papertables.errors import UserError
+from papertables.files import read_text
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.results.searches import SearchResult
 
@@ -147,8 +149,7 @@ def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote |
 def _lines(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(StringIO(read_text(path))))
 
 
 def _quote(printed: Sequence[dict[str, str]], key: Key, column: Column) -> Quote | None:
