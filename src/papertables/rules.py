@@ -183,7 +183,7 @@ class InspectJob:
 class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
-    inspections: by run id. store: the folder of runs."""
+    inspections: by run id. store: the folder of runs. manifests: of the data sets that its runs see, by name."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -191,8 +191,10 @@ class ArtefactFiles:
     searches: tuple[str, ...]
     inspections: Mapping[str, str]
     store: str
+    manifests: Mapping[str, str]
 
     @property
     def files(self) -> Files:
         own = {"jobs": self.jobs, "published": self.published, "searches": self.searches}
+        own["manifests"] = self.manifests.values() if self.jobs or self.searches else ()  # else of what is there
         return {name: list(files) for name, files in own.items()} | {"inspections": list(self.inspections.values())}

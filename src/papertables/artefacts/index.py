@@ -34,7 +34,7 @@ def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Sc
         .render(
             entries=entries,
             scale=scale,
-            facts=_facts(config, runs),
+            facts=_facts(config, runs, dict.fromkeys(said for entry in entries for said in entry["what"].subsets)),
             diverged=runs[runs["outcome"] == "diverged"].to_dict("records"),
             runs_csv=_relative(runs_csv, folder),
         )
@@ -64,7 +64,7 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
+def _facts(config: Config, runs: pd.DataFrame, subsets: Iterable[str]) -> dict[str, str]:
     """What the page says about how the results were made."""
     seeds = sorted(runs["seed"].dropna().astype(int).unique())
     commits = [commit[:10] for commit in runs["git_commit"].dropna().unique()]
@@ -73,6 +73,7 @@ def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
         "Seeds": ", ".join(str(seed) for seed in seeds),
         "Selection": config.selection or "as each paper does",
         "Fidelity": config.fidelity,
+        "Data": "; ".join(subsets),
         "Runs": f"{len(runs)}, {_duration((runs['seconds'] / runs['group_size']).sum())} of training and scoring",
         "Device": ", ".join(runs["device"].dropna().unique()),
         "Commit": ", ".join(commits),

@@ -2,8 +2,8 @@
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
-split and of every image, and of a subset how many images the whole has. ``images.sha256`` keeps the digest of every
-image of the raw folder for the next time.
+split and of every image, and where the split comes from, of a subset ``split_subset.json``. ``images.sha256`` keeps
+the digest of every image that lies in the raw folder, to be compared the next time.
 """
 
 import csv
@@ -21,11 +21,10 @@ from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import archives_checked, disk_errors
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
-from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
+from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
 from papertables.errors import UserError
 from papertables.files import read_text, write_atomic
 
-SUBSET = "split_subset.json"
 KNOWN = "images.sha256"  # as sha256sum writes it, so that ``sha256sum -c`` in that folder reads it
 BATCH = 10_000  # images waiting for a thread at a time
 AGAIN = "delete the folders of this data set and make it again"
@@ -101,8 +100,6 @@ def verify(folder: Path, entry: Dataset, made_by: str, checked: bool = False) ->
         **counts,
         "made_by": made_by,
     }
-    if made_by == SUBSET:
-        manifest["whole"] = {part: getattr(entry, part) for part in PARTS}
     _write(folder / "manifest.json", manifest)
     return manifest
 

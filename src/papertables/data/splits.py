@@ -15,6 +15,7 @@ from papertables.spec import ClassSet, RunSpec, SearchSpec
 
 MAX_VAL_SHOTS = 4
 PARTS = ("train", "val", "test")
+SUBSET = "split_subset.json"  # in a raw folder: the part of a data set that a user took
 
 
 class Item(NamedTuple):

@@ -133,6 +133,7 @@ class Inputs:
                 run.id: self.paths.inspection(run.id, planned.selection) for run in self.plan.inspected(planned)
             },
             store=self.paths.runs,
+            manifests={name: self.paths.manifest(name) for name in planned.datasets},
         )
 
     def _sentences(self, source: str, name: str, tower: str) -> Sentences:
