@@ -14,7 +14,7 @@ BLOCK = re.compile(r"(?<=```mermaid\n).*?(?=```)", re.DOTALL)
 def flow() -> str:
     """A Mermaid flow chart of the rules, as Snakemake sees them from a folder without results."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--config", *SHOWING_EVERY_RULE]
-    graph = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    graph = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     arrows = sorted(f"    {names[start]} --> {names[end]}" for start, end in re.findall(r"(id\d+) --> (id\d+)", graph))
     return "\n".join(["flowchart LR", *arrows, ""])

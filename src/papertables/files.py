@@ -1,7 +1,9 @@
 """Files that are read in one way, and written so that they are either whole or not there."""
 
+import codecs
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,10 +17,42 @@ from papertables.errors import UserError
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former, in C, is ten times as fast
 
 
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, whatever the locale, without a byte-order mark; raises UserError where its bytes are
+    another encoding's, FileNotFoundError where there is no such file."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        where = f"byte {content[error.start]:#04x} in line {line}"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        where = "it begins as UTF-16 does"
+    raise UserError(f"{path}: not UTF-8 ({where}): save it as UTF-8")
+
+
+def read_json(path: Path) -> JsonValue:
+    """What a JSON file holds; raises UserError where it holds none, and for a key that stands twice in one object, of
+    which only the last would count."""
+
+    def once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+        found = {}
+        for key, value in pairs:
+            if key in found:
+                raise UserError(f"{path}: '{key}' stands twice: keep one of them")
+            found[key] = value
+        return found
+
+    try:
+        return json.loads(read_text(path), object_pairs_hook=once)
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON file ({error})") from None
+
+
 def read_yaml(path: Path) -> JsonValue:
     """What a YAML file holds; raises UserError where it holds none."""
     try:
-        return yaml.load(path.read_text("utf-8"), YAML_LOADER)
+        return yaml.load(read_text(path), YAML_LOADER)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 

@@ -190,8 +190,8 @@ class InspectJob:
 class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
-    inspections: by run id. store: the folder of runs. training: where an artefact is made of what is there, the jobs
-    that would make its runs, to know those that are up to date."""
+    inspections: by run id. store: the folder of runs. manifests: of the data sets that its runs see, by name. training:
+    where an artefact is made of what is there, the jobs that would make its runs, to know those that are up to date."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -199,9 +199,11 @@ class ArtefactFiles:
     searches: tuple[str, ...]
     inspections: Mapping[str, str]
     store: str
+    manifests: Mapping[str, str]
     training: tuple[TrainJob, ...] = ()
 
     @property
     def files(self) -> Files:
         own = {"jobs": self.jobs, "published": self.published, "searches": self.searches}
+        own["manifests"] = self.manifests.values() if self.jobs or self.searches else ()  # else of what is there
         return {name: list(files) for name, files in own.items()} | {"inspections": list(self.inspections.values())}

@@ -25,7 +25,7 @@ def schema(name: str) -> str:
 def write_schemas(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in MODELS:
-        (folder / f"{name}.json").write_text(schema(name))
+        (folder / f"{name}.json").write_text(schema(name), "utf-8")
 
 
 if __name__ == "__main__":

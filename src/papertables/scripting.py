@@ -20,7 +20,7 @@ def root(snakemake) -> Path:
 def failure(rule: str, *logs: str) -> str:
     """Why a job failed: the line that ``script`` left in its log, or where else to look."""
     for log in map(Path, logs):
-        lines = log.read_text().splitlines() if log.exists() else []
+        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
         reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
         if reasons:
             return f"{rule} failed: {reasons[-1]}"
@@ -33,7 +33,7 @@ def script(log: str) -> Iterator[None]:
     """Sends output to ``log``. A UserError becomes one line on the terminal, any other error one line that names the
     log, where its traceback is; both exit with 1."""
     terminal = sys.stderr
-    with open(log, "w", buffering=1) as file:
+    with open(log, "w", buffering=1, encoding="utf-8") as file:
         try:
             with redirect_stdout(file), redirect_stderr(file):
                 yield

@@ -125,7 +125,7 @@ def configured(planned: PlannedArtefact, **config) -> PlannedArtefact:
 
 def files(folder: Path, **changes) -> ArtefactFiles:
     """Of an artefact whose runs and published numbers lie in a folder."""
-    given = {"jobs": (), "published": (), "searches": (), "inspections": {}}
+    given = {"jobs": (), "published": (), "searches": (), "inspections": {}, "manifests": {}}
     return ArtefactFiles(**(given | {"published_folder": str(folder), "store": str(folder / "runs")} | changes))
 
 

@@ -71,6 +71,7 @@ def test_blmp_on_real_images(tmp_path):
     table = pd.read_csv(results / "tables" / "blm" / "real.csv")
     assert table["mean"].iloc[0] > 25  # chance is 10
     text = (results / "tables" / "blm" / "real.md").read_text()
+    assert "EuroSAT: a subset of 60 of 13,500 training and 100 of 8,100 test images" in text
     assert f"weights of the user's, {weights.name.replace('_', chr(92) + '_')}" in text
     (job,) = (results / "jobs").iterdir()
     run = json.loads(job.read_text())["run"]

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from papertables.artefacts import collect, computed, render, tables
+from papertables.artefacts.subsets import read_subsets
 from papertables.scripting import script
 
 with script(snakemake.log[0]):
@@ -8,5 +9,6 @@ with script(snakemake.log[0]):
     if planned.artefact.computed:
         table = computed.build(planned, files)
     else:
-        table = tables.build(planned, collect.gather(planned, files), Path(files.published_folder))
+        metrics, subsets = collect.gather(planned, files), read_subsets(files.manifests)
+        table = tables.build(planned, metrics, Path(files.published_folder), subsets)
     render.write(table, Path(snakemake.output.md).with_suffix(""))

@@ -19,7 +19,7 @@ def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
     """Run id to metrics, from job files with one run a line. A line that is no record is a UserError."""
     found = {}
     for path in paths:
-        for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
+        for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), start=1):
             metrics = _parse(line, f"{path}:{number}")
             found[metrics.run] = metrics
     return found
@@ -28,7 +28,7 @@ def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
 def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
     """Run id to metrics, of those of ``runs`` that are there: ``<folder>/<run id>/metrics.json``."""
     paths = {run.id: folder / run.id / "metrics.json" for run in runs}
-    return {id: _parse(path.read_text(), str(path)) for id, path in paths.items() if path.exists()}
+    return {id: _parse(path.read_text("utf-8"), str(path)) for id, path in paths.items() if path.exists()}
 
 
 def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]:

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 
@@ -13,6 +14,7 @@ from papertables.backbones.catalog import backbone
 from papertables.config import Artefact, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.files import read_text
 from papertables.planning.cells import Value
 from papertables.spec import Model
 
@@ -76,14 +78,13 @@ def _read(path: Path, published: Published, without: tuple[str, ...]) -> Numbers
     if not path.exists():
         raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
     numbers = Numbers(path.name, published.average, published.measure, without)
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
-        for row in reader:
-            if row["metric"] == published.metric and row["value"]:
-                add(numbers, row, f"{path}:{reader.line_num}")
+    reader = csv.DictReader(StringIO(read_text(path)))
+    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    if missing:
+        raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
+    for row in reader:
+        if row["metric"] == published.metric and row["value"]:
+            add(numbers, row, f"{path}:{reader.line_num}")
     return numbers
 
 

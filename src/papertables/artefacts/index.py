@@ -34,7 +34,7 @@ def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Sc
         .render(
             entries=entries,
             scale=scale,
-            facts=_facts(config, runs),
+            facts=_facts(config, runs, dict.fromkeys(said for entry in entries for said in entry["what"].subsets)),
             diverged=runs[runs["outcome"] == "diverged"].to_dict("records"),
             runs_csv=_relative(runs_csv, folder),
         )
@@ -44,7 +44,7 @@ def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Sc
 
 def _entry(file: Path, folder: Path) -> dict[str, object]:
     """A table, or a figure with its image inside the page."""
-    if "drawing" not in json.loads(file.read_text()):
+    if "drawing" not in json.loads(file.read_text("utf-8")):
         return {"what": read(file), "image": None, "links": _links(file, folder, FORMATS)}
     png = file.with_suffix(".png").read_bytes()
     width = int.from_bytes(png[16:20], "big")  # dots, where the header has them
@@ -52,7 +52,7 @@ def _entry(file: Path, folder: Path) -> dict[str, object]:
         "source": f"data:image/png;base64,{base64.b64encode(png).decode()}",
         "width": round(width / DOTS_PER_INCH * SHOWN_PER_INCH),
     }
-    record = FigureRecord.model_validate_json(file.read_text())
+    record = FigureRecord.model_validate_json(file.read_text("utf-8"))
     return {"what": record, "image": image, "links": _links(file, folder, FIGURE_FORMATS)}
 
 
@@ -64,7 +64,7 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
+def _facts(config: Config, runs: pd.DataFrame, subsets: Iterable[str]) -> dict[str, str]:
     """What the page says about how the results were made."""
     seeds = sorted(runs["seed"].dropna().astype(int).unique())
     commits = [commit[:10] for commit in runs["git_commit"].dropna().unique()]
@@ -73,6 +73,7 @@ def _facts(config: Config, runs: pd.DataFrame) -> dict[str, str]:
         "Seeds": ", ".join(str(seed) for seed in seeds),
         "Selection": config.selection or "as each paper does",
         "Fidelity": config.fidelity,
+        "Data": "; ".join(subsets),
         "Runs": f"{len(runs)}, {_duration((runs['seconds'] / runs['group_size']).sum())} of training and scoring",
         "Device": ", ".join(runs["device"].dropna().unique()),
         "Commit": ", ".join(commits),

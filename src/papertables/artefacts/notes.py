@@ -1,6 +1,6 @@
 """What stands under a table: how its numbers were made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from papertables.backbones.catalog import backbone
 from papertables.config import Paper
@@ -16,12 +16,15 @@ SELECTIONS = {
 }
 
 
-def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool) -> list[str]:
-    """Scale and substitutes, seeds, training, attributes, selection, fidelity."""
+def run_notes(
+    planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool, subsets: Mapping[str, str]
+) -> list[str]:
+    """Scale and substitutes, seeds, training, attributes, selection, fidelity. subsets: what is said of data sets that
+    are there in part, by name."""
     notes = [
-        _scale(planned, runs),
+        _scale(planned, runs, subsets),
         _seeds(runs),
-        _training(planned, runs),
+        _training(planned, runs, subsets),
         _searched(runs),
         _selection(planned),
         _averages(planned, averaged),
@@ -31,14 +34,14 @@ def run_notes(planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool)
     return [note for note in notes if note]
 
 
-def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
+def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[str, str]) -> str:
     scale = planned.scope.scale
-    parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}"]
+    parts = [f"Scale {scale.name}: {scale.title.rstrip('.')}", *subsets.values()]
     names = {str(name) for value in (*planned.rows, *planned.columns) for name in value.settings.values()}
     names |= {str(name) for name in planned.artefact.fixed.values()}
     scope = planned.scope
     if scope.substitutes is None:
-        return f"{parts[0]}."
+        return "; ".join(parts) + "."
     for published, substitute in scope.substitutes.backbones.items():
         if substitute not in (None, published) and published in names:
             parts.append(f"{backbone(substitute).label} stands in for {backbone(published).label}")
@@ -92,13 +95,14 @@ def _seeds(runs: Sequence[RunSpec]) -> str:
     return text + "."
 
 
-def _training(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
+def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[str, str]) -> str:
     """Shots, epochs, batch size, rates, and the fit of images, with the paper's own where these were replaced."""
     trained = [run for run in runs if run.training]
     if not trained:
         return ""
     shots, fractions = {run.shots for run in trained}, {run.fraction for run in trained}
-    parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else "all training images"]
+    every = "all training images" + (" that are there" if subsets.keys() & {run.dataset for run in trained} else "")
+    parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else every]
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
     members = [member for cell in planned.cells for member in cell.members[:1]]

@@ -46,7 +46,7 @@ def write(table: Table, stem: Path) -> None:
 
 def read(path: Path) -> Table:
     """The table that ``write`` left in its JSON file."""
-    return Table.model_validate_json(path.read_text())
+    return Table.model_validate_json(path.read_text("utf-8"))
 
 
 def tidy(table: Table) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """From a planned artefact and the metrics of its runs to a table: means, deviations, published numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -9,6 +9,7 @@ from statistics import fmean, harmonic_mean, stdev
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
+from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
 from papertables.config import Config, Measure, OwnWeights, PerChannel, Selection
 from papertables.errors import UserError
@@ -67,6 +68,7 @@ class Table(Model):
     failures: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     published: PublishedTable | None = None
+    subsets: tuple[str, ...] = ()  # what is said of data sets that are there in part
 
     @property
     def compares(self) -> bool:
@@ -98,25 +100,34 @@ def of_halves(base: Outcome, new: Outcome) -> Outcome:
     return Outcome(values, base.mark or new.mark, (base, new))
 
 
-def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folder: Path) -> Table:
-    """The table of an artefact. A run that is not there is a UserError, unless its configuration says ``partial``."""
+def build(
+    planned: PlannedArtefact, metrics: dict[str, Metrics], published_folder: Path, subsets: Mapping[str, str]
+) -> Table:
+    """The table of an artefact. A run that is not there is a UserError, unless its configuration says ``partial``.
+
+    subsets: what is said of data sets that are there in part, by name; no published number stands beside their cells.
+    """
     runs, config = list(planned.runs), planned.scope.config
     if not config.partial:
         _require(planned.artefact.id, runs, metrics)
     artefact, paper = planned.artefact, planned.paper
     rows, columns = list(planned.rows), list(planned.columns)
     outcomes = [_outcome(cell, metrics, planned.selection) for cell in planned.cells]
-    grid = [outcomes[start : start + len(columns)] for start in range(0, len(outcomes), max(1, len(columns)))]
+    grid = _in_rows(outcomes, len(columns))
+    partly = _in_rows([not subsets.keys().isdisjoint(planned.shown_in(cell)) for cell in planned.cells], len(columns))
     if artefact.average and artefact.rows.vary == "dataset":
         grid.append([_average(column) for column in zip(*grid, strict=True)])
+        partly.append([any(column) for column in zip(*partly, strict=True)])
         rows.append(compare.average_value())
     elif artefact.average:
         kept = [j for j, column in enumerate(columns) if column.key not in artefact.average_without]
         grid = [[*row, _average([row[j] for j in kept])] for row in grid]
+        partly = [[*row, any(row[j] for j in kept)] for row in partly]
         columns.append(compare.average_value())
 
     numbers = compare.read(published_folder, artefact.published, artefact.average_without)
     quotes = compare.quotes(artefact, paper, numbers, rows, columns) if planned.comparable else ()
+    quotes = _of_whole(quotes, partly)
     counterpart = None if planned.comparable else _published_table(planned, numbers)
     shown = quotes or (counterpart.quotes if counterpart else ())
     used = [quote for row in shown for quote in row if quote]
@@ -126,7 +137,7 @@ def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folde
         [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
-    notes = [*run_notes(planned, runs, averaged=artefact.average), *_own_weights(runs, config)]
+    notes = [*run_notes(planned, runs, artefact.average, subsets), *_own_weights(runs, config)]
     return Table(
         id=artefact.id,
         title=artefact.title,
@@ -144,14 +155,26 @@ def build(planned: PlannedArtefact, metrics: dict[str, Metrics], published_folde
         else cells,
         notes=(
             *notes,
-            *_comparison_notes(planned, shown, cells),
+            *_comparison_notes(planned, shown, cells, subsets),
             *_printed_only(planned),
             *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
         failures=tuple(_failures(runs, metrics, planned.selection)),
         sources=tuple(compare.sources(used)),
         published=counterpart,
+        subsets=tuple(subsets.values()),
     )
+
+
+def _in_rows(cells: Sequence, width: int) -> list[list]:
+    """Cells that are given row by row."""
+    return [list(cells[start : start + width]) for start in range(0, len(cells), max(1, width))]
+
+
+def _of_whole(quotes: compare.Quotes, partly: Sequence[Sequence[bool]]) -> compare.Quotes:
+    """Without those beside cells of a data set that is there in part."""
+    rows = zip(quotes, partly, strict=True) if quotes else ()
+    return tuple(tuple(None if part else quote for quote, part in zip(*row, strict=True)) for row in rows)
 
 
 def _own_weights(runs: Sequence[RunSpec], config: Config) -> list[str]:
@@ -346,8 +369,18 @@ def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> Pu
     )
 
 
-def _comparison_notes(planned: PlannedArtefact, shown: compare.Quotes, cells: list[list[TableCell]]) -> list[str]:
+def _comparison_notes(
+    planned: PlannedArtefact, shown: compare.Quotes, cells: list[list[TableCell]], subsets: Mapping[str, str]
+) -> list[str]:
     used = [quote for row in shown for quote in row if quote]
+    withheld = []
+    if subsets and planned.comparable:
+        withheld.append(
+            f"No published number stands beside cells of {labels(subsets)}, nor beside averages over them: published "
+            "numbers are of the whole data set."
+        )
+    if withheld and not used:
+        return withheld
     if not used:
         return ["No published numbers are known for this table."]
     if not planned.comparable:
@@ -365,7 +398,7 @@ def _comparison_notes(planned: PlannedArtefact, shown: compare.Quotes, cells: li
             f"{OTHER_AVERAGE} The published average covers {covers} data sets, ours {_covered(planned)}: "
             "no difference is taken."
         )
-    return notes
+    return notes + withheld
 
 
 def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics], selection: Selection) -> list[str]:

@@ -66,7 +66,7 @@ class PublishedFile(Model):
 @cache
 def published_file(source: str, dataset: str, kind: str) -> PublishedFile:
     """The entry, or a UserError that names the data sets for which the source has sentences."""
-    with (Path(__file__).parent / "published.csv").open(newline="") as rows:
+    with (Path(__file__).parent / "published.csv").open(encoding="utf-8", newline="") as rows:
         files = [PublishedFile(**row) for row in csv.DictReader(rows)]
     files = [file for file in files if file.source == source]
     for file in files:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from papertables.attributes.catalog import spelt_otherwise
 from papertables.errors import UserError, did_you_mean
+from papertables.files import read_json
 
 MIN_CHARACTERS = 20
 
@@ -28,6 +29,11 @@ class Attributes:
     distinctive: Sentences
 
     @property
+    def files(self) -> tuple[Sentences, Sentences]:
+        """As read, each from its own file."""
+        return self.descriptive, self.distinctive
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the contents, independent of formatting and of the order of classes."""
         content = [self.descriptive, self.distinctive]
@@ -44,11 +50,9 @@ def read_sentences(path: Path) -> Sentences:
     A class whose spelling in this file is declared in the catalog has its sentences under its own name as well.
     """
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file of attribute sentences") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: must be an object of class names to lists of sentences")
     for name, sentences in content.items():
@@ -76,6 +80,19 @@ def sentences_of(name: str, sentences: Sentences) -> list[str]:
             f"{sentences.file}: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more: add some"
         )
     return kept
+
+
+def repeated(sentences: Sentences, class_names: Sequence[str], m: int) -> str | None:
+    """A line on the classes with fewer than ``m`` usable sentences, whose draws hold some twice; None without any."""
+    counts = {name: len(sentences_of(name, sentences)) for name in class_names}
+    short = {name: count for name, count in counts.items() if count < m}
+    if not short:
+        return None
+    least = min(short, key=short.get)
+    return (
+        f"{sentences.file}: {len(short)} of {len(counts)} classes have fewer than {m} sentences to use, so some are "
+        f"drawn twice; the fewest has '{least}' with {short[least]}"
+    )
 
 
 def sample(

@@ -70,5 +70,5 @@ def write_record(out: Path, record: dict, losses: Sequence[float], accuracies: d
         "loss": {"first": float(np.mean(losses[:5])), "last": float(np.mean(losses[-20:]))},
         "accuracy": accuracies,
     }
-    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    out.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     return record | {"losses": list(losses)}

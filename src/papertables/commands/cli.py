@@ -86,7 +86,7 @@ def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_js
     if not file.exists():
         raise UserError(f"{artefact} is not made yet: papertables make {artefact} --scale {made.scale.name}")
     if as_json:
-        typer.echo(file.read_text(), nl=False)
+        typer.echo(file.read_text("utf-8"), nl=False)
     elif made.artefacts[artefact].artefact.kind == "table":
         terminal.show_table(out, file)
     else:

@@ -30,7 +30,7 @@ def show_table(console: Console, file: Path) -> None:
 
 def show_figure(console: Console, file: Path) -> None:
     """The files of a figure, with what its JSON file says beside them."""
-    figure = FigureRecord.model_validate_json(file.read_text())
+    figure = FigureRecord.model_validate_json(file.read_text("utf-8"))
     _head(console, figure)
     for suffix in (".png", ".pdf", ".csv"):
         console.print(str(file.with_suffix(suffix)), soft_wrap=True)

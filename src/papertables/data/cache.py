@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.errors import UserError
 from papertables.files import write_atomic
@@ -264,7 +265,7 @@ def _pixel_starts(sizes: np.ndarray) -> np.ndarray:
 def _rgb(file: Path | BytesIO) -> Image.Image:
     """As Dassl and the other released loaders open an image; a note in it that it lies on its side counts nothing."""
     with Image.open(file) as image:
-        return image.convert("RGB")
+        return as_rgb(image)
 
 
 @contextmanager
@@ -272,5 +273,7 @@ def _readable(path: Path) -> Iterator[None]:
     """An image that cannot be read is a UserError."""
     try:
         yield
+    except UnknownGreys as error:
+        raise UserError(f"{path}: {error}") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an image ({error}): fetch it again") from None

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 import pooch
 import requests
 
-from papertables.data.catalog import Archive, Dataset, File, HuggingFace, Manual, Torchvision
+from papertables.data.catalog import Archive, Dataset, File, HuggingFace, Manual, Torchvision, Url
 from papertables.errors import UserError
 
 ATTEMPTS = 4  # per address; what has arrived is kept between them
@@ -78,18 +78,36 @@ def _images(dataset: Dataset, folder: Path) -> None:
 
 def _once(dataset: Dataset, archive: Archive, folder: Path, bring: Callable[[], None]) -> None:
     """Bring and unpack an archive unless a note in the folder says that this very one was."""
-    note = _note(archive, folder)
-    content = archive.known_hash or "no checksum known"
-    if note.exists() and note.read_text() == content:
+    if _is_done(archive, folder):
         return
+    note = _note(archive, folder)
     _room(dataset, folder)
     bring()
     if archive.format:
-        note.write_text("unpacking")
+        note.write_text("unpacking", "utf-8")
         unpack(folder / archive.name, folder, archive.format)
         for inner in archive.inner:
             unpack(folder / inner, folder, "tar")
-    note.write_text(content)
+    note.write_text(_content(archive), "utf-8")
+
+
+def archives_checked(dataset: Dataset, folder: Path) -> bool:
+    """Whether all that the raw images were unpacked from had a known checksum."""
+    match dataset.source:
+        case Url(files=archives) | HuggingFace(files=archives) | Manual(archives=archives):
+            return bool(archives) and all(archive.known_hash and _is_done(archive, folder) for archive in archives)
+    return False
+
+
+def _is_done(archive: Archive, folder: Path) -> bool:
+    """Whether a note says that this very archive was brought and unpacked."""
+    note = _note(archive, folder)
+    return note.exists() and note.read_text("utf-8") == _content(archive)
+
+
+def _content(archive: Archive) -> str:
+    """What the note says of it."""
+    return archive.known_hash or "no checksum known"
 
 
 def _note(archive: Archive, folder: Path) -> Path:

@@ -2,7 +2,8 @@
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
-split and of every image.
+split and of every image, and where the split comes from, of a subset ``split_subset.json``. ``images.sha256`` keeps
+the digest of every image that lies in the raw folder, to be compared the next time.
 """
 
 import csv
@@ -17,12 +18,14 @@ from pathlib import Path
 from PIL import Image
 
 from papertables.data.catalog import Dataset, SplitRule, dataset
-from papertables.data.download import disk_errors
+from papertables.data.download import archives_checked, disk_errors
 from papertables.data.imagenet import imagenet_classes
-from papertables.data.splits import PARTS, Item, Split, read_and_split, read_split
+from papertables.data.images import UnknownGreys, check_mode, damaged
+from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
 from papertables.errors import UserError
+from papertables.files import read_text, write_atomic
 
-SUBSET = "split_subset.json"
+KNOWN = "images.sha256"  # as sha256sum writes it, so that ``sha256sum -c`` in that folder reads it
 BATCH = 10_000  # images waiting for a thread at a time
 AGAIN = "delete the folders of this data set and make it again"
 
@@ -53,7 +56,12 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
                 _link(folder / "images", raw / entry.images)
                 split, made_by = _split(entry, raw, seed)
             _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
-        return verify(folder, entry, made_by)
+        return verify(folder, entry, made_by, checked=entry.source.kind == "drawn" or _is_checked(entry, raw))
+
+
+def _is_checked(entry: Dataset, raw: Path) -> bool:
+    """Whether checksums of the archives vouch for the images; not where the user unpacked them, or took some."""
+    return not has_subset(raw) and archives_checked(entry, raw)
 
 
 def has_subset(raw: Path) -> bool:
@@ -61,11 +69,12 @@ def has_subset(raw: Path) -> bool:
     return (raw / SUBSET).exists()
 
 
-def verify(folder: Path, entry: Dataset, made_by: str) -> dict:
+def verify(folder: Path, entry: Dataset, made_by: str, checked: bool = False) -> dict:
     """Check a prepared folder against the catalog, write ``manifest.json`` and return what it holds.
 
-    Raises a UserError where a count differs from the catalog (of a subset only that of classes), or an image is missing
-    or cannot be decoded.
+    checked: whether the images are known to be those that were published, so that a scan that libjpeg complains of was
+    published so. Raises a UserError where a count differs from the catalog (of a subset only that of classes), where an
+    image is missing or cannot be decoded, and where it is not what it was when the set was last prepared here.
     The digest is the SHA-256 of ``split.json`` and of the path and SHA-256 of every image, ordered by path.
     """
     (folder / "manifest.json").unlink(missing_ok=True)
@@ -79,23 +88,61 @@ def verify(folder: Path, entry: Dataset, made_by: str) -> dict:
         if found != expected:
             unit = "classes" if name == "classes" else f"{name} images"
             raise UserError(f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}")
-    names = sorted({item.path for part in PARTS for item in getattr(split, part)})
-    digest = hashlib.sha256(path.read_bytes())
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(names), BATCH):
-            batch = names[start : start + BATCH]
-            images = pool.map(lambda name: _check_image(folder / name, entry.id), batch)
-            for name, image in zip(batch, images, strict=True):
-                digest.update(f"{name}\0{image}\n".encode())
+    digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked)
+    for name, image in images.items():
+        digest.update(f"{name}\0{image}\n".encode())
+    if (folder / "images").is_symlink():
+        _compare(folder / KNOWN, entry, images)
     manifest = {
         "dataset": entry.id,
         "digest": digest.hexdigest(),
-        "images": len(names),
+        "images": len(images),
         **counts,
         "made_by": made_by,
     }
     _write(folder / "manifest.json", manifest)
     return manifest
+
+
+def _hashed(folder: Path, entry: Dataset, split: Split, checked: bool) -> dict[str, str]:
+    """The SHA-256 of every image of the split by its path, in order of the paths; UserError for one that is no image,
+    and for a JPEG with a damaged scan unless the images are ``checked``."""
+    names = sorted({item.path for part in PARTS for item in getattr(split, part)})
+    found = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            images = pool.map(lambda name: _check_image(folder / name, entry.id), batch)
+            found |= zip(batch, images, strict=True)
+            bad = None if checked else damaged([folder / name for name in batch], pool)
+            if bad:
+                raise UserError(
+                    f"{entry.id}: image {bad[0]} has a damaged scan ({bad[1]}): fetch it again, or save it anew with "
+                    "an image program if it was published so"
+                )
+    return found
+
+
+def _compare(path: Path, entry: Dataset, images: dict[str, str]) -> None:
+    """Keeps the digests of a set's images in ``path``; UserError where some differ from those that were kept there."""
+    known = _known(path)
+    changed = [name for name, image in images.items() if known.get(name, image) != image]
+    if changed:
+        more = f" and {len(changed) - 3:,} more" if changed[3:] else ""
+        raise UserError(
+            f"{entry.id}: {len(changed):,} of {len(images):,} images are not what they were when this set was last "
+            f"prepared ({', '.join(changed[:3])}{more}): bring them back, or delete {path} to take them as they are"
+        )
+    lines = (f"{image}  {name}\n" for name, image in sorted((known | images).items()))
+    write_atomic(path, "".join(lines).encode())
+
+
+def _known(path: Path) -> dict[str, str]:
+    """The digests of images by path, as they were kept; none where nothing was."""
+    if not path.exists():
+        return {}
+    lines = (line.split("  ", 1) for line in read_text(path).split("\n") if line)
+    return {name: image for image, name in lines}
 
 
 def _check_image(path: Path, id: str) -> str:
@@ -105,10 +152,13 @@ def _check_image(path: Path, id: str) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             with Image.open(file) as image:
+                check_mode(image)
                 image.draft("RGB", (64, 64))
                 image.load()
     except FileNotFoundError as error:
         raise UserError(f"{id}: image {path} is missing: {AGAIN}") from error
+    except UnknownGreys as error:
+        raise UserError(f"{id}: image {path}: {error}") from None
     except Exception as error:  # decoders raise errors of many kinds on damaged files
         raise UserError(f"{id}: image {path} is truncated or unreadable: {AGAIN}") from error
     return digest
@@ -179,6 +229,12 @@ def _imagenet_test(images: Path) -> Split:
 def _class_folders(images: Path, part: str, classes: dict[str, str]) -> Iterator[Item]:
     """The images of ``images/part``, a folder per class, ordered and labelled from 0 as ``classes`` has them."""
     folders = {path.name for path in (images / part).iterdir() if path.is_dir() and not path.name.startswith(".")}
+    if not folders & classes.keys():
+        first, *_, last = classes
+        raise UserError(
+            f"{images / part} has no folder of a class: put each image into a folder that is named as its class, "
+            f"{first} to {last}"
+        )
     if folders - classes.keys():
         stray = images / part / min(folders - classes.keys())
         raise UserError(f"{stray} is no class of ImageNet: keep nothing but class folders there")
@@ -241,7 +297,7 @@ def _png_files(entry: Dataset, raw: Path, folder: Path, arguments: dict[str, str
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {AGAIN}") from error
 
@@ -260,5 +316,5 @@ def _link(link: Path, target: Path) -> None:
 def _write(path: Path, content: dict) -> None:
     """Write JSON so that a reader never sees half of it."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, ensure_ascii=False))
+    part.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     os.replace(part, path)

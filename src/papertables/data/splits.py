@@ -10,10 +10,12 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from papertables.errors import UserError
+from papertables.files import read_json
 from papertables.spec import ClassSet, RunSpec, SearchSpec
 
 MAX_VAL_SHOTS = 4
 PARTS = ("train", "val", "test")
+SUBSET = "split_subset.json"  # in a raw folder: the part of a data set that a user took
 
 
 class Item(NamedTuple):
@@ -40,11 +42,9 @@ class Split:
 def read_split(path: Path) -> Split:
     """Reads and checks a split file; raises UserError with the first thing that is wrong."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such split file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict) or any(not isinstance(content.get(part), list) for part in PARTS):
         raise UserError(f"{path}: a split holds the lists train, val and test")
     split = Split(*(tuple(_item(path, part, entry) for entry in content[part]) for part in PARTS))

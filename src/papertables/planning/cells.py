@@ -64,6 +64,12 @@ class Cell:
     members: tuple[Member, ...]
     measure: Measure = "accuracy"
 
+    @property
+    def datasets(self) -> frozenset[str]:
+        """Those that its runs are trained on or that it shows them on."""
+        trained = {run.dataset for member in self.members for run in member.runs}
+        return frozenset(trained | {target.dataset for member in self.members for target in member.scored})
+
 
 @dataclass(frozen=True)
 class PlannedArtefact:
@@ -106,6 +112,20 @@ class PlannedArtefact:
     def runs(self) -> Iterator[RunSpec]:
         """Every run of the artefact, once, in order."""
         yield from {run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values()
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Every data set that its runs and searches see."""
+        seen = {name for cell in self.cells for name in cell.datasets}
+        return tuple(sorted(seen | {search.dataset for search in self.searches}))
+
+    def shown_in(self, cell: Cell) -> frozenset[str]:
+        """The data sets of a cell; of one without runs those that its published number is of."""
+        settings = self.artefact.fixed | cell.row.settings | cell.column.settings
+        pool = axis_of(self.scope, self.artefact, self.artefact.pool) if self.artefact.pool else ()
+        named = [settings | value.settings for value in pool] or [settings]
+        names = {self.scope.dataset(each[key]) for each in named for key in ("dataset", "target") if each.get(key)}
+        return cell.datasets or frozenset(name for name in names if name)
 
 
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:

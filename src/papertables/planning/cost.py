@@ -135,7 +135,7 @@ def measured_rates(jobs: Path) -> dict[str, float]:
     """Images per second by backbone: the median over the trainings that job files report."""
     rates = defaultdict(list)
     for file in jobs.glob("*.jsonl"):
-        for line in file.read_text().splitlines():
+        for line in file.read_text("utf-8").splitlines():
             run = json.loads(line)
             if run["spec"]["training"] and run["outcome"] == "finished" and run["cost"]["seconds"] > 0:
                 cost = run["cost"]

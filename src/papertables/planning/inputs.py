@@ -139,6 +139,7 @@ class Inputs:
             },
             store=self.paths.runs,
             training=self._training(planned.artefact.id) if self.plan.config.partial else (),
+            manifests={name: self.paths.manifest(name) for name in planned.datasets},
         )
 
     def _training(self, artefact: str) -> tuple[TrainJob, ...]:

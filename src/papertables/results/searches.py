@@ -41,7 +41,7 @@ class SearchResult(Model):
 def read_search(path: Path) -> SearchResult:
     """Raises UserError for a file that is none."""
     try:
-        return SearchResult.model_validate_json(path.read_text())
+        return SearchResult.model_validate_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such result of an attribute search") from None
     except ValidationError as error:

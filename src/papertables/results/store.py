@@ -40,13 +40,13 @@ class Store:
     def read(self, run: str) -> Metrics | None:
         """None where there are no metrics, or none that are valid."""
         try:
-            return Metrics.model_validate_json((self.root / run / METRICS).read_text())
+            return Metrics.model_validate_json((self.root / run / METRICS).read_text("utf-8"))
         except (OSError, ValidationError, UnicodeDecodeError):
             return None
 
     def line(self, run: str) -> str:
         """The metrics as they lie in the store: one line of JSON."""
-        return (self.root / run / METRICS).read_text()
+        return (self.root / run / METRICS).read_text("utf-8")
 
     def learner(self, run: str) -> Path:
         return self.root / run / LEARNER

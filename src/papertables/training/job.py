@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papertables.attributes.sampling import Attributes, read_attributes
+from papertables.attributes.sampling import Attributes, read_attributes, repeated
 from papertables.backbones.catalog import backbone_with
 from papertables.data import cache
 from papertables.data.splits import read_split, training_indices
@@ -77,6 +77,8 @@ class _Work:
         self.split = read_split(Path(job.prepared.split))
         self.test_sets, self.transfer = TestSets(job), TransferTargets(job)
         self.recorder = Recorder(store, prints, self.device)
+        for line in self._repeated():
+            print(line, file=sys.stderr)
 
     @cached_property
     def tower(self) -> "FrozenClip | FrozenClassifier":
@@ -95,6 +97,13 @@ class _Work:
             sentences = sampled_features(spec, self.split, self.texts[spec.attributes], features)
         tower = self.tower if METHODS[spec.method].needs_tower else None
         return make_learner(spec, self.test_sets.frozen, sentences, tower, attributes or self.winners.get(spec.id, ()))
+
+    def _repeated(self) -> list[str]:
+        """Of every file of sentences, a line on the classes that have fewer than the runs draw."""
+        drawn = {(run.attributes, run.options["m"]) for run in self.job.runs if run.attributes}
+        files = [(file, m) for source, m in sorted(drawn) for file in self.texts[source].files]
+        lines = (repeated(file, self.split.class_names, m) for file, m in files)
+        return [line for line in lines if line]
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
         for spec in specs:

@@ -126,7 +126,7 @@ def git_commit() -> str | None:
     """The commit of the checkout that this module lies in; None where there is none."""
     command = ["git", "rev-parse", "HEAD"]
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, encoding="utf-8", check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -99,7 +99,7 @@ def with_curves(metrics, every=2):
 def gather(artefact, metrics, folder, inspections=None):
     published = world.published(folder)
     files = world.files(folder, inspections=inspections or {})
-    return sources.Sources(artefact, metrics, build(artefact, metrics, published), files)
+    return sources.Sources(artefact, metrics, build(artefact, metrics, published, {}), files)
 
 
 def write(artefact, metrics, folder, name="figure", **config):

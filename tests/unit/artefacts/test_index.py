@@ -12,7 +12,7 @@ from tests.unit.artefacts.test_render import Page
 def make(tmp_path, metrics, **config):
     folder = tmp_path / "results" / "mini"
     planned = world.configured(world.planned(comparable=False), **config)
-    table = build(planned, metrics, world.published(tmp_path))
+    table = build(planned, metrics, world.published(tmp_path), {})
     render.write(table, folder / "tables" / "attrvr" / "table1")
     collect.write_runs_csv(metrics, folder / "runs.csv")
     tables = [folder / "tables" / "attrvr" / "table1.json"]

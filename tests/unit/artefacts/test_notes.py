@@ -12,7 +12,7 @@ from tests.unit.plans import plan_of
 
 def notes(artefact: str, **config) -> str:
     planned = plan_of(**config).artefacts[artefact]
-    return " ".join(run_notes(planned, list(planned.runs), averaged=False))
+    return " ".join(run_notes(planned, list(planned.runs), averaged=False, subsets={}))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_another_fit_of_images_than_the_papers_is_said():
     shrunk = planned.scope.substitutes.model_copy(update={"adjust": adjust})
     scale = planned.scope.scale.model_copy(update={"papers": {"atprompt": shrunk}})
     changed = plan_artefact(replace(planned.scope, scale=scale), planned.artefact)
-    said = " ".join(run_notes(changed, list(changed.runs), averaged=False))
+    said = " ".join(run_notes(changed, list(changed.runs), averaged=False, subsets={}))
     assert "images fit short (published: original)" in said
     assert "images fit" not in notes("atprompt_table1")
 
@@ -81,5 +81,5 @@ def test_what_stands_for_itself_is_no_stand_in():
     own = scale.papers["blm"].model_copy(update={"backbones": {"clip_vit_b32": "clip_vit_b32"}})
     scale = scale.model_copy(update={"papers": {"blm": own}})
     planned = replace(planned, scope=replace(planned.scope, scale=scale))
-    said = " ".join(run_notes(planned, list(planned.runs), averaged=False))
+    said = " ".join(run_notes(planned, list(planned.runs), averaged=False, subsets={}))
     assert "CLIP ViT-B/32 stands in" not in said

@@ -14,7 +14,7 @@ from tests.unit import artefact_world as world
 
 @pytest.fixture
 def table(tmp_path):
-    return build(world.planned(), world.metrics(), world.published(tmp_path))
+    return build(world.planned(), world.metrics(), world.published(tmp_path), {})
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def mini(tmp_path):
     spec = world.run("vp", "dtd", 2)
     metrics = world.metrics() | {spec.id: world.metrics_of(spec)}
     planned = world.planned(comparable=False)
-    return build(planned, metrics, world.published(tmp_path))
+    return build(planned, metrics, world.published(tmp_path), {})
 
 
 class Page(HTMLParser):

@@ -10,10 +10,10 @@ from papertables.results.metrics import Epoch
 from tests.unit import artefact_world as world
 
 
-def table(tmp_path, planned=None, metrics=None, values=None, **config):
+def table(tmp_path, planned=None, metrics=None, values=None, subsets=None, **config):
     folder = world.published(tmp_path, **(values or {}))
     found = world.metrics() if metrics is None else metrics
-    return build(world.configured(planned or world.planned(), **config), found, folder)
+    return build(world.configured(planned or world.planned(), **config), found, folder, subsets or {})
 
 
 def cell(table, row, column):

@@ -240,11 +240,15 @@ def test_prepare_links_the_images_and_writes_a_manifest(raw, tmp_path, tiny):
     assert prepare("tiny", folder, raw, seed=1) == manifest
 
 
-def test_the_digest_sees_one_changed_byte(raw, tmp_path, tiny):
+def test_the_digest_sees_one_changed_byte_once_the_change_is_accepted(raw, tmp_path, tiny):
     tiny(entry_for(SPLIT_FILE))
     before = prepare("tiny", tmp_path / "ready", raw, seed=1)["digest"]
     path = raw / "pictures/blue_thing/3.jpg"
     path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(UserError, match=r"1 of 8 images are not what they were .*images/blue_thing/3\.jpg"):
+        prepare("tiny", tmp_path / "ready", raw, seed=1)
+    assert not (tmp_path / "ready/manifest.json").exists()
+    (tmp_path / "ready/images.sha256").unlink()
     assert prepare("tiny", tmp_path / "ready", raw, seed=1)["digest"] != before
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from papertables.artefacts.computed.computed_table import ComputedTable, Source, table
+from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.searches import read_search
@@ -16,6 +17,6 @@ from papertables.rules import ArtefactFiles
 def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:
     """The table that ``artefact.computed`` names."""
     results = tuple(read_search(Path(path)) for path in files.searches)
-    source = Source(planned, Path(files.published_folder), results)
+    source = Source(planned, Path(files.published_folder), results, read_subsets(files.manifests))
     computed: ComputedTable = import_module(f"{__name__}.{planned.artefact.computed}").compute(source)
     return table(source, computed)

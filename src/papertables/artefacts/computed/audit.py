@@ -2,11 +2,13 @@
 
 import csv
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from papertables.artefacts.compare import Numbers, Quote, add, recomputed
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.config import Measure
+from papertables.files import read_text
 
 COLUMNS = (Column("printed", "", digits=2), Column("follows", "", digits=2), Column("difference", "", digits=2))
 MEASURES: dict[str, Measure] = {"base": "base", "novel": "new", "hm": "harmonic_mean"}  # by metric
@@ -60,8 +62,7 @@ def _checked(path: Path) -> Iterator[tuple[str, Quote, tuple[float, float] | str
 def _read(path: Path) -> dict[str, Numbers]:
     """The numbers of a file by metric; words are left out."""
     found: dict[str, Numbers] = {}
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = list(csv.DictReader(StringIO(read_text(path))))
     source = tuple({line["dataset"] for line in lines} & {"ImageNet"}) if _targets(lines) else ()
     for line in lines:
         if not _is_number(line["value"]):

@@ -2,15 +2,18 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.config import Artefact, Axis, Paper
+from papertables.data.catalog import dataset
 from papertables.errors import UserError
+from papertables.files import read_text
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.results.searches import SearchResult
 
@@ -26,11 +29,13 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 
 @dataclass(frozen=True)
 class Source:
-    """The artefact's declaration, its published numbers and the results of the searches that it shows."""
+    """The artefact's declaration, its published numbers and the results of the searches that it shows. subsets: what is
+    said of data sets that are there in part, by name."""
 
     planned: PlannedArtefact
     published_folder: Path
     searches: tuple[SearchResult, ...] = ()
+    subsets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Artefact:
@@ -103,7 +108,12 @@ def table(source: Source, computed: ComputedTable) -> Table:
     """Each value beside its published one."""
     artefact, paper = source.artefact, source.paper
     printed = source.printed()
-    quotes = [[_quote(printed, row.key, column) for column in computed.columns] for row in computed.rows]
+    partly = {dataset(name).label for name in source.subsets}
+    beside = [() if row.key[1] in partly else printed for row in computed.rows]
+    quotes = [
+        [_quote(lines, row.key, column) for column in computed.columns]
+        for row, lines in zip(computed.rows, beside, strict=True)
+    ]
     cells = [
         tuple(_cell(*each) for each in zip(row.values, computed.columns, beside, strict=True))
         for row, beside in zip(computed.rows, quotes, strict=True)
@@ -121,7 +131,13 @@ def table(source: Source, computed: ComputedTable) -> Table:
         rows=tuple(row.label for row in computed.rows),
         columns=tuple(column.label for column in computed.columns),
         cells=tuple(cells),
-        notes=(*computed.how, *_reach(computed, cells), *computed.notes),
+        notes=(
+            *computed.how,
+            *_reach(computed, cells),
+            *computed.notes,
+            *(f"{said}." for said in source.subsets.values()),
+        ),
+        subsets=tuple(source.subsets.values()),
         sources=computed.sources or tuple(sources(quote for row in quotes for quote in row)),
         published=computed.published,
     )
@@ -147,8 +163,7 @@ def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote |
 def _lines(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(StringIO(read_text(path))))
 
 
 def _quote(printed: Sequence[dict[str, str]], key: Key, column: Column) -> Quote | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
+from papertables.artefacts.subsets import read_subsets
 from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Metrics
@@ -23,7 +24,7 @@ def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: Artefact
     from papertables.artefacts.figures import style
 
     check(planned)
-    table = tables.build(planned, metrics, Path(files.published_folder))
+    table = tables.build(planned, metrics, Path(files.published_folder), read_subsets(files.manifests))
     sources = Sources(planned, metrics, table, files)
     module = import_module(f"{__name__}.{planned.artefact.drawing}")
     data = module.collect(sources)

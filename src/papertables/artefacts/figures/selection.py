@@ -56,7 +56,7 @@ def collect(sources: Sources) -> Selections:
 
 def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCell, ...], ...]:
     planned = sources.planned.selecting(selection)
-    return tables.build(planned, sources.metrics, sources.published_folder).cells
+    return tables.build(planned, sources.metrics, sources.published_folder, sources.subsets).cells
 
 
 def draw(data: Selections) -> Figure:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from papertables.artefacts.notes import run_notes
+from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.config import DrawingName
 from papertables.errors import UserError
@@ -26,7 +28,7 @@ SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"
 class FigureRecord(Model):
     """What the index says of a figure; its files lie beside this one."""
 
-    FROM_TABLE: ClassVar = ("id", "title", "caption", "paper", "venue", "scale", "failures", "sources")
+    FROM_TABLE: ClassVar = ("id", "title", "caption", "paper", "venue", "scale", "failures", "sources", "subsets")
 
     id: str
     title: str
@@ -39,6 +41,7 @@ class FigureRecord(Model):
     notes: tuple[str, ...]
     failures: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    subsets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Sources:
     @property
     def published_folder(self) -> Path:
         return Path(self.files.published_folder)
+
+    @cached_property
+    def subsets(self) -> dict[str, str]:
+        """What is said of data sets that are there in part, by name."""
+        return read_subsets(self.files.manifests)
 
     def inspection(self, run: RunSpec) -> Inspection:
         return read_inspection(Path(self.files.inspections[run.id]))
@@ -95,7 +103,7 @@ def made_how(sources: Sources) -> list[str]:
     """The notes of a table that hold for the drawing: a selection and a mean over seeds only where it shows them."""
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.needs.pools
-    notes = run_notes(planned, list(planned.runs), averaged)
+    notes = run_notes(planned, list(planned.runs), averaged, sources.subsets)
     if not planned.cells:  # a search: nothing was trained by the paper's protocol
         return notes[:1]
     untrue = () if planned.artefact.needs.selects else ("Selection ",)

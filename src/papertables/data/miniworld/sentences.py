@@ -84,7 +84,7 @@ def write_sentences(folder: Path, quality: str = "mini", seed: int = 0) -> None:
     for name in TARGETS:
         for kind in FRAMES:
             answers = degraded(name, kind, quality, seed=seed)
-            (folder / f"{name}_{kind}.json").write_text(json.dumps(answers, indent=1) + "\n")
+            (folder / f"{name}_{kind}.json").write_text(json.dumps(answers, indent=1) + "\n", "utf-8")
     provenance = {
         "origin": "composed by the grammar of the mini world from the classes' attributes; no language model was asked",
         "function": "papertables.data.miniworld.sentences.write_sentences",
@@ -92,7 +92,7 @@ def write_sentences(folder: Path, quality: str = "mini", seed: int = 0) -> None:
         "seed": seed,
         "sentences_per_class": 25,
     }
-    (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+    (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
 
 
 def _true_of(claims: np.ndarray, scene: Scene) -> bool:

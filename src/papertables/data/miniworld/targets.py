@@ -175,4 +175,4 @@ def draw_target(name: str, folder: Path, seed: int) -> None:
             path = f"images/{cls}/{index:03d}.png"
             Image.fromarray(image).save(folder / path)
             split[part].append([path, label, cls])
-    (folder / "split.json").write_text(json.dumps(split) + "\n")
+    (folder / "split.json").write_text(json.dumps(split) + "\n", "utf-8")
