@@ -113,7 +113,8 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     shown = _searches(scope, artefact)
     if artefact.computed:
         return PlannedArtefact(artefact, scope, (), (), (), shown)
-    rows, columns = rows_of(scope, artefact), axis_of(scope, artefact, artefact.columns)
+    rows = rows_of(scope, artefact)
+    columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
     cells = []
     for row, column in product(rows, columns):
@@ -154,10 +155,8 @@ def axis_of(scope: Scope, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
     """The values of an axis that the scope does not leave out; of several with the same settings the first."""
     values = axis.values
     if values == "all":
-        listed = {"dataset": scope.datasets, "method": tuple(scope.paper.methods)}
-        if axis.vary not in listed:
-            raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
-        values = [value for value in listed[axis.vary] if value not in axis.without]
+        listed = scope.datasets if axis.vary == "dataset" else tuple(scope.paper.methods)
+        values = [value for value in listed if value not in axis.without]
     found = [_value(scope, artefact, axis.vary, value) for value in values]
     kept = [value for value in found if value is not None and not scope.leaves_out(value.settings)]
     if found and not kept:
