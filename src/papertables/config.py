@@ -19,11 +19,31 @@ Measure = Literal[
 ]
 DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
-ComputedName = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
+COMPUTED = {  # tables without runs, and what their rows vary
+    "mask_parameters": "backbone",
+    "upscaling": "backbone",
+    "datasets": "dataset",
+    "settings": "dataset",
+    "anchors": "dataset",
+    "search_weights": "dataset",
+    "audit": None,
+}
+ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
 Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-VARIED = ("method", "dataset", "target", "protocol", "backbone", "shots", "fraction", "attributes", "fidelity", "measure")
+VARIED = (
+    "method",
+    "dataset",
+    "target",
+    "protocol",
+    "backbone",
+    "shots",
+    "fraction",
+    "attributes",
+    "fidelity",
+    "measure",
+)
 
 
 def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -122,7 +142,9 @@ class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
     vary: Annotated[str, AfterValidator(_varied)]
-    values: Literal["all"] | Annotated[tuple[AxisValue, ...], Field(min_length=1), AfterValidator(_all_different)] = "all"
+    values: Literal["all"] | Annotated[tuple[AxisValue, ...], Field(min_length=1), AfterValidator(_all_different)] = (
+        "all"
+    )
     without: Annotated[tuple[str, ...], AfterValidator(_all_different)] = ()
 
     @model_validator(mode="after")
@@ -142,8 +164,10 @@ class Axis(Model):
 
     def sets(self, key: str) -> bool:
         """Whether every one of its values sets this."""
-        return self.vary == key if self.values == "all" else all(
-            key in value.set if isinstance(value, Entry) else self.vary == key for value in self.values
+        return (
+            self.vary == key
+            if self.values == "all"
+            else all(key in value.set if isinstance(value, Entry) else self.vary == key for value in self.values)
         )
 
 
@@ -220,10 +244,26 @@ class Artefact(Model):
             raise ValueError(f"drawing '{self.drawing}' shows single runs: leave out 'pool'")
         if self.average_without and not self.average:
             raise ValueError("average_without needs average: true")
-        if self.computed:
-            for key in ("columns", "blocks", "pool", "average"):
-                if getattr(self, key):
-                    raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _computed_has_its_rows(self):
+        if self.computed is None:
+            return self
+        vary = COMPUTED[self.computed]
+        for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
+            if getattr(self, key):
+                raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
+        if vary and (self.rows is None or self.rows.vary != vary):
+            raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
+        if self.computed == "search_weights" and not self.published:
+            raise ValueError("computed 'search_weights' needs a file under 'published'")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_have_a_backbone(self):
+        if self.shows_searches and "backbone" not in self.fixed:
+            raise ValueError("it shows searches: name their backbone under 'fixed'")
         return self
 
     @model_validator(mode="after")
@@ -355,7 +395,9 @@ class Paper(Model):
         labels = [method.label for method in self.methods.values()]
         twice = next((label for label in labels if labels.count(label) > 1), None)
         if twice:
-            raise ValueError(f"two methods have label '{twice}', by which published numbers are found: give each its own")
+            raise ValueError(
+                f"two methods have label '{twice}', by which published numbers are found: give each its own"
+            )
         return self
 
     def switches(self, name: FidelityName) -> Fidelity:

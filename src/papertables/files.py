@@ -15,7 +15,7 @@ YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former, in C,
 
 
 def read_yaml(path: Path) -> JsonValue:
-    """What a YAML file holds; raises UserError where it holds none, or a key twice, of which only the last would count."""
+    """What a YAML file holds; raises UserError where it holds none, or a key twice, of which the last would win."""
     loader = YAML_LOADER(_text(path))
     try:
         node = loader.get_single_node()

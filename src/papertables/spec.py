@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
+FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
 ClassSet = Literal["all", "base", "new"]
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
@@ -67,9 +68,9 @@ class Schedule(Model):
         return value
 
     @model_validator(mode="after")
-    def _milestones_belong_to_multistep(self):
-        if (self.name == "multistep") != bool(self.milestones):
-            raise ValueError(f"schedule {self.name} {'takes no' if self.milestones else 'needs'} milestones")
+    def _multistep_has_milestones(self):
+        if self.name == "multistep" and not self.milestones:
+            raise ValueError("schedule multistep needs milestones")
         return self
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ from papertables.config import Paper
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
-from papertables.planning.cells import FEW_SHOT, Cell, PlannedArtefact
-from papertables.spec import RunSpec, Training
+from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.spec import FEW_SHOT, RunSpec, Training
 
 SELECTIONS = {
     "best": "accuracy of the epoch that is best on the test set",

@@ -78,8 +78,7 @@ def list_targets(scale: ScaleName = None, config: Overrides = None, as_json: AsJ
 def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
     """A table that was made, readable in the terminal; of a figure its files and what stands beside it."""
     made = _plan(scale, config)
-    if artefact in made.left_out:
-        raise made.left_out[artefact]
+    made.require(artefact)
     if artefact not in made.artefacts:
         raise UserError(unknown("artefact", artefact, made.artefacts))
     (file,) = map(Path, made.files([artefact], ["json"]))

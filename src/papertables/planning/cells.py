@@ -13,15 +13,13 @@ from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMetho
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError, unknown
 from papertables.methods.table import METHODS, Method
+from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES, check_artefact
 from papertables.planning.scope import NotAtScale, Scope
-from papertables.planning.settings import GROUPS, Settings
-from papertables.spec import Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
+from papertables.planning.settings import Settings
+from papertables.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
-FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")
-TRANSFER_ATTRIBUTES = "transfer_attributes"  # a choice: what anchored prompts name on other data
-CHOSEN = "chosen"  # attributes: those of the data set, published or searched
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,7 @@ class PlannedArtefact:
 
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
+    check_artefact(scope.paper, artefact)
     shown = _searches(scope, artefact)
     if artefact.computed:
         return PlannedArtefact(artefact, scope, (), (), (), shown)
@@ -201,10 +200,8 @@ def _method(paper: Paper, artefact: Artefact, name: str) -> PaperMethod:
 
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     paper = scope.paper
-    _check_settings(paper, artefact, settings)
+    _check_settings(artefact, settings)
     row = _method(paper, artefact, settings["method"])
-    if row.method not in METHODS:
-        raise UserError(f"{paper.id}: {unknown('method', row.method, METHODS)}")
     method = METHODS[row.method]
     tower = scope.backbone(settings["backbone"], artefact.id)
     if tower is None:
@@ -247,13 +244,8 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
 
 
-def _check_settings(paper: Paper, artefact: Artefact, settings: dict) -> None:
-    """Raises UserError for a setting that there is not, or that is wanting."""
-    known = {"method", "backbone", "dataset", "target", "protocol", *paper.choices}
-    known |= {"shots", "fraction", "attributes", "fidelity", "measure"}
-    for key in settings:
-        if key not in known and not key.startswith(tuple(f"{group}." for group in GROUPS)):
-            raise UserError(f"{artefact.id}: {unknown('setting', key, sorted(known))}")
+def _check_settings(artefact: Artefact, settings: dict) -> None:
+    """Raises UserError for a setting that is wanting."""
     for key in ("method", "backbone", "dataset"):
         if key not in settings:
             raise UserError(f"{artefact.id}: no {key} given: name it on an axis or under 'fixed'")

@@ -45,8 +45,7 @@ def _behind(plan: Plan, target: str) -> dict[str, bool]:
     names = named(plan)
     if target in names:
         return dict.fromkeys(names[target], True)
-    if target in plan.left_out:
-        raise plan.left_out[target]
+    plan.require(target)
     made: dict[str, dict[str, bool]] = defaultdict(dict)
     for path, artefacts, runs in _files(plan):
         made[path] |= dict.fromkeys(artefacts, runs)
@@ -55,6 +54,7 @@ def _behind(plan: Plan, target: str) -> dict[str, bool]:
     if "/" not in target:
         raise UserError(unknown("target", target, names))
     _check_scale(plan, target)
+    plan.require("_".join(Path(target).with_suffix("").parts[-2:]))  # results/<scale>/tables/<paper>/<name>.md
     folder = target.rpartition("/")[0]
     near = [path for path in made if path.rpartition("/")[0] == folder] or plan.files(plan.artefacts)
     raise UserError(
