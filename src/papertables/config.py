@@ -81,7 +81,9 @@ def _listed(names: object) -> object:
 Seed = Annotated[int, BeforeValidator(no_switch), Field(ge=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
-Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
+Names = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])
+]
 DifferentNames = Annotated[tuple[Line, ...], Field(min_length=1), AfterValidator(_all_different)]
 Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
 

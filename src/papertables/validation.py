@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin
 
 from pydantic import JsonValue, ValidationError
 
-from papertables.errors import UserError, unknown
+from papertables.errors import UserError, did_you_mean, unknown
 from papertables.files import read_yaml
 from papertables.spec import Model
 
@@ -77,16 +77,21 @@ def _problem(model: type[Model], values: object, errors: list[dict]) -> str:
     missing = [".".join(map(str, error["loc"])) for error in errors if error["type"] == "missing"]
     strange = [error for error in errors if error["type"] == "extra_forbidden"]
     if strange:
-        place = strange[0]["loc"][:-1]
-        return unknown("key", ".".join(map(str, strange[0]["loc"])), _model_at(model, place).model_fields)
+        *place, name = strange[0]["loc"]
+        known = list(_model_at(model, tuple(place)).model_fields)
+        key = ".".join(map(str, strange[0]["loc"]))
+        return f"unknown key '{key}'{did_you_mean(name, known)}: choose from {', '.join(known)}"
     if missing:
         return f"{', '.join(missing)} {'are missing: add them' if len(missing) > 1 else 'is missing: add it'}"
     return _wrong(model, max((each for each in errors if each["loc"][:1] == errors[0]["loc"][:1]), key=_depth))
 
 
-def _depth(error: dict) -> tuple[int, bool]:
-    """Of the branches of a union, the one that fits furthest is meant; else that which has names to choose from."""
-    return len(error["loc"]), error["type"] == "literal_error"
+def _depth(error: dict) -> tuple[int, int]:
+    """Of the branches of a union, the one that fits furthest is meant; else a rule that is broken, or a name that is
+    not known, before a type."""
+    if error["type"] == "literal_error":
+        return len(error["loc"]), 2 if isinstance(error["input"], str) else 0
+    return len(error["loc"]), 2 if error["type"] in ("value_error", "too_short") else 1
 
 
 def _location(values: object, error: dict) -> tuple[str | int, ...]:

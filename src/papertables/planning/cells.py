@@ -9,11 +9,11 @@ from pydantic import JsonValue
 
 from papertables.attributes.anchors import anchors
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection
+from papertables.config import Artefact, Axis, Entry, Measure, Paper, Selection
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError, unknown
 from papertables.methods.table import METHODS, Method
-from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES, check_artefact
+from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.settings import Settings
 from papertables.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
@@ -108,7 +108,6 @@ class PlannedArtefact:
 
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
-    check_artefact(scope.paper, artefact)
     shown = _searches(scope, artefact)
     if artefact.computed:
         return PlannedArtefact(artefact, scope, (), (), (), shown)
@@ -182,7 +181,7 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
             return None
         label = dataset(value).label
     elif vary == "method":
-        label = published = _method(scope.paper, artefact, value).label
+        label = published = scope.paper.methods[value].label
     elif vary == "backbone":
         published = backbone(value).label
         substitute = scope.backbone(value, artefact.id)
@@ -192,16 +191,10 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
     return Value(str(value), label, published, {vary: value})
 
 
-def _method(paper: Paper, artefact: Artefact, name: str) -> PaperMethod:
-    if name not in paper.methods:
-        raise UserError(f"{artefact.id}: {unknown('method', name, paper.methods)}")
-    return paper.methods[name]
-
-
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     paper = scope.paper
     _check_settings(artefact, settings)
-    row = _method(paper, artefact, settings["method"])
+    row = paper.methods[settings["method"]]
     method = METHODS[row.method]
     tower = scope.backbone(settings["backbone"], artefact.id)
     if tower is None:

@@ -11,6 +11,7 @@ from papertables.backbones.catalog import backbones
 from papertables.config import Artefact
 from papertables.errors import UserError, unknown
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, transfer_targets
 from papertables.planning.paths import Paths
@@ -43,6 +44,7 @@ class Plan:
         self.broken: dict[str, UserError] = dict(project.broken)
         for id, artefact in project.artefacts.items():
             try:
+                check_artefact(project.papers[artefact.paper], artefact)
                 check_published(Path(self.paths.published(artefact.paper)), artefact)
                 self.artefacts[id] = plan_artefact(project.scope(artefact), artefact)
             except NotAtScale as error:
