@@ -38,13 +38,18 @@ class Project:
         chosen = {id for name in self.config.artefacts for id in self._expand(name)}
         return [id for id in (*self.artefacts, *self.broken) if id in chosen]
 
+    def of_paper(self, name: str) -> list[str]:
+        """The artefacts of a paper, those that cannot be read behind."""
+        own = [id for id, artefact in self.artefacts.items() if artefact.paper == name]
+        return [*own, *(id for id in self.broken if id.startswith(f"{name}_"))]
+
     def _expand(self, name: str) -> list[str]:
         if name == "all":
-            return list(self.artefacts)
+            return [*self.artefacts, *self.broken]
         if name == "headline":
             return [id for id, artefact in self.artefacts.items() if artefact.headline]
         if name in self.papers:
-            return [id for id, artefact in self.artefacts.items() if artefact.paper == name]
+            return self.of_paper(name)
         if name in self.artefacts or name in self.broken:
             return [name]
         known = ["headline", "all", *self.papers, *self.artefacts, *self.broken]
@@ -86,8 +91,9 @@ def _check_suffixes(paths: Iterable[Path]) -> None:
 def _papers(folder: Path) -> dict[str, Paper]:
     for path in sorted(folder.glob("*/")):
         _check_suffixes(path.glob("protocol.*"))
-        if any(path.glob("*.yaml")) and not (path / "protocol.yaml").exists():
-            raise UserError(f"{path}: there is no protocol.yaml, which says what the paper of these tables is")
+        alone = next(path.glob("*.yaml"), None)
+        if alone and not (path / "protocol.yaml").exists():
+            raise UserError(f"{alone}: there is no protocol.yaml beside it, which says what its paper is")
     papers = [read(Paper, path, id=path.parent.name) for path in sorted(folder.glob("*/protocol.yaml"))]
     return {paper.id: paper for paper in sorted(papers, key=lambda paper: paper.order)}
 
