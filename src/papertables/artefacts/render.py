@@ -142,7 +142,7 @@ def markdown(table: Table) -> str:
 
 def _markdown(text: str) -> str:
     """As text that no Markdown takes for its own, in one line: also where a list, a heading or a rule would begin."""
-    line = re.sub(r"([\\`*_\[\]<>|#$~&])", r"\\\1", " ".join(text.split()))
+    line = re.sub(r"([\\`*_\[\]<>|#$~]|&(?=#?\w+;))", r"\\\1", " ".join(text.split()))
     return re.sub(r"^(\d*)([.)]|[-+])(?=\s|$)|^(?=--|==)", r"\1\\\2", line)
 
 
