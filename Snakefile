@@ -18,9 +18,16 @@ from papertables.backbones.catalog import backbone, backbones
 from papertables.commands.snakemake_command import snakemake_command
 from papertables.errors import UserError
 from papertables.commands.front_door import enter
+from papertables.files import read_yaml
 from papertables.planning.plan import make_plan
 from papertables.scripting import failure
 from papertables.spec import CacheKey
+
+
+try:
+    read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice
+except UserError as error:
+    sys.exit(f"error: {error}")
 
 
 configfile: ROOT / "config.yaml"

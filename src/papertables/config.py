@@ -7,11 +7,11 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StrictFloat, StrictInt, model_validator
 
 from papertables.drawings import DRAWINGS, Drawing
 from papertables.errors import unknown
-from papertables.spec import Fidelity, Images, Model, ProtocolName, Training
+from papertables.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
 
 Selection = Literal["best", "last"]
 Measure = Literal[
@@ -19,16 +19,58 @@ Measure = Literal[
 ]
 DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
-ComputedName = Literal["mask_parameters", "upscaling", "datasets", "settings", "anchors", "search_weights", "audit"]
+COMPUTED = {  # tables without runs, and what their rows vary
+    "mask_parameters": "backbone",
+    "upscaling": "backbone",
+    "datasets": "dataset",
+    "settings": "dataset",
+    "anchors": "dataset",
+    "search_weights": "dataset",
+    "audit": None,
+}
+ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
 Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+VARIED = (
+    "method",
+    "dataset",
+    "target",
+    "protocol",
+    "backbone",
+    "shots",
+    "fraction",
+    "attributes",
+    "fidelity",
+    "measure",
+)
 
 
-def _all_different(values: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(values)) < len(values):
+def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
+    if any(value in values[:place] for place, value in enumerate(values)):
         raise ValueError("each may be named once")
     return values
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or len(text.splitlines()) > 1:
+        raise ValueError("it must be one line that is not empty")
+    return text
+
+
+def _varied(name: str) -> str:
+    if name not in VARIED and not name.startswith(("options.", "training.")):
+        raise ValueError(unknown("setting", name, [*VARIED, "options.…", "training.…"]))
+    return name
+
+
+def _file_name(name: str) -> str:
+    if Path(name).name != name or not name.endswith(".csv"):
+        raise ValueError("it must be the name of a .csv file in the paper's folder 'published', without a path")
+    return name
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
 
 
 def _listed(names: object) -> object:
@@ -36,10 +78,13 @@ def _listed(names: object) -> object:
     return names.replace(",", " ").split() if isinstance(names, str) else names
 
 
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, BeforeValidator(no_switch), Field(ge=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
-Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
+Names = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])
+]
+DifferentNames = Annotated[tuple[Line, ...], Field(min_length=1), AfterValidator(_all_different)]
 Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
 PerChannel = tuple[float, float, float]
 
@@ -108,28 +153,59 @@ class Entry(Model):
     """One value of an axis: what it is called, here and where published numbers call it otherwise, and which settings
     it sets."""
 
-    label: str | None = None
-    published: str | None = None
+    label: Line | None = None
+    published: Line | None = None
     set: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _has_a_name(self):
+        if self.label is None and not self.set:
+            raise ValueError("it sets nothing: give it a label, or a setting under 'set'")
+        return self
+
+
+AxisValue = str | StrictInt | StrictFloat | Entry
 
 
 class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
-    vary: str = Field(
-        pattern=r"^(method|dataset|target|protocol|backbone|shots|fraction|attributes|fidelity|measure"
-        r"|(options|training)\.[a-z_.]+)$"
+    vary: Annotated[str, AfterValidator(_varied)]
+    values: Literal["all"] | Annotated[tuple[AxisValue, ...], Field(min_length=1), AfterValidator(_all_different)] = (
+        "all"
     )
-    values: Literal["all"] | tuple[str | int | float | Entry, ...] = "all"
-    without: tuple[str, ...] = ()
+    without: Annotated[tuple[str, ...], AfterValidator(_all_different)] = ()
+
+    @model_validator(mode="after")
+    def _labels_tell_values_apart(self):
+        labels = [value.label for value in self.values if isinstance(value, Entry) and value.label]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two values have one label: give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _all_of_what_a_paper_lists(self):
+        if self.values == "all" and self.vary not in ("dataset", "method"):
+            raise ValueError(f"'values: all' is known for dataset and method, not for {self.vary}: list its values")
+        if self.values != "all" and self.without:
+            raise ValueError("'without' leaves out of 'values: all': leave it out, or the values")
+        return self
+
+    def sets(self, key: str) -> bool:
+        """Whether every one of its values sets this."""
+        return (
+            self.vary == key
+            if self.values == "all"
+            else all(key in value.set if isinstance(value, Entry) else self.vary == key for value in self.values)
+        )
 
 
 class Published(Model):
     """Where the published digits are. ``average`` names the data-set entry that holds the printed average."""
 
-    file: str
-    average: str | None = None
-    metric: str = Field("acc", description="the rows of the file that are read, by their column 'metric'")
+    file: Annotated[str, AfterValidator(_file_name)]
+    average: Line | None = None
+    metric: Line = Field("acc", description="the rows of the file that are read, by their column 'metric'")
     measure: Measure = "accuracy"
 
 
@@ -140,8 +216,10 @@ class Artefact(Model):
     paper: Id = ""
     kind: Literal["table", "figure"] = "table"
     drawing: DrawingName | None = Field(None, description="of a figure: what is drawn of its rows and columns")
-    quantities: tuple[Quantity, ...] = Field(("test_accuracy", "train_loss"), description="of curves")
-    title: str
+    quantities: Annotated[tuple[Quantity, ...], Field(min_length=1), AfterValidator(_all_different)] = Field(
+        ("test_accuracy", "train_loss"), description="of curves"
+    )
+    title: Line
     caption: str = ""
     headline: bool = False
     computed: ComputedName | None = Field(None, description="of a table without runs: what it computes")
@@ -150,10 +228,18 @@ class Artefact(Model):
     columns: Axis | None = None
     pool: Axis | None = None
     average: bool = False
-    average_without: tuple[str, ...] = Field((), description="data sets, or targets, that the average leaves out")
+    average_without: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
+        (), description="data sets, or targets, that the average leaves out"
+    )
     fixed: dict[str, JsonValue] = {}
     selection: Selection | None = None
-    published: tuple[Published, ...] = ()
+    published: Annotated[tuple[Published, ...], AfterValidator(_all_different)] = ()
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        """Those that it has, by name."""
+        found = {"rows": self.rows, "blocks": self.blocks, "columns": self.columns, "pool": self.pool}
+        return {name: axis for name, axis in found.items() if axis}
 
     @property
     def needs(self) -> Drawing:
@@ -168,8 +254,57 @@ class Artefact(Model):
     def _only_figures_are_drawn(self):
         if (self.kind == "figure") != (self.drawing is not None):
             raise ValueError("a figure names its drawing, a table has none")
-        if (self.computed is None) != (self.rows is not None and self.columns is not None):
+        return self
+
+    @model_validator(mode="after")
+    def _has_axes_or_computes(self):
+        if self.needs.searches:
+            if self.rows is None or self.columns is not None:
+                raise ValueError(f"drawing '{self.drawing}' takes rows and no columns")
+        elif (self.computed is None) != (self.rows is not None and self.columns is not None):
             raise ValueError("an artefact has rows and columns, or names what it computes")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_said_that_nobody_reads(self):
+        if self.drawing != "curves" and "quantities" in self.model_fields_set:
+            raise ValueError("quantities are of drawing 'curves': leave them out")
+        if self.pool and self.drawing and not self.needs.pools:
+            raise ValueError(f"drawing '{self.drawing}' shows single runs: leave out 'pool'")
+        if self.average_without and not self.average:
+            raise ValueError("average_without needs average: true")
+        return self
+
+    @model_validator(mode="after")
+    def _computed_has_its_rows(self):
+        if self.computed is None:
+            return self
+        vary = COMPUTED[self.computed]
+        for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
+            if getattr(self, key):
+                raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
+        if vary and (self.rows is None or self.rows.vary != vary):
+            raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
+        if self.computed == "search_weights" and not self.published:
+            raise ValueError("computed 'search_weights' needs a file under 'published'")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_have_a_backbone(self):
+        if self.shows_searches and "backbone" not in self.fixed:
+            raise ValueError("it shows searches: name their backbone under 'fixed'")
+        return self
+
+    @model_validator(mode="after")
+    def _each_setting_is_said_once(self):
+        for name, axis in self.axes.items():
+            for key in self.fixed:
+                if axis.sets(key):
+                    raise ValueError(f"fixed: '{key}' is set by {name}: leave it out of one")
+        vary = [axis.vary for axis in self.axes.values()]
+        twice = next((key for key in vary if vary.count(key) > 1), None)
+        if twice:
+            raise ValueError(f"two of {', '.join(self.axes)} vary {twice}: each takes another setting")
         return self
 
 
@@ -177,12 +312,19 @@ class PaperMethod(Model):
     """A row of a paper: which method (None: its published numbers alone), with which options, and where these were
     read."""
 
-    label: str
+    label: Line
     method: str | None
     options: dict[str, JsonValue] = {}
     training: dict[str, JsonValue] = {}
     images: dict[str, JsonValue] = {}
-    source: str
+    source: Line
+
+    @model_validator(mode="after")
+    def _printed_numbers_have_no_settings(self):
+        said = [key for key in ("options", "training", "images") if getattr(self, key)]
+        if self.method is None and said:
+            raise ValueError(f"method is null, which trains nothing: leave out {', '.join(said)}")
+        return self
 
 
 class Adjustment(Model):
@@ -190,8 +332,8 @@ class Adjustment(Model):
     protocol or a choice of the paper) has one of its values, ``set`` holds (``options.inner``, ``training.batch_size``,
     …, or ``dataset``, whose images are taken), unless an artefact or a scale says otherwise."""
 
-    when: dict[str, tuple[str, ...]]
-    set: dict[str, JsonValue]
+    when: dict[str, DifferentNames]
+    set: Annotated[dict[str, JsonValue], Field(min_length=1)]
 
     def applies(self, cell: Mapping[str, JsonValue]) -> bool:
         return all(cell.get(key) in values for key, values in self.when.items())
@@ -210,7 +352,7 @@ class Switch(Model):
 
     published: JsonValue
     repaired: JsonValue
-    evidence: str
+    evidence: Line
 
 
 class Choice(Model):
@@ -219,7 +361,7 @@ class Choice(Model):
     itself."""
 
     default: str
-    values: dict[str, str]
+    values: dict[str, Line]
 
     @model_validator(mode="after")
     def _default_is_a_value(self):
@@ -235,11 +377,11 @@ class SearchSettings(Model):
     """
 
     epochs: Switch
-    context: int
-    batch_size: int
-    validation_batch: int
-    lr: float
-    weight_lr: float
+    context: Whole
+    batch_size: Whole
+    validation_batch: Whole
+    lr: Rate
+    weight_lr: Rate
     sizes: Switch
     validation: Switch
     validation_images: Switch
@@ -257,26 +399,35 @@ class Paper(Model):
     """workflow/papers/<paper>/protocol.yaml."""
 
     id: Id
-    title: str
-    venue: str
-    code: str
-    order: int
+    title: Line
+    venue: Line
+    code: Line
+    order: Annotated[int, BeforeValidator(no_switch)]
     selection: Selection
-    selection_source: str
-    datasets: tuple[str, ...]
+    selection_source: Line
+    datasets: DifferentNames
     attributes: str | None = None
-    template: str = "This is a photo of {}."
     protocol: ProtocolName
-    shots: int | None = None
-    seeds: tuple[int, ...]
+    shots: Whole | None = None
+    seeds: Seeds
     images: Images = Images()
     training: Training
-    training_source: str
+    training_source: Line
     adjust: tuple[Adjustment, ...] = ()
-    methods: dict[str, PaperMethod]
+    methods: Annotated[dict[Id, PaperMethod], Field(min_length=1)]
     search: SearchSettings | None = None
-    choices: dict[str, Choice] = {}
+    choices: dict[Id, Choice] = {}
     fidelity: dict[str, Switch]
+
+    @model_validator(mode="after")
+    def _labels_tell_methods_apart(self):
+        labels = [method.label for method in self.methods.values()]
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice:
+            raise ValueError(
+                f"two methods have label '{twice}', by which published numbers are found: give each its own"
+            )
+        return self
 
     def switches(self, name: FidelityName) -> Fidelity:
         return Fidelity(**{key: getattr(switch, name) for key, switch in self.fidelity.items()})
@@ -291,12 +442,12 @@ class Substitutes(Model):
     this, for some cells.
     """
 
-    datasets: tuple[str, ...]
+    datasets: DifferentNames
     dataset_substitutes: dict[str, str | None] = {}
     backbones: dict[str, str | None]
     attributes: dict[str, str] = {}
-    without: dict[str, tuple[JsonValue, ...]] = {}
-    fraction: float | None = None
+    without: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1), AfterValidator(_all_different)]] = {}
+    fraction: Annotated[Number, Field(gt=0, le=1)] | None = None
     training: dict[str, JsonValue] = {}
     search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()
@@ -309,13 +460,13 @@ class Scale(Model):
     """
 
     name: Id
-    title: str
-    seeds: tuple[int, ...] | None = None
-    runs_per_job: int = Field(ge=1)
-    threads: int = Field(ge=1)
-    world_seed: int = Field(0, description="draws the mini world's target sets, and splits that were never published")
+    title: Line
+    seeds: Seeds | None = None
+    runs_per_job: Count
+    threads: Count
+    world_seed: Seed = Field(0, description="draws the mini world's target sets, and splits that were never published")
     device: Literal["cpu", "cuda", "auto"]
     papers: dict[Id, Substitutes] | None = None
-    shots: int | None = Field(None, description="of few-shot protocols")
+    shots: Whole | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
     downloads: bool = Field(True, description="whether data, weights and sentences may be fetched")

@@ -50,11 +50,37 @@ def read_json(path: Path) -> JsonValue:
 
 
 def read_yaml(path: Path) -> JsonValue:
-    """What a YAML file holds; raises UserError where it holds none."""
+    """What a YAML file holds; raises UserError where it holds none, or a key twice, of which the last would win."""
     try:
-        return yaml.load(read_text(path), YAML_LOADER)
+        loader = YAML_LOADER(read_text(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_keys(path, node, set())
+        return loader.construct_document(node)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()
+
+
+def _check_keys(path: Path, node: yaml.Node, seen: set[int]) -> None:
+    """Raises UserError for a key that stands twice in one mapping; one that is merged in (``<<``) may stand again."""
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+        return
+    seen.add(id(node))
+    keys: set[str] = set()
+    for part in node.value:
+        for each in part if isinstance(part, tuple) else (part,):
+            _check_keys(path, each, seen)
+        name = part[0].value if isinstance(part, tuple) and isinstance(part[0], yaml.ScalarNode) else None
+        if name is not None and name in keys:
+            line = part[0].start_mark.line + 1
+            raise UserError(f"{path}: key '{name}' stands twice, again in line {line}: keep one")
+        keys |= {name} - {None}
 
 
 def file_digest(path: Path) -> str:

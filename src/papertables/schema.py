@@ -4,7 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from papertables.attributes.anchors import AnchorSet
+from papertables.attributes.catalog import AttributeSource
+from papertables.backbones.catalog import Backbone
 from papertables.config import Artefact, Config, Paper, Scale
+from papertables.data.catalog import Dataset
 from papertables.results.metrics import Metrics
 from papertables.spec import Model
 
@@ -15,17 +21,37 @@ MODELS: dict[str, type[Model]] = {
     "artefact": Artefact,
     "metrics": Metrics,
 }
+CATALOGS: dict[str, type[Model]] = {  # files of entries by name
+    "datasets": Dataset,
+    "backbones": Backbone,
+    "attributes": AttributeSource,
+    "anchors": AnchorSet,
+}
+PLACED = {"scale": ("name",), "paper": ("id",), "artefact": ("id", "paper")}  # what follows from where a file lies
 
 
 def schema(name: str) -> str:
-    """The schema of one model as text."""
-    return json.dumps(MODELS[name].model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+    """The schema of one kind of file as text."""
+    if name in CATALOGS:
+        entry = _without(CATALOGS[name].model_json_schema(), ("id",))
+        definitions = {"$defs": entry.pop("$defs")} if "$defs" in entry else {}
+        found = definitions | {"type": "object", "additionalProperties": entry}
+    else:
+        found = _without(MODELS[name].model_json_schema(), PLACED.get(name, ()))
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
 def write_schemas(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in MODELS:
+    for name in (*MODELS, *CATALOGS):
         (folder / f"{name}.json").write_text(schema(name), "utf-8")
+
+
+def _without(made: dict[str, JsonValue], keys: tuple[str, ...]) -> dict[str, JsonValue]:
+    """A schema without keys that nobody writes."""
+    properties = {key: value for key, value in made["properties"].items() if key not in keys}
+    required = [key for key in made.get("required", ()) if key not in keys]
+    return made | {"properties": properties, "required": required}
 
 
 if __name__ == "__main__":

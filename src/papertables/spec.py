@@ -4,14 +4,38 @@ import hashlib
 import json
 import re
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
+FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
 ClassSet = Literal["all", "base", "new"]
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
+
+
+def no_switch(value: object) -> object:
+    """The value, unless it is true or false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("it must be a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(no_switch), Field(allow_inf_nan=False)]
+Rate = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Whole = Annotated[PositiveInt, BeforeValidator(no_switch)]
 
 
 class Model(BaseModel):
@@ -22,19 +46,32 @@ class Model(BaseModel):
 
 class Optimizer(Model):
     name: Literal["sgd", "adam"]
-    lr: float
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    lr: Rate
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    weight_decay: NotNegative = 0.0
 
 
 class Schedule(Model):
     """Learning rate over time. Milestones are fractions of the epochs, floored to whole epochs."""
 
     name: Literal["cosine_step", "cosine_epoch", "multistep", "constant"]
-    milestones: tuple[float, ...] = ()
-    gamma: float = 0.1
-    warmup_epochs: int = 0
-    warmup_lr: float = 0.0
+    milestones: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = ()
+    gamma: Rate = 0.1
+    warmup_epochs: Annotated[NonNegativeInt, BeforeValidator(no_switch)] = 0
+    warmup_lr: NotNegative = 0.0
+
+    @field_validator("milestones")
+    @classmethod
+    def _milestones_rise(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("each must be larger than the one before")
+        return value
+
+    @model_validator(mode="after")
+    def _multistep_has_milestones(self):
+        if self.name == "multistep" and not self.milestones:
+            raise ValueError("schedule multistep needs milestones")
+        return self
 
     @model_validator(mode="after")
     def _warmup_counts_epochs(self):
@@ -63,7 +100,7 @@ class Images(Model):
 
     fit: Literal["short", "square", "original"] = "short"
     augmentation: Literal["resized_crop", "crop_flip", "none"] = "resized_crop"
-    margin: NonNegativeInt = 0
+    margin: Annotated[NonNegativeInt, BeforeValidator(no_switch)] = 0
 
     @model_validator(mode="after")
     def _originals_are_cropped_and_resized(self):
@@ -79,13 +116,13 @@ class Training(Model):
     grad_scaler: whether fp16 losses are scaled on a GPU.
     """
 
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    batch_size_one_shot: PositiveInt | None = None
+    epochs: Whole
+    batch_size: Whole
+    batch_size_one_shot: Whole | None = None
     optimizer: Optimizer
     schedule: Schedule
     precision: Literal["fp16", "bf16", "fp32"] = "fp16"  # of the autocast on a GPU; a CPU computes in fp32
-    evaluate_every: PositiveInt = 1  # epochs
+    evaluate_every: Whole = 1  # epochs
     drop_last: bool = False
     parts: dict[str, Part] = {}
     grad_scaler: bool = False
@@ -160,7 +197,7 @@ class RunSpec(Model):
     protocol: ProtocolName
     image_size: PositiveInt
     images: Images = Images()
-    shots: PositiveInt | None = None
+    shots: Whole | None = None
     fraction: float | None = Field(None, gt=0, lt=1)
     seed: int | None = None
     attributes: str | None = None
@@ -230,13 +267,13 @@ class SearchSpec(Model):
     backbone: str
     seed: int
     bases: Combination
-    shots: int = 16
-    epochs: int = Field(40, ge=1)
-    context: int = Field(4, ge=1)  # tokens, of the class and of each attribute
-    batch_size: int = Field(32, ge=1)
-    validation_batch: int = Field(100, ge=1)
-    lr: float = 0.002  # of the contexts, SGD
-    weight_lr: float = 0.02  # of the weights, Adam
+    shots: Whole = 16
+    epochs: Whole = 40
+    context: Whole = 4  # tokens, of the class and of each attribute
+    batch_size: Whole = 32
+    validation_batch: Whole = 100
+    lr: Rate = 0.002  # of the contexts, SGD
+    weight_lr: Rate = 0.02  # of the weights, Adam
     sizes: Literal["any", "three_or_more"] = "any"
     validation: Literal["first_batch", "cycle"] = "first_batch"
     validation_images: Literal["test_first", "test_sampled", "half_of_shots"] | None = None

@@ -4,11 +4,11 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from papertables.artefacts.compare import COLUMNS
 from papertables.backbones.catalog import backbone
 from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
+from papertables.planning.published import COLUMNS
 from papertables.planning.scope import Scope
 from papertables.results.metrics import Metrics, Score
 from papertables.rules import ArtefactFiles

@@ -46,13 +46,34 @@ def test_command(project, monkeypatch, arguments, config, says):
 def test_scale(project, old, new, says):
     scale = project.root / "workflow" / "scales" / "tiny.yaml"
     scale.write_text(scale.read_text().replace(old, new))
-    line(project.run("--dry-run", check=False), says)
+    line(project.run("attrvr_table1", "atprompt_table1", "--dry-run", check=False), says)
 
 
 def test_method(project):
     table = project.root / "workflow" / "papers" / "attrvr" / "table1.yaml"
     table.write_text(table.read_text().replace("attrvr]", "attrvrr]"))
-    line(project.run("--dry-run", check=False), "did you mean 'attrvr'?")
+    line(project.run("attrvr_table1", "--dry-run", check=False), "did you mean 'attrvr'?")
+
+
+def test_a_broken_artefact_is_named_and_breaks_no_other(project):
+    papers = project.root / "workflow" / "papers"
+    (papers / "attrvr" / "cost.yaml").write_text("title: [\n")
+    table = papers / "blm" / "padding.yaml"
+    table.write_text(table.read_text().replace("padding.csv", "paddings.csv"))
+    printed = project.run("plan")
+    assert "did you mean 'padding.csv'" in line(printed, "Cannot be planned, and left out: blm_padding: ")
+    assert "cost.yaml: not valid YAML" in line(printed, "attrvr_cost: ")
+    assert "paddings.csv" in line(project.run("blm_padding", "--dry-run", check=False), "error: ")
+    made = project.run("attrvr_table1", "--dry-run")
+    assert "train" in made and "paddings.csv" not in made
+    with_papers = project.run("blm", "--dry-run")
+    assert "left out: " in line(with_papers, "paddings.csv")
+
+
+def test_a_key_twice_in_the_configuration(project):
+    file = project.root / "config.yaml"
+    file.write_text(file.read_text() + "\nscale: paper\n")
+    line(project.run("plan", check=False), "key 'scale' stands twice")
 
 
 def test_data_set_with_a_manual_step(project):

@@ -1,10 +1,8 @@
 """Published numbers: read from the papers' CSV files, matched to cells, and their averages checked."""
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 
@@ -14,11 +12,10 @@ from papertables.backbones.catalog import backbone
 from papertables.config import Artefact, Measure, Paper, Published
 from papertables.data.catalog import dataset
 from papertables.errors import UserError
-from papertables.files import read_text
 from papertables.planning.cells import Value
+from papertables.planning.published import Line, number, read_lines
 from papertables.spec import Model
 
-COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
 # settings that the published files have columns for
 KNOWN = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}
 PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((?:target|(\d+)(?:, no (\w+))?)\))?")
@@ -75,25 +72,16 @@ def read(folder: Path, published: Iterable[Published], without: Iterable[str] = 
 
 
 def _read(path: Path, published: Published, without: tuple[str, ...]) -> Numbers:
-    if not path.exists():
-        raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
     numbers = Numbers(path.name, published.average, published.measure, without)
-    reader = csv.DictReader(StringIO(read_text(path)))
-    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise UserError(f"{path}: column '{missing[0]}' is missing; needed are {', '.join(COLUMNS)}")
-    for row in reader:
+    for line, row in read_lines(path).items():
         if row["metric"] == published.metric and row["value"]:
-            add(numbers, row, f"{path}:{reader.line_num}")
+            add(numbers, row, f"{path}:{line}")
     return numbers
 
 
-def add(numbers: Numbers, row: dict[str, str], where: str) -> None:
+def add(numbers: Numbers, row: Line, where: str) -> None:
     """Takes in one line of a published file; a malformed one is a UserError."""
-    try:
-        value, std = float(row["value"]), float(row["std"]) if row["std"] else None
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: value '{row['value']}' and std '{row['std']}' must be numbers or empty") from None
+    value, std = number(where, row, "value"), number(where, row, "std") if row["std"] else None
     shots = re.match(r"(\d+)-shot", row["protocol"])
     quote = Quote(
         value=value,

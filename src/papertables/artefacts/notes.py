@@ -7,8 +7,8 @@ from papertables.config import Paper
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
-from papertables.planning.cells import FEW_SHOT, Cell, PlannedArtefact
-from papertables.spec import RunSpec, Training
+from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.spec import FEW_SHOT, RunSpec, Training
 
 SELECTIONS = {
     "best": "accuracy of the epoch that is best on the test set",
@@ -105,15 +105,20 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else every]
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
-    members = [member for cell in planned.cells for member in cell.members[:1]]
-    declared = [Training(**member.declared.of("training")) for member in members]
+    members = [member for cell in planned.cells for member in cell.members]
+    pairs = [
+        (member.method, run.training, Training(**member.declared.of("training")))
+        for member in members
+        for run in member.runs[:1]
+        if run.training
+    ]
     own = [run.training for run in trained]
-    for name, values, published in (
-        ("epochs", {each.epochs for each in own}, {each.epochs for each in declared}),
-        ("batch size", {each.batch_size for each in own}, {each.batch_size for each in declared}),
-        ("learning rate", {each.optimizer.lr for each in own}, {each.optimizer.lr for each in declared}),
+    for name, value in (
+        ("epochs", lambda training: training.epochs),
+        ("batch size", lambda training: training.batch_size),
+        ("learning rate", lambda training: training.optimizer.lr),
     ):
-        parts.append(_replaced(name, values, published))
+        parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
     fits, published = {run.images.fit for run in trained}, {member.declared.of("images")["fit"] for member in members}
@@ -122,9 +127,21 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
     return f"Training: {', '.join(parts)}."
 
 
-def _replaced(name: str, values: set[float], published: set[float]) -> str:
-    text, printed = (_and(f"{value:g}" for value in sorted(each)) for each in (values, published))
-    return f"{name} {text}" if values <= published else f"{name} {text} (published: {printed})"
+def _replaced(name: str, pairs: Sequence[tuple[str, float, float]]) -> str:
+    """``epochs 8 (published: 200)``; of several methods ``epochs 8 (published: 200; AR, AttrVR), 40 (VP)``.
+
+    pairs: method, our value and the paper's."""
+    methods: dict[tuple[float, float], dict[str, None]] = {}
+    for method, ours, theirs in pairs:
+        methods.setdefault((ours, theirs), {})[method] = None
+    if all(ours == theirs for ours, theirs in methods):
+        return f"{name} {_and(f'{value:g}' for value in sorted({ours for ours, _ in methods}))}"
+    told = []
+    for (ours, theirs), names in sorted(methods.items()):
+        published = [f"published: {theirs:g}"] if ours != theirs else []
+        whose = [_and(names)] if len(methods) > 1 else []
+        told.append(f"{ours:g} ({'; '.join([*published, *whose])})")
+    return f"{name} {_and(told)}"
 
 
 def _searched(runs: Sequence[RunSpec]) -> str:

@@ -14,6 +14,7 @@ from papertables.files import write_atomic
 NOTHING = "–"
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "&%$#_{}"}
+    | {character: f"{{{character}}}" for character in "[]*"}  # options, and a star, where they follow the end of a row
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {
         "±": r"$\pm$",
@@ -26,6 +27,7 @@ LATEX = str.maketrans(
         "Δ": r"$\Delta$",
         "<": "$<$",
         ">": "$>$",
+        "|": r"\textbar{}",
     }
     | {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "…": r"\ldots{}", "“": "``", "”": "''", "’": "'"}
 )
@@ -119,7 +121,7 @@ def markdown(table: Table) -> str:
 
     parts = [
         f"## {_markdown(table.title)}",
-        f"{_markdown(table.paper)} ({table.venue}). {table.unit}.",
+        f"{_markdown(table.paper)} ({_markdown(table.venue)}). {table.unit}.",
     ]
     parts += [_markdown(table.caption)] if table.caption else []
     parts += [_grid(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells])]
@@ -139,7 +141,9 @@ def markdown(table: Table) -> str:
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", text)
+    """As text that no Markdown takes for its own, in one line: also where a list, a heading or a rule would begin."""
+    line = re.sub(r"([\\`*_\[\]<>|#$~]|&(?=#?\w+;))", r"\\\1", " ".join(text.split()))
+    return re.sub(r"^(\d*)([.)]|[-+])(?=\s|$)|^(?=--|==)", r"\1\\\2", line)
 
 
 def _grid(corner: str, rows: tuple[str, ...], columns: tuple[str, ...], cells: list[list[str]]) -> str:
@@ -181,7 +185,8 @@ def latex(table: Table) -> str:
 
 
 def _latex(text: str) -> str:
-    return text.translate(LATEX)
+    """In one line, for an empty one would end a paragraph."""
+    return " ".join(text.split()).translate(LATEX)
 
 
 def _caption(table: Table) -> str:

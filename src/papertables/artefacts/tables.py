@@ -356,7 +356,8 @@ def _best_of(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[Tabl
 
 def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> PublishedTable | None:
     artefact, paper = planned.artefact, planned.paper
-    rows, columns = list(planned.declared_rows), list(planned.declared(artefact.columns))
+    rows = list(planned.declared_rows)
+    columns = list(planned.declared(artefact.columns)) if artefact.columns else []
     if artefact.average:
         (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value())
     quotes = compare.quotes(artefact, paper, numbers, rows, columns)

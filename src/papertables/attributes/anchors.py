@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from papertables.errors import UserError
-from papertables.files import read_yaml
 from papertables.spec import Model
+from papertables.validation import entries
 
 
 class AnchorSet(Model):
@@ -19,8 +19,7 @@ class AnchorSet(Model):
 
 @cache
 def anchor_sets() -> dict[str, AnchorSet]:
-    entries = read_yaml(Path(__file__).parent / "anchors.yaml")
-    return {id: AnchorSet(**entry) for id, entry in entries.items()}
+    return entries(AnchorSet, Path(__file__).parent / "anchors.yaml")
 
 
 def anchors(dataset: str) -> AnchorSet:

@@ -3,12 +3,13 @@
 import csv
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from papertables.errors import UserError, unknown
-from papertables.files import read_yaml
 from papertables.spec import Model
+from papertables.validation import entries
 
 
 class Spelling(Model):
@@ -24,17 +25,22 @@ class AttributeSource(Model):
     spellings: by the name of one of its files without the suffix (``dtd_des``).
     """
 
-    id: str
+    id: Annotated[str, Field(pattern="^[a-z0-9_-]+$")]
     title: str
     committed: bool = False
     url: str | None = None
     spellings: dict[str, Spelling] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _lies_in_one_place(self):
+        if self.committed == (self.url is not None):
+            raise ValueError("sentences are either committed or have a url")
+        return self
+
 
 @cache
 def attribute_sources() -> dict[str, AttributeSource]:
-    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
-    return {id: AttributeSource(id=id, **entry) for id, entry in entries.items()}
+    return entries(AttributeSource, Path(__file__).parent / "catalog.yaml")
 
 
 def attribute_source(id: str) -> AttributeSource:

@@ -4,14 +4,18 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from papertables.config import OwnWeights, PerChannel
+from papertables.config import OwnWeights
 from papertables.errors import UserError, unknown
 from papertables.files import file_digest, read_yaml
-from papertables.spec import Model, digest
+from papertables.spec import Model, Number, Rate, digest
+from papertables.validation import check_different, entries
 
+CATALOG = Path(__file__).parent / "catalog.yaml"
 READ_BY = ("kind", "architecture", "image_size", "classes", "mean", "std")
+Mean = tuple[Number, Number, Number]  # per channel
+Deviation = tuple[Rate, Rate, Rate]
 
 
 class Backbone(Model):
@@ -28,25 +32,33 @@ class Backbone(Model):
     substitute_for: the entry in whose place this one may stand, and how it differs. note: what a reader should know.
     """
 
-    id: str
-    label: str  # the name that the papers print
+    id: Annotated[str, Field(pattern="^[a-z0-9_-]+$")]
+    label: Annotated[str, Field(min_length=1)]  # the name that the papers print
     kind: Literal["mini", "clip", "open_clip", "torchvision", "timm", "mini_classifier"]
     architecture: str
     image_size: PositiveInt
     embed_dim: PositiveInt
     classes: PositiveInt | None = None
-    mean: PerChannel | None = None
-    std: PerChannel | None = None
-    gmacs: float
+    mean: Mean | None = None
+    std: Deviation | None = None
+    gmacs: Rate
     licence: str
     file: str  # weights: beside this module for the mini ones, below the weights folder else
     url: str | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     sha256_prefix: Annotated[str, Field(pattern="^[0-9a-f]{8,63}$")] | None = None
-    bytes: int = 0  # of the download, roughly
+    bytes: NonNegativeInt = 0  # of the download, roughly
     substitute_for: str | None = None
     note: str | None = None
     own: bool = False
+
+    @model_validator(mode="after")
+    def _a_classifier_says_how_pixels_are_normalised(self):
+        is_classifier = self.kind in ("torchvision", "timm", "mini_classifier")
+        for key in ("classes", "mean", "std"):
+            if is_classifier != (getattr(self, key) is not None):
+                raise ValueError(f"kind {self.kind} {'needs' if is_classifier else 'takes no'} {key}")
+        return self
 
     @property
     def shipped(self) -> bool:
@@ -96,8 +108,9 @@ class Backbone(Model):
 
 @cache
 def backbones() -> dict[str, Backbone]:
-    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
-    return {id: Backbone(id=id, **entry) for id, entry in entries.items()}
+    found = entries(Backbone, CATALOG)
+    check_different(CATALOG, "label", {id: entry.label for id, entry in found.items()})
+    return found
 
 
 def backbone(id: str) -> Backbone:

@@ -10,6 +10,7 @@ import typer
 import yaml
 from pydantic import JsonValue
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from papertables.commands import terminal
@@ -67,10 +68,10 @@ def list_targets(scale: ScaleName = None, config: Overrides = None, as_json: AsJ
         grid.add_row(name, what)
     for paper in made.project.papers.values():
         grid.add_row()
-        grid.add_row(paper.id, f"{paper.title} ({paper.venue})", style="bold")
+        grid.add_row(paper.id, escape(f"{paper.title} ({paper.venue})"), style="bold")
         for row in rows:
             if row["paper"] == paper.id:
-                grid.add_row(row["target"], row["title"] + (" (headline)" if row["headline"] else ""))
+                grid.add_row(row["target"], escape(row["title"] + (" (headline)" if row["headline"] else "")))
     out.print(grid)
 
 
@@ -78,8 +79,7 @@ def list_targets(scale: ScaleName = None, config: Overrides = None, as_json: AsJ
 def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
     """A table that was made, readable in the terminal; of a figure its files and what stands beside it."""
     made = _plan(scale, config)
-    if artefact in made.left_out:
-        raise made.left_out[artefact]
+    made.require(artefact)
     if artefact not in made.artefacts:
         raise UserError(unknown("artefact", artefact, made.artefacts))
     (file,) = map(Path, made.files([artefact], ["json"]))

@@ -7,7 +7,7 @@ from papertables.planning import report as plan_report
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu
-from papertables.planning.targets import PLAN, asked
+from papertables.planning.targets import PLAN, asked, left_behind
 
 
 def enter(plan: Plan, command: Command | None) -> None:
@@ -17,7 +17,10 @@ def enter(plan: Plan, command: Command | None) -> None:
     if command is None:
         return
     wanted = asked(plan, [target for target in command.targets if target != PLAN])
-    if PLAN in command.targets:
+    if PLAN not in command.targets:
+        for line in left_behind(plan, command.targets).values():
+            print(f"left out: {line}", file=sys.stderr)
+    else:
         print(plan_report.text(plan, wanted))
         sys.exit()
     check_downloads(plan, wanted)

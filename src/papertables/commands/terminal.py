@@ -24,7 +24,7 @@ def show_table(console: Console, file: Path) -> None:
         console.print(f"- {escape(line)}", style="dim")
     if table.published:
         console.print(f"\n{escape(published_caption(table))}", style="bold")
-        quotes = [[printed(quote) for quote in row] for row in table.published.quotes]
+        quotes = [[escape(printed(quote)) for quote in row] for row in table.published.quotes]
         _print_grid(console, table.corner, table.published.rows, table.published.columns, quotes)
 
 
@@ -33,7 +33,7 @@ def show_figure(console: Console, file: Path) -> None:
     figure = FigureRecord.model_validate_json(file.read_text("utf-8"))
     _head(console, figure)
     for suffix in (".png", ".pdf", ".csv"):
-        console.print(str(file.with_suffix(suffix)), soft_wrap=True)
+        console.print(str(file.with_suffix(suffix)), soft_wrap=True, markup=False)
     for line in (*figure.failures, *figure.notes):
         console.print(f"- {escape(line)}", style="dim")
 
@@ -56,7 +56,7 @@ def _print_grid(console: Console, corner: str, rows, columns, cells: list[list[s
 
 
 def _grid(corner: str, rows, columns, cells: list[list[str]]) -> Grid:
-    grid = Grid(corner, header_style="bold", box=None, pad_edge=False)
+    grid = Grid(escape(corner), header_style="bold", box=None, pad_edge=False)
     for column in columns:
         grid.add_column(escape(column), justify="right")
     for name, row in zip(rows, cells, strict=True):

@@ -4,12 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from papertables.errors import UserError, unknown
-from papertables.files import read_yaml
 from papertables.spec import Model
+from papertables.validation import check_different, entries
 
+CATALOG = Path(__file__).parent / "catalog.yaml"
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
@@ -129,8 +130,8 @@ class Dataset(Model):
     bytes: about what is downloaded; None where no source says.
     """
 
-    id: str
-    label: str  # the name that the papers print
+    id: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+    label: Annotated[str, Field(min_length=1)]  # the name that the papers print
     source: Source
     split: SplitRule | None = None  # None: drawn together with the images
     images: str = "."
@@ -145,6 +146,13 @@ class Dataset(Model):
     clip_template: str  # of CLIP's zero-shot classifier in the prompt-learning papers
     bytes: NonNegativeInt | None = None
     notes: str = ""  # where the facts come from and what is not known
+
+    @field_validator("template", "clip_template")
+    @classmethod
+    def _has_a_place_for_the_class(cls, value: str) -> str:
+        if value.count("{}") != 1:
+            raise ValueError("it must have one {}, where the name of the class comes")
+        return value
 
     @model_validator(mode="after")
     def _only_drawn_sets_bring_their_split(self):
@@ -163,8 +171,9 @@ class Dataset(Model):
 @cache
 def datasets() -> dict[str, Dataset]:
     """Every data set, by name, in the order of the catalog."""
-    entries = read_yaml(Path(__file__).parent / "catalog.yaml")
-    return {id: Dataset(id=id, **entry) for id, entry in entries.items()}
+    found = entries(Dataset, CATALOG)
+    check_different(CATALOG, "label", {id: entry.label for id, entry in found.items()})
+    return found
 
 
 def dataset(id: str) -> Dataset:

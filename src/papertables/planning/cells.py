@@ -9,19 +9,17 @@ from pydantic import JsonValue
 
 from papertables.attributes.anchors import anchors
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, PaperMethod, Selection
+from papertables.config import Artefact, Axis, Entry, Measure, Paper, Selection
 from papertables.data.catalog import Dataset, dataset
 from papertables.errors import UserError, unknown
 from papertables.methods.table import METHODS, Method
+from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
 from papertables.planning.scope import NotAtScale, Scope
-from papertables.planning.settings import GROUPS, Settings
-from papertables.spec import Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
+from papertables.planning.settings import Settings
+from papertables.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
-FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")
-TRANSFER_ATTRIBUTES = "transfer_attributes"  # a choice: what anchored prompts name on other data
-CHOSEN = "chosen"  # attributes: those of the data set, published or searched
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     shown = _searches(scope, artefact)
     if artefact.computed:
         return PlannedArtefact(artefact, scope, (), (), (), shown)
-    rows, columns = rows_of(scope, artefact), axis_of(scope, artefact, artefact.columns)
+    rows = rows_of(scope, artefact)
+    columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
     cells = []
     for row, column in product(rows, columns):
@@ -174,10 +173,8 @@ def axis_of(scope: Scope, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
     """The values of an axis that the scope does not leave out; of several with the same settings the first."""
     values = axis.values
     if values == "all":
-        listed = {"dataset": scope.datasets, "method": tuple(scope.paper.methods)}
-        if axis.vary not in listed:
-            raise UserError(f"{artefact.id}: 'values: all' is known for dataset and method, not for {axis.vary}")
-        values = [value for value in listed[axis.vary] if value not in axis.without]
+        listed = scope.datasets if axis.vary == "dataset" else tuple(scope.paper.methods)
+        values = [value for value in listed if value not in axis.without]
     found = [_value(scope, artefact, axis.vary, value) for value in values]
     kept = [value for value in found if value is not None and not scope.leaves_out(value.settings)]
     if found and not kept:
@@ -204,7 +201,7 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
             return None
         label = dataset(value).label
     elif vary == "method":
-        label = published = _method(scope.paper, artefact, value).label
+        label = published = scope.paper.methods[value].label
     elif vary == "backbone":
         published = backbone(value).label
         substitute = scope.backbone(value, artefact.id)
@@ -214,18 +211,10 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
     return Value(str(value), label, published, {vary: value})
 
 
-def _method(paper: Paper, artefact: Artefact, name: str) -> PaperMethod:
-    if name not in paper.methods:
-        raise UserError(f"{artefact.id}: {unknown('method', name, paper.methods)}")
-    return paper.methods[name]
-
-
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     paper = scope.paper
-    _check_settings(paper, artefact, settings)
-    row = _method(paper, artefact, settings["method"])
-    if row.method not in METHODS:
-        raise UserError(f"{paper.id}: {unknown('method', row.method, METHODS)}")
+    _check_settings(artefact, settings)
+    row = paper.methods[settings["method"]]
     method = METHODS[row.method]
     tower = scope.backbone(settings["backbone"], artefact.id)
     if tower is None:
@@ -268,13 +257,8 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
 
 
-def _check_settings(paper: Paper, artefact: Artefact, settings: dict) -> None:
-    """Raises UserError for a setting that there is not, or that is wanting."""
-    known = {"method", "backbone", "dataset", "target", "protocol", *paper.choices}
-    known |= {"shots", "fraction", "attributes", "fidelity", "measure"}
-    for key in settings:
-        if key not in known and not key.startswith(tuple(f"{group}." for group in GROUPS)):
-            raise UserError(f"{artefact.id}: {unknown('setting', key, sorted(known))}")
+def _check_settings(artefact: Artefact, settings: dict) -> None:
+    """Raises UserError for a setting that is wanting."""
     for key in ("method", "backbone", "dataset"):
         if key not in settings:
             raise UserError(f"{artefact.id}: no {key} given: name it on an axis or under 'fixed'")

@@ -8,12 +8,15 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone_with, backbones
+from papertables.config import Artefact
 from papertables.errors import UserError, unknown
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, transfer_targets
 from papertables.planning.paths import Paths
 from papertables.planning.project import Project, load_project
+from papertables.planning.published import check_published
 from papertables.planning.signatures import Signatures
 from papertables.spec import RunSpec
 
@@ -23,7 +26,8 @@ FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv"
 class Plan:
     """All artefacts, whatever is selected: so a run's job does not depend on what else is asked for.
 
-    artefacts: by id, those that the scale can make; left_out: why it cannot make the others. selected: the ids that are
+    artefacts: by id, those that the scale can make; left_out: why it cannot make others; broken: what is wrong in the
+    declaration of those that cannot be planned at any. selected: the ids that are
     asked for. jobs: by id. targets: by run id, what it is scored on beside its own test. search_of: by run id, the
     search it takes its attributes from; searches: all of them by data set, backbone and id.
     """
@@ -38,11 +42,16 @@ class Plan:
             backbone_with(name, own)
         self.artefacts: dict[str, PlannedArtefact] = {}
         self.left_out: dict[str, NotAtScale] = {}
+        self.broken: dict[str, UserError] = dict(project.broken)
         for id, artefact in project.artefacts.items():
             try:
+                check_artefact(project.papers[artefact.paper], artefact)
+                check_published(Path(self.paths.published(artefact.paper)), artefact)
                 self.artefacts[id] = plan_artefact(project.scope(artefact), artefact)
             except NotAtScale as error:
                 self.left_out[id] = error
+            except UserError as error:
+                self.broken[id] = _in_file(project, artefact, error)
         self.selected = self._selected()
         runs_per_job = self.config.runs_per_job or self.scale.runs_per_job
         self.jobs: dict[str, Job] = {job.id: job for job in make_jobs(self.artefacts, runs_per_job)}
@@ -53,7 +62,7 @@ class Plan:
         self.inputs, self.signatures = Inputs(self), Signatures(self)
         glob = self.config.retrain
         if glob and not any(fnmatchcase(run, glob) for run in self.job_of):
-            example = next(iter(self.job_of))
+            example = next(iter(self.job_of), "")
             raise UserError(f"config: retrain: '{glob}' matches no run; run ids look like '{example}'")
 
     @property
@@ -97,13 +106,28 @@ class Plan:
             return []
         return [member.runs[0] for cell in planned.cells for member in cell.members]
 
+    def require(self, id: str) -> None:
+        """Raises UserError with why an artefact cannot be made, if it cannot."""
+        for reasons in (self.left_out, self.broken):
+            if id in reasons:
+                raise reasons[id]
+
     def _selected(self) -> list[str]:
-        """What config.yaml asks for, without what the scale cannot make; asking for that by its id is a UserError."""
-        wanted = list(self.project.selected())
+        """What config.yaml asks for, without what cannot be made; asking for that by its id, or for nothing else, is a
+        UserError."""
+        wanted = self.project.selected()
+        found = [id for id in wanted if id in self.artefacts]
         for id in wanted:
-            if id in self.left_out and id in self.config.artefacts:
-                raise self.left_out[id]
-        return [id for id in wanted if id in self.artefacts]
+            if id in self.config.artefacts or (id in self.broken and not found):
+                self.require(id)
+        return found
+
+
+def _in_file(project: Project, artefact: Artefact, error: UserError) -> UserError:
+    """The error with the file of the artefact, unless it names one."""
+    text, name = str(error), artefact.id.removeprefix(f"{artefact.paper}_")
+    named = text.startswith(("workflow/", str(project.root)))
+    return error if named else UserError(f"workflow/papers/{artefact.paper}/{name}.yaml: {text}")
 
 
 def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:

@@ -64,7 +64,22 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     unknown = [name for cost in costs.values() for name, size in cost.downloads.items() if size is None]
     if unknown:
         found.append(f"No source gives the size of: {', '.join(unknown)}.")
-    return found
+    found += [f"Cannot be planned, and left out: {id}: {error}" for id, error in plan.broken.items()]
+    return [*found, *overridden(plan, costs)]
+
+
+def overridden(plan: Plan, artefacts: Iterable[str]) -> list[str]:
+    """Settings of single methods, or of the scale, that another layer overrides: a line for each."""
+    lost: dict[tuple[str, str, str, str], dict[str, None]] = {}
+    for id in artefacts:
+        planned = plan.artefacts[id]
+        for member in (member for cell in planned.cells for member in cell.members):
+            for path, loser, winner in member.settings.overridden():
+                lost.setdefault((planned.paper.id, path, loser, winner), {})[member.method] = None
+    return [
+        f"{paper}: {path} of {', '.join(methods)}: {winner} overrides {loser}."
+        for (paper, path, loser, winner), methods in lost.items()
+    ]
 
 
 def _paper(plan: Plan, artefact: str) -> str:

@@ -104,18 +104,20 @@ class Scope:
         """The settings of a cell: what is said of its method wins over what a paper or a scale says in general, what
         the cell says over all. defaults: the options of its method."""
         row, general, special = self.paper.methods[cell["method"]], [], []
+        scale, paper = f"workflow/scales/{self.scale.name}.yaml", f"workflow/papers/{self.paper.id}/protocol.yaml"
         if self.substitutes:
             adjusting = [each for each in self.substitutes.adjust if each.applies(cell)]
-            general = [Layer("scale", each.known(defaults)) for each in adjusting if "method" not in each.when]
-            general.insert(0, Layer("scale", {"training": self.substitutes.training}))
-            special = [Layer("scale", each.known(defaults)) for each in adjusting if "method" in each.when]
+            layers = [("method" in each.when, Layer("scale", each.known(defaults), scale)) for each in adjusting]
+            general = [layer for names_methods, layer in layers if not names_methods]
+            general.insert(0, Layer("scale", {"training": self.substitutes.training}, scale))
+            special = [layer for names_methods, layer in layers if names_methods]
         return Settings(
             (
                 Layer("method", {"options": dict(defaults)}),
                 Layer("paper", self.paper.model_dump(include={"training", "images"})),
                 *general,
-                Layer("paper", {"options": row.options, "training": row.training, "images": row.images}),
-                *(Layer("paper", each.known(defaults)) for each in self.paper.adjust if each.applies(cell)),
+                Layer("paper", {"options": row.options, "training": row.training, "images": row.images}, paper),
+                *(Layer("paper", each.known(defaults), paper) for each in self.paper.adjust if each.applies(cell)),
                 *special,
                 Layer("cell", dict(cell)),
             )

@@ -1,5 +1,6 @@
 """Settings as layers, the later over the earlier, each value of which knows where it came from."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -10,10 +11,12 @@ Origin = Literal["method", "paper", "scale", "cell"]
 
 
 class Layer(NamedTuple):
-    """values: by group, or by path (``training.optimizer.lr``)."""
+    """values: by group, or by path (``training.optimizer.lr``). where: the file of what is said over a paper's general
+    settings, but for a single cell."""
 
     origin: Origin
     values: dict[str, JsonValue]
+    where: str = ""
 
     def of(self, group: str) -> dict[str, JsonValue]:
         """By path below a group."""
@@ -44,10 +47,34 @@ class Settings:
                 return layer.origin
         return None
 
+    def overridden(self) -> Iterator[tuple[str, str, str]]:
+        """What a paper says of single methods or cells, or a scale, and the other overrides: path, where the value is
+        that does not hold, and where the one is that does."""
+        leaves = [dict(_leaves(layer)) for layer in self.layers]
+        for place, layer in enumerate(self.layers):
+            for path, value in leaves[place].items() if layer.where else ():
+                last = next(i for i in reversed(range(len(leaves))) if path in leaves[i])
+                winner = self.layers[last]
+                if winner.where and winner.origin != layer.origin and leaves[last][path] != value:
+                    yield path, layer.where, winner.where
+
     @property
     def declared(self) -> "Settings":
         """What the paper says, whatever the scale or the cell does."""
         return Settings(tuple(layer for layer in self.layers if layer.origin in ("method", "paper")))
+
+
+def _leaves(layer: Layer) -> Iterator[tuple[str, JsonValue]]:
+    for group in GROUPS:
+        yield from _flat(group, layer.of(group))
+
+
+def _flat(start: str, values: Mapping[str, JsonValue]) -> Iterator[tuple[str, JsonValue]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{start}.{key}", value)
+        else:
+            yield f"{start}.{key}", value
 
 
 def merged(settings: dict, changes: dict) -> dict:

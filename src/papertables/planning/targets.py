@@ -33,6 +33,17 @@ def asked(plan: Plan, targets: Iterable[str]) -> dict[str, bool]:
     return {id: wanted[id] for id in plan.artefacts if id in wanted}
 
 
+def left_behind(plan: Plan, targets: Iterable[str]) -> dict[str, str]:
+    """By id, what is wrong with artefacts that are broken among those behind targets, which are made without them."""
+    found: dict[str, str] = {}
+    for target in tuple(targets) or (CONFIGURED,):
+        of_paper = target in plan.project.papers
+        if of_paper or target in NAMES.keys() - {"pretrain_mini"} or target in (plan.paths.index, plan.paths.runs_csv):
+            wanted = plan.project.of_paper(target) if of_paper else plan.project.selected()
+            found |= {id: str(plan.broken[id]) for id in wanted if id in plan.broken}
+    return found
+
+
 def named(plan: Plan) -> dict[str, list[str]]:
     """Every name that is a target, with the artefacts behind it."""
     names = dict.fromkeys(NAMES, plan.selected) | {PLAN: [], "pretrain_mini": []}
@@ -45,8 +56,7 @@ def _behind(plan: Plan, target: str) -> dict[str, bool]:
     names = named(plan)
     if target in names:
         return dict.fromkeys(names[target], True)
-    if target in plan.left_out:
-        raise plan.left_out[target]
+    plan.require(target)
     made: dict[str, dict[str, bool]] = defaultdict(dict)
     for path, artefacts, runs in _files(plan):
         made[path] |= dict.fromkeys(artefacts, runs)
@@ -55,6 +65,7 @@ def _behind(plan: Plan, target: str) -> dict[str, bool]:
     if "/" not in target:
         raise UserError(unknown("target", target, names))
     _check_scale(plan, target)
+    plan.require("_".join(Path(target).with_suffix("").parts[-2:]))  # results/<scale>/tables/<paper>/<name>.md
     folder = target.rpartition("/")[0]
     near = [path for path in made if path.rpartition("/")[0] == folder] or plan.files(plan.artefacts)
     raise UserError(

@@ -74,7 +74,7 @@ def test_an_average_with_a_part_unknown_cannot_be_checked(tmp_path):
 
 
 def test_a_value_that_is_no_number_names_file_and_line(tmp_path):
-    with pytest.raises(UserError, match=r"table1\.csv:2: value 'sixty'"):
+    with pytest.raises(UserError, match=r"table1\.csv:2: value is 'sixty'"):
         read(world.published(tmp_path, DTD="sixty"))
 
 
@@ -82,7 +82,7 @@ def test_a_missing_column_and_a_missing_file(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read(tmp_path)
     (tmp_path / "table1.csv").write_text("paper,table\n")
-    with pytest.raises(UserError, match="column 'protocol' is missing"):
+    with pytest.raises(UserError, match="columns protocol, backbone, dataset"):
         read(tmp_path)
 
 

@@ -1,10 +1,8 @@
 """What a table is computed from, and how its numbers stand beside the published ones."""
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -12,9 +10,8 @@ from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.config import Artefact, Axis, Paper
 from papertables.data.catalog import dataset
-from papertables.errors import UserError
-from papertables.files import read_text
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
+from papertables.planning.published import Line, read_lines
 from papertables.results.searches import SearchResult
 
 WORDS = {"yes": "1", "no": "0"}
@@ -45,9 +42,10 @@ class Source:
     def paper(self) -> Paper:
         return self.planned.paper
 
-    def printed(self) -> list[dict[str, str]]:
+    def printed(self) -> list[Line]:
         """Every line of the artefact's published files. One that is not there is a UserError."""
-        return [line for each in self.artefact.published for line in _lines(self.published_folder / each.file)]
+        files = [self.published_folder / each.file for each in self.artefact.published]
+        return [line for file in files for line in read_lines(file).values()]
 
     def searched(self) -> dict[str, list[SearchResult]]:
         """By data set."""
@@ -160,13 +158,7 @@ def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote |
     return TableCell(mean=mean, std=std, digits=column.digits, n=len(values), quote=quote, difference=difference)
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        raise UserError(f"{path}: no such file of published numbers; mend 'published' in the artefact's YAML file")
-    return list(csv.DictReader(StringIO(read_text(path))))
-
-
-def _quote(printed: Sequence[dict[str, str]], key: Key, column: Column) -> Quote | None:
+def _quote(printed: Sequence[Line], key: Key, column: Column) -> Quote | None:
     names = (*key, column.metric)
     found = [each for each in printed if (each["backbone"], each["dataset"], each["method"], each["metric"]) == names]
     if not found or not found[0]["value"]:

@@ -109,9 +109,11 @@ def _line(axes, own: pd.DataFrame, name: str, look: style.Look):
         return None
     colour = {"color": look.colour, "linestyle": look.dashes}
     if (own["epoch"] == 0).all():
-        return axes.axhline(own["mean"].iloc[0], label=name, **colour)
+        return axes.axhline(own["mean"].iloc[0], label=style.in_legend(name), **colour)
     every = max(1, len(own) // 6)
-    (line,) = axes.plot(own["epoch"], own["mean"], marker=look.marker, markevery=every, label=name, **colour)
+    (line,) = axes.plot(
+        own["epoch"], own["mean"], marker=look.marker, markevery=every, label=style.in_legend(name), **colour
+    )
     low, high = own["mean"] - own["std"], own["mean"] + own["std"]
     axes.fill_between(own["epoch"], low, high, color=look.colour, alpha=0.15, linewidth=0)
     return line

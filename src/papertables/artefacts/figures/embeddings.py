@@ -137,7 +137,7 @@ def _panels(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[st
             of_class = own[own["class"] == each]
             images = of_class[of_class["kind"] == "image"]
             dots = {"s": 8, "color": look.colour, "marker": look.marker, "edgecolors": style.FAINT, "linewidths": 0.25}
-            axes.scatter(images["x"], images["y"], label=style.shorten(each, 22), **dots)
+            axes.scatter(images["x"], images["y"], label=style.in_legend(style.shorten(each, 22)), **dots)
             for kind, marker in TEXT_MARKERS.items():
                 texts = of_class[of_class["kind"] == kind]
                 big = {"s": 45, "color": look.colour, "marker": marker, "edgecolors": "black", "linewidths": 0.7}

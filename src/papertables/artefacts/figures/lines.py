@@ -103,7 +103,7 @@ def draw(data: Lines) -> Figure:
         own = data.frame[data.frame["series"] == name].sort_values("x")
         width = 1.8 if name == "Average" else 1.2
         line = {"marker": look.marker, "linestyle": look.dashes, "linewidth": width}
-        axes.plot(own["x"], own["mean"], color=look.colour, label=name, **line)
+        axes.plot(own["x"], own["mean"], color=look.colour, label=style.in_legend(name), **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
         axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {name}")

@@ -69,6 +69,7 @@ SETTINGS = {
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "ps.fonttype": 42,
+    "text.parse_math": False,  # a $ in a label is one
 }
 
 
@@ -162,6 +163,11 @@ def verdict(right: bool) -> tuple[str, str]:
 def wrap(text: str, width: float, lines: int | None = None) -> list[str]:
     """Small text that fits into ``width`` inches; what needs more than ``lines`` ends in an ellipsis."""
     return textwrap.wrap(text, max(8, int(width / CHARACTER)), max_lines=lines, placeholder=" …") or [""]
+
+
+def in_legend(label: str) -> str:
+    """A label that a legend shows, though it begins with an underscore, which matplotlib leaves out."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def shorten(text: str, characters: int) -> str:
