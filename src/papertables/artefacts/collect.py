@@ -59,6 +59,7 @@ def _scored(which: str, what: str) -> "Column":
     return lambda _, one: getattr(getattr(one, which, None), what, None)
 
 
+NO_COMMIT = "none"
 Column = Callable[[Metrics, Evaluation | None], JsonValue]
 COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run without any
     "run": lambda run, _: run.run,
@@ -91,7 +92,7 @@ COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run withou
     "peak_memory_mb": lambda run, _: run.cost.peak_memory_mb,
     "group_size": lambda run, _: run.cost.group_size,
     "device": lambda run, _: run.cost.device,
-    "git_commit": lambda run, _: run.git_commit,
+    "git_commit": lambda run, _: run.git_commit or NO_COMMIT,
     "data_fingerprint": lambda run, _: run.fingerprint.data,
     "backbone_fingerprint": lambda run, _: run.fingerprint.backbone,
     "attributes_fingerprint": lambda run, _: run.fingerprint.attributes,

@@ -58,7 +58,7 @@ def test_runs_csv_has_one_tidy_row_per_evaluation(tmp_path):
     assert (row.best_epoch, row.best_accuracy, row.last_epoch, row.last_accuracy) == (2, 90.0, 4, 89.0)
     assert (row.few_shot_draw, row.versions) == ("shared", "open_clip=3.3.0 torch=2.12.0")
     bad = frame.loc[spec.id]
-    assert (bad.outcome, bad.diverged_epoch, bad.diverged_step) == ("diverged", 3, 17)
+    assert (bad.outcome, bad.diverged_epoch, bad.diverged_step) == ("diverged", 1, 17)
     assert pd.isna(bad.best_accuracy)
     assert set(frame.nonfinite_steps) == {0}
     assert pd.isna(frame.loc[world.run("zero_shot", "dtd", None).id].seed)

@@ -469,7 +469,7 @@ def masked(drawing="masks"):
 
     cells = tuple(replace(cell, members=tuple(map(smm, cell.members))) for cell in artefact.cells)
     artefact = replace(artefact, cells=cells)
-    metrics = {run.id: world.metrics_of(run, 60.0, 50.0) for run in artefact.runs}
+    metrics = {run.id: world.metrics_of(run, 60.0, 50.0 if run.training else 60.0) for run in artefact.runs}
     paths = {cell.members[0].runs[0].id: f"{cell.row.key}/{cell.column.key}" for cell in cells}
     return artefact, metrics, paths
 
