@@ -1,53 +1,123 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
-from papertables.results.metrics import Evaluation, Metrics
+from papertables.results.metrics import Evaluation, Metrics, read_record
+from papertables.results.store import METRICS, Store
 from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
 
 
-def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
-    """Run id to metrics, from job files with one run a line. A line that is no record is a UserError."""
-    found = {}
-    for path in paths:
-        for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
-            metrics = _parse(line, f"{path}:{number}")
-            found[metrics.run] = metrics
-    return found
+@dataclass(frozen=True)
+class Line:
+    """What a job wrote of one run: the file, its line from 1, and the text."""
 
+    file: Path
+    number: int
+    text: str
 
-def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
-    """Run id to metrics, of those of ``runs`` that are there: ``<folder>/<run id>/metrics.json``."""
-    paths = {run.id: folder / run.id / "metrics.json" for run in runs}
-    return {id: _parse(path.read_text(), str(path)) for id, path in paths.items() if path.exists()}
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.number}"
+
+    @property
+    def mend(self) -> str:
+        return f"delete {self.file} and run again"
 
 
 def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]:
-    """Run id to metrics, of the artefact's runs alone: from their job files, or, if its configuration says ``partial``,
-    what the store has of them."""
-    runs = list(planned.runs)
-    if planned.scope.config.partial:
-        return read_store(Path(files.store), runs)
-    found = read_jobs(map(Path, files.jobs))
-    return {run.id: found[run.id] for run in runs if run.id in found}
+    """Run id to metrics, of the artefact's runs alone: those that their job files name, or, if its configuration says
+    ``partial``, those that the store has. Raises UserError, which says what to delete so that exactly that is made
+    again, where a record is not valid, where a job file is not what the store holds, and where records of the same test
+    images differ in how many there are."""
+    runs, store = list(planned.runs), Store(Path(files.store))
+    partial = planned.scope.config.partial
+    found = read_store(store, runs) if partial else read_jobs(map(Path, files.jobs), store, runs)
+    _check_images(found, store, files)
+    return found
 
 
-def _parse(text: str, where: str) -> Metrics:
+def read_jobs(paths: Iterable[Path], store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
+    """Run id to metrics, of those of ``runs`` that are in job files, with one run a line, as the store has them."""
+    found = {}
+    for line in _lines(paths):
+        try:
+            written = read_record(line.text, line.where)
+        except UserError as error:
+            raise UserError(f"{error}: {line.mend}") from None
+        found[written.run] = (line, written)
+    return {run.id: _recorded(*found[run.id], store) for run in runs if run.id in found}
+
+
+def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
+    """Run id to metrics, of those of ``runs`` that are there."""
+    found = {}
+    for run in runs:
+        path = store.root / run.id / METRICS
+        if path.exists():
+            try:
+                found[run.id] = store.record(run.id)
+            except UserError as error:
+                raise UserError(f"{error}: delete {path} and run again") from None
+    return found
+
+
+def _lines(paths: Iterable[Path]) -> Iterator[Line]:
+    for path in paths:
+        text = Path(path).read_text("utf-8", errors="replace")
+        yield from (Line(Path(path), number, line) for number, line in enumerate(text.splitlines(), start=1))
+
+
+def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
+    """The store's record of a run, of which a job wrote a part at least: a run may have been scored on more since.
+    Raises UserError where it is another one, or not valid."""
     try:
-        return Metrics.model_validate_json(text)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        reason = f"{key}: {problem['msg']}" if key else problem["msg"]
-        raise UserError(f"{where}: no valid record of a run ({reason}): delete the file and run again") from None
+        recorded = store.record(written.run)
+    except UserError as error:
+        raise UserError(f"{line.where}: its record is not in the store: {error}: {line.mend}") from None
+    others = [name for name in Metrics.model_fields if name != "evaluations"]
+    differing = [name for name in others if getattr(written, name) != getattr(recorded, name)]
+    if any(each not in recorded.evaluations for each in written.evaluations):
+        differing.append("evaluations")
+    if differing:
+        path = store.root / written.run / METRICS
+        raise UserError(
+            f"{line.where}: not what {path} says ({', '.join(differing)}): {line.mend}, and delete the latter too if "
+            "it is the one that was changed"
+        )
+    return recorded
+
+
+def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles) -> None:
+    """Raises UserError for a record whose number of test images is not that of most records of the same images."""
+    counts: dict[tuple, dict[str, int]] = defaultdict(dict)
+    for run, metrics in found.items():
+        for each in metrics.evaluations:
+            counts[each.dataset, each.classes, each.data or metrics.fingerprint.data][run] = each.images
+    for (dataset, classes, _), own in counts.items():
+        ((usual, _),) = Counter(own.values()).most_common(1)
+        for run, images in own.items():
+            if images != usual:
+                raise UserError(
+                    f"{store.root / run / METRICS}: {images} test images of {dataset} ({classes}), other records have "
+                    f"{usual}: {mend(run, files)}"
+                )
+
+
+def mend(run: str, files: ArtefactFiles) -> str:
+    """What to delete so that a run is made again: its folder, and what its job wrote."""
+    jobs = [str(line.file) for line in _lines(map(Path, files.jobs)) if json.loads(line.text)["run"] == run]
+    return f"delete {' and '.join([str(Path(files.store) / run), *dict.fromkeys(jobs)])} and run again"
 
 
 def _fidelity(name: str) -> "Column":

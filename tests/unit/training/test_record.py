@@ -38,7 +38,8 @@ def committed(folder: Path) -> str:
 
 
 def test_the_projects_own_commit_is_recorded(project):
-    assert record.git_commit() == committed(project)
+    own = committed(project)
+    assert record.git_commit() == own
 
 
 def test_none_is_recorded_of_a_repository_around_it(project):
