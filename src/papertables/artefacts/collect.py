@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +47,17 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
     return found
 
 
-def read_jobs(paths: Iterable[Path], store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
+def read_jobs(paths: Iterable[Path], store: Store, runs: Sequence[RunSpec]) -> dict[str, Metrics]:
     """Run id to metrics, of those of ``runs`` that are in job files, with one run a line, as the store has them."""
-    found = {}
+    found, wanted = {}, {run.id for run in runs}
     for line in _lines(paths):
         try:
             written = read_record(line.text, line.where)
         except UserError as error:
             raise UserError(f"{error}: {line.mend}") from None
-        found[written.run] = (line, written)
-    return {run.id: _recorded(*found[run.id], store) for run in runs if run.id in found}
+        if written.run in wanted:
+            found[written.run] = _recorded(line, written, store)
+    return {run.id: found[run.id] for run in runs if run.id in found}
 
 
 def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
