@@ -51,13 +51,13 @@ def openai_state(case: Case) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="session")
 def tower(golden):
-    return clip.from_state_dict(openai_state(golden("tiny_clip")))
+    return clip.FrozenClip(clip.of_openai(openai_state(golden("tiny_clip"))))
 
 
 @pytest.fixture(scope="session")
 def resnet_tower(golden):
     state = {name: value for name, value in openai_state(golden("tiny_clip")).items() if "visual." not in name}
-    return clip.from_state_dict(state | openai_state(golden("tiny_clip_rn")))
+    return clip.FrozenClip(clip.of_openai(state | openai_state(golden("tiny_clip_rn"))))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
 from papertables.planning.published import COLUMNS
 from papertables.planning.scope import Scope
-from papertables.results.metrics import Metrics, Score
+from papertables.results.metrics import Divergence, Epoch, Metrics, Score
 from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
 
@@ -143,16 +143,18 @@ def pooled() -> PlannedArtefact:
 
 
 def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = None) -> Metrics:
-    """Without accuracies: diverged in epoch 3, step 17."""
+    """Of 100 test images; the best epoch is the second. Without accuracies: diverged in epoch 1, step 17, so that none
+    was tested."""
     ended = spec.training.epochs if spec.training else 0
     scores = best is not None
+    images = 1000 if spec.training else 100
     return Metrics(
         run=spec.id,
         spec=spec,
-        fingerprint={"data": "d", "backbone": "b", "attributes": None, "method": "m", "numerics": 1},
+        fingerprint={"data": "d0", "backbone": "b0", "attributes": None, "method": "c0", "numerics": 1},
         outcome="finished" if scores else "diverged",
-        diverged=None if scores else {"epoch": 3, "step": 17},
-        curve=[],
+        diverged=None if scores else {"epoch": 1, "step": 17},
+        curve=curve(best, last, ended) if scores and ended else [],
         evaluations=[
             {
                 "dataset": spec.dataset,
@@ -161,11 +163,11 @@ def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = No
                 "last": {"epoch": ended, "accuracy": last} if scores else None,
             }
         ],
-        parameters=10,
+        parameters=10 if spec.training else 0,
         cost={
             "seconds": 2.5,
-            "images": 1000,
-            "images_per_second": 400.0,
+            "images": images,
+            "images_per_second": images / 2.5,
             "peak_memory_mb": 512.0,
             "group_size": 2,
             "device": "cpu",
@@ -175,11 +177,22 @@ def metrics_of(spec: RunSpec, best: float | None = None, last: float | None = No
     )
 
 
+def curve(best: float, last: float, epochs: int) -> list[Epoch]:
+    """The best accuracy after the second epoch, the last one after the last, and none correct before and between."""
+    accuracies = [0.0, best, *[0.0] * (epochs - 3), last]
+    return [
+        Epoch(epoch=i, lr=1, train_loss=2, train_accuracy=50, test_accuracy=accuracy)
+        for i, accuracy in enumerate(accuracies, start=1)
+    ]
+
+
 def ended(spec: RunSpec, best: float) -> Metrics:
-    """Diverged in epoch 3, step 17, with an accuracy of epoch 2."""
+    """Diverged in epoch 3, step 17, with an accuracy of epoch 2, which was the last to be tested."""
     whole = metrics_of(spec)
-    own = whole.evaluations[0].model_copy(update={"best": Score(epoch=2, accuracy=best)})
-    return whole.model_copy(update={"evaluations": [own]})
+    score = Score(epoch=2, accuracy=best)
+    own = whole.evaluations[0].model_copy(update={"best": score, "last": score})
+    place = Divergence(epoch=3, step=17)
+    return whole.model_copy(update={"evaluations": [own], "diverged": place, "curve": curve(best, 0, 4)[:2]})
 
 
 def under(planned: PlannedArtefact, on_nonfinite: str) -> PlannedArtefact:

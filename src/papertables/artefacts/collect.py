@@ -1,57 +1,130 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
-from papertables.results.metrics import Evaluation, Metrics
+from papertables.results.metrics import Evaluation, Metrics, read_record
+from papertables.results.store import METRICS, Store
 from papertables.rules import ArtefactFiles
 from papertables.spec import Fidelity, RunSpec
 from papertables.training.present import Present
 
 
-def read_jobs(paths: Iterable[Path]) -> dict[str, Metrics]:
-    """Run id to metrics, from job files with one run a line. A line that is no record is a UserError."""
-    found = {}
-    for path in paths:
-        for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), start=1):
-            metrics = _parse(line, f"{path}:{number}")
-            found[metrics.run] = metrics
-    return found
+@dataclass(frozen=True)
+class Line:
+    """What a job wrote of one run: the file, its line from 1, and the text."""
 
+    file: Path
+    number: int
+    text: str
 
-def read_store(folder: Path, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
-    """Run id to metrics, of those of ``runs`` that are there: ``<folder>/<run id>/metrics.json``."""
-    paths = {run.id: folder / run.id / "metrics.json" for run in runs}
-    return {id: _parse(path.read_text("utf-8"), str(path)) for id, path in paths.items() if path.exists()}
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.number}"
+
+    @property
+    def mend(self) -> str:
+        return f"delete {self.file} and run again"
 
 
 def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]:
     """Run id to metrics, of the artefact's runs alone: from their job files, or, if its configuration says ``partial``,
-    what the store has of them and would not be made anew: numbers of other code, data or weights are no numbers of this
-    artefact."""
-    runs = list(planned.runs)
+    those that the store has and that would not be made anew: numbers of other code, data or weights are no numbers of
+    this artefact. Raises UserError, which says what to delete so that exactly that is made again, where a record is not
+    valid, where a job file is not what the store holds, and where records of the same test images differ in how many
+    there are."""
+    runs, store = list(planned.runs), Store(Path(files.store))
     if planned.scope.config.partial:
         present = Present(files.training)
-        found = {id: present.of(id, each) for id, each in read_store(Path(files.store), runs).items()}
-        return {id: each for id, each in found.items() if each is not None}
-    found = read_jobs(map(Path, files.jobs))
+        looked_at = {id: present.of(id, each) for id, each in read_store(store, runs).items()}
+        found = {id: each for id, each in looked_at.items() if each is not None}
+    else:
+        found = read_jobs(map(Path, files.jobs), store, runs)
+    _check_images(found, store, files)
+    return found
+
+
+def read_jobs(paths: Iterable[Path], store: Store, runs: Sequence[RunSpec]) -> dict[str, Metrics]:
+    """Run id to metrics, of those of ``runs`` that are in job files, with one run a line, as the store has them."""
+    found, wanted = {}, {run.id for run in runs}
+    for line in _lines(paths):
+        try:
+            written = read_record(line.text, line.where)
+        except UserError as error:
+            raise UserError(f"{error}: {line.mend}") from None
+        if written.run in wanted:
+            found[written.run] = _recorded(line, written, store)
     return {run.id: found[run.id] for run in runs if run.id in found}
 
 
-def _parse(text: str, where: str) -> Metrics:
+def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
+    """Run id to metrics, of those of ``runs`` that are there."""
+    found = {}
+    for run in runs:
+        path = store.root / run.id / METRICS
+        if path.exists():
+            try:
+                found[run.id] = store.record(run.id)
+            except UserError as error:
+                raise UserError(f"{error}: delete {path} and run again") from None
+    return found
+
+
+def _lines(paths: Iterable[Path]) -> Iterator[Line]:
+    for path in paths:
+        text = Path(path).read_text("utf-8", errors="replace")
+        yield from (Line(Path(path), number, line) for number, line in enumerate(text.splitlines(), start=1))
+
+
+def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
+    """The store's record of a run, of which a job wrote a part at least: a run may have been scored on more since.
+    Raises UserError where it is another one, or not valid."""
     try:
-        return Metrics.model_validate_json(text)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        reason = f"{key}: {problem['msg']}" if key else problem["msg"]
-        raise UserError(f"{where}: no valid record of a run ({reason}): delete the file and run again") from None
+        recorded = store.record(written.run)
+    except UserError as error:
+        raise UserError(f"{line.where}: its record is not in the store: {error}: {line.mend}") from None
+    others = [name for name in Metrics.model_fields if name != "evaluations"]
+    differing = [name for name in others if getattr(written, name) != getattr(recorded, name)]
+    if any(each not in recorded.evaluations for each in written.evaluations):
+        differing.append("evaluations")
+    if differing:
+        path = store.root / written.run / METRICS
+        raise UserError(
+            f"{line.where}: not what {path} says ({', '.join(differing)}): {line.mend}, and delete the latter too if "
+            "it is the one that was changed"
+        )
+    return recorded
+
+
+def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles) -> None:
+    """Raises UserError for a record whose number of test images is not that of most records of the same images."""
+    counts: dict[tuple, dict[str, int]] = defaultdict(dict)
+    for run, metrics in found.items():
+        for each in metrics.evaluations:
+            counts[each.dataset, each.classes, each.data or metrics.fingerprint.data][run] = each.images
+    for (dataset, classes, _), own in counts.items():
+        ((usual, _),) = Counter(own.values()).most_common(1)
+        for run, images in own.items():
+            if images != usual:
+                raise UserError(
+                    f"{store.root / run / METRICS}: {images} test images of {dataset} ({classes}), other records have "
+                    f"{usual}: {mend(run, files)}"
+                )
+
+
+def mend(run: str, files: ArtefactFiles) -> str:
+    """What to delete so that a run is made again: its folder, and what its job wrote."""
+    jobs = [str(line.file) for line in _lines(map(Path, files.jobs)) if json.loads(line.text)["run"] == run]
+    return f"delete {' and '.join([str(Path(files.store) / run), *dict.fromkeys(jobs)])} and run again"
 
 
 def _fidelity(name: str) -> "Column":
@@ -63,6 +136,7 @@ def _scored(which: str, what: str) -> "Column":
     return lambda _, one: getattr(getattr(one, which, None), what, None)
 
 
+NO_COMMIT = "none"
 Column = Callable[[Metrics, Evaluation | None], JsonValue]
 COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run without any
     "run": lambda run, _: run.run,
@@ -95,7 +169,7 @@ COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run withou
     "peak_memory_mb": lambda run, _: run.cost.peak_memory_mb,
     "group_size": lambda run, _: run.cost.group_size,
     "device": lambda run, _: run.cost.device,
-    "git_commit": lambda run, _: run.git_commit,
+    "git_commit": lambda run, _: run.git_commit or NO_COMMIT,
     "data_fingerprint": lambda run, _: run.fingerprint.data,
     "backbone_fingerprint": lambda run, _: run.fingerprint.backbone,
     "attributes_fingerprint": lambda run, _: run.fingerprint.attributes,

@@ -13,6 +13,7 @@ from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
 from papertables.config import Config, Scale
 from papertables.files import write_atomic
+from papertables.results.metrics import CHANGED
 
 FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
 DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide
@@ -67,7 +68,6 @@ def _relative(file: Path, folder: Path) -> str:
 def _facts(config: Config, runs: pd.DataFrame, subsets: Iterable[str]) -> dict[str, str]:
     """What the page says about how the results were made."""
     seeds = sorted(runs["seed"].dropna().astype(int).unique())
-    commits = [commit[:10] for commit in runs["git_commit"].dropna().unique()]
     facts = {
         "Artefacts": ", ".join(config.artefacts),
         "Seeds": ", ".join(str(seed) for seed in seeds),
@@ -76,10 +76,16 @@ def _facts(config: Config, runs: pd.DataFrame, subsets: Iterable[str]) -> dict[s
         "Data": "; ".join(subsets),
         "Runs": f"{len(runs)}, {_duration((runs['seconds'] / runs['group_size']).sum())} of training and scoring",
         "Device": ", ".join(runs["device"].dropna().unique()),
-        "Commit": ", ".join(commits),
+        "Commit": ", ".join(map(_commit, runs["git_commit"].unique())),
         "Page made": date.today().isoformat(),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _commit(name: str) -> str:
+    """Ten digits of it, and whether the code was changed."""
+    commit = name.removesuffix(CHANGED)
+    return commit[:10] + name[len(commit) :]
 
 
 def _duration(seconds: float) -> str:

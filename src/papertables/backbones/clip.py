@@ -119,7 +119,7 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
         return FrozenClip(mini.load(backbone.architecture, weights), device)
     state = read_state(backbone, weights)
     try:
-        model = (_of_openai if backbone.kind == "clip" else _of_open_clip)(backbone, state)
+        model = of_openai(state) if backbone.kind == "clip" else _of_open_clip(backbone, state)
     except (KeyError, RuntimeError) as error:
         raise refusal(backbone, weights, state, error) from None
     clip = FrozenClip(model, device)
@@ -129,7 +129,7 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
     return clip
 
 
-def _of_openai(_: Backbone, state: dict[str, Tensor]) -> CLIP:
+def of_openai(state: dict[str, Tensor]) -> CLIP:
     """From tensors with OpenAI's names; ViT or ModifiedResNet, with QuickGELU as OpenAI trained them. All become fp32,
     none is rounded. Raises KeyError or RuntimeError where the tensors are others."""
     state = _single(state)

@@ -12,11 +12,16 @@ of the source labels, and the sentences.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from papertables.errors import UserError
+
+ROUNDING = 1e-3  # of a cosine, and of a confidence against its loss
+STATES = ("before", "after")
 SHOWN = 8  # images whose pictures are kept
 RULE = "of each class, in order, the first test image whose prediction changed, then the first of the other classes"
 
@@ -85,7 +90,26 @@ class Inspection:
 
 
 def read_inspection(path: Path) -> Inspection:
-    from safetensors import safe_open  # not where only pages are made
+    """Raises UserError for a file that is none, is of another run than its place says, or contradicts itself."""
+    from safetensors import SafetensorError  # not where only pages are made
+
+    try:
+        found = _read(path)
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise _unsound(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+    if path.parts[-4:] != (found.selection, *f"{found.run}.safetensors".split("/")):
+        raise _unsound(path, f"it is of {found.run}, {found.selection} epoch")
+    for problem in _problems(found):
+        raise _unsound(path, problem)
+    return found
+
+
+def _unsound(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: no inspection of a run ({reason}): delete it and run again")
+
+
+def _read(path: Path) -> Inspection:
+    from safetensors import safe_open
 
     with safe_open(path, "np") as file:
         metadata = json.loads(file.metadata()["described"])
@@ -98,3 +122,45 @@ def read_inspection(path: Path) -> Inspection:
         tensors=tensors,
         source_names=tuple(metadata["source_names"]),
     )
+
+
+def _problems(found: Inspection) -> Iterator[str]:
+    """What cannot be of one run. A run that diverged has no tensors."""
+    tensors, classes = found.tensors, len(found.class_names)
+    if not tensors:
+        return
+    of_images = [f"{state}.{name}" for state in STATES for name in ("images", "predicted", "loss", "confidence")]
+    of_shown = [f"{state}.pictures" for state in STATES]
+    of_sentences = [
+        f"{state}.{kind}.{name}" for state in STATES for kind in found.sentences for name in ("nearest", "cosine")
+    ]
+    lacking = [name for name in ("labels", "shown", *of_images, *of_shown, *of_sentences) if name not in tensors]
+    if lacking:
+        yield f"without {', '.join(lacking)}"
+        return
+    count = len(found.labels)
+    if any(len(tensors[name]) != count for name in (*of_images, *of_sentences)):
+        yield "not one value per image"
+        return
+    if any(len(tensors[name]) != len(found.shown) for name in of_shown):
+        yield "not one picture per image shown"
+    if not _within(found.shown, 0, count - 1):
+        yield "it shows images that there are not"
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            yield f"{name} is not finite"
+    for name in ("labels", "before.predicted", "after.predicted"):
+        if not _within(tensors[name], 0, classes - 1):
+            yield f"{name} names classes that there are not"
+    for state in STATES:
+        if not np.allclose(found.confidence(state), np.exp(-found.loss(state)), rtol=0, atol=ROUNDING):
+            yield f"{state}.confidence is not that of {state}.loss"
+        for kind, texts in found.sentences.items():
+            if not _within(found.nearest(state, kind), 0, len(texts) - 1):
+                yield f"{state}.{kind}.nearest names sentences that there are not"
+            if not _within(found.cosines(state, kind), -1 - ROUNDING, 1 + ROUNDING):
+                yield f"{state}.{kind}.cosine is not in [-1, 1]"
+
+
+def _within(values: np.ndarray, least: float, most: float) -> bool:
+    return bool(((values >= least) & (values <= most)).all())

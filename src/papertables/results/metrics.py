@@ -1,13 +1,20 @@
 """What a finished run leaves: ``metrics.json``, validated when it is written and when it is read."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from papertables.config import Selection
+from papertables.errors import UserError
+from papertables.results.consistency import problems, whole_hits
 from papertables.spec import ClassSet, Combination, Model, RunSpec, Target
 
-Percent = float
+CHANGED = "-dirty"  # ends a commit whose code was changed
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+NonNegative = Annotated[FiniteFloat, Field(ge=0)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]+$")]
+Commit = Annotated[str, Field(pattern=f"^[0-9a-f]{{7,64}}({CHANGED})?$")]
 
 
 class Fingerprint(Model):
@@ -19,11 +26,11 @@ class Fingerprint(Model):
     it has changed since.
     """
 
-    data: str
-    backbone: str
-    attributes: str | None
-    method: str
-    numerics: int
+    data: Digest
+    backbone: Digest
+    attributes: Digest | None
+    method: Digest
+    numerics: PositiveInt
     reading: str | None = None
 
 
@@ -34,19 +41,19 @@ class Epoch(Model):
     images of the others; None where there are none.
     """
 
-    epoch: int = Field(ge=1)
-    lr: float
-    train_loss: float | None
-    nonfinite_steps: int = Field(default=0, ge=0)
-    train_accuracy: Percent = Field(ge=0, le=100)
-    test_accuracy: Percent | None = Field(default=None, ge=0, le=100)
+    epoch: PositiveInt
+    lr: NonNegative
+    train_loss: NonNegative | None
+    nonfinite_steps: NonNegativeInt = 0
+    train_accuracy: Percent
+    test_accuracy: Percent | None = None
 
 
 class Score(Model):
     """Accuracy in percent after an epoch (0: nothing was trained)."""
 
-    epoch: int = Field(ge=0)
-    accuracy: Percent = Field(ge=0, le=100)
+    epoch: NonNegativeInt
+    accuracy: Percent
 
 
 class Evaluation(Model):
@@ -56,8 +63,8 @@ class Evaluation(Model):
     dataset: str
     classes: ClassSet = "all"
     attributes: Combination = ()
-    data: str | None = None
-    images: int
+    data: Digest | None = None
+    images: PositiveInt
     best: Score | None = None  # highest test accuracy over epochs; the first such epoch
     last: Score | None = None
 
@@ -68,23 +75,30 @@ class Evaluation(Model):
     def score(self, selection: Selection) -> Score | None:
         return self.best if selection == "best" else self.last
 
+    @model_validator(mode="after")
+    def _of_whole_images(self):
+        for score in filter(None, (self.best, self.last)):
+            if not whole_hits(score.accuracy, self.images):
+                raise ValueError(f"no number of {self.images} images gives {score.accuracy} %")
+        return self
+
 
 class Divergence(Model):
     """Where a run ended since its loss was not finite; both count from 1, the step within the epoch."""
 
-    epoch: int
-    step: int
+    epoch: PositiveInt
+    step: PositiveInt
 
 
 class RunCost(Model):
     """Cost of the run's share of its group: seconds are the group's wall time, images those that this run sent
     through the image tower, trained and evaluated."""
 
-    seconds: float
-    images: int
-    images_per_second: float
-    peak_memory_mb: float
-    group_size: int  # runs trained together
+    seconds: Positive
+    images: PositiveInt
+    images_per_second: Positive
+    peak_memory_mb: NonNegative
+    group_size: PositiveInt  # runs trained together
     device: str
 
 
@@ -96,7 +110,8 @@ class Computed(Model):
 
 
 class Metrics(Model):
-    """One run. computed: None in files written before it was recorded."""
+    """One run. computed: None in files written before it was recorded. git_commit: of the project's own repository,
+    with ``CHANGED`` behind it where its code differed; None where there is none."""
 
     run: str
     spec: RunSpec
@@ -105,11 +120,11 @@ class Metrics(Model):
     diverged: Divergence | None = None
     curve: list[Epoch]
     evaluations: list[Evaluation]
-    parameters: int  # trained values
+    parameters: NonNegativeInt  # trained values
     cost: RunCost
     computed: Computed | None = None
     versions: dict[str, str]
-    git_commit: str | None
+    git_commit: Commit | None
 
     @property
     def nonfinite(self) -> dict[int, int]:
@@ -139,10 +154,22 @@ class Metrics(Model):
 
     @model_validator(mode="after")
     def _consistent(self):
-        if self.run != self.spec.id:
-            raise ValueError(f"run is {self.run}, but its spec says {self.spec.id}")
-        if (self.outcome == "diverged") != (self.diverged is not None):
-            raise ValueError("outcome 'diverged' and the place of the divergence go together")
-        if self.outcome == "finished" and not all(e.best and e.last for e in self.evaluations):
-            raise ValueError("a finished run has a best and a last score in every evaluation")
+        for problem in problems(self):
+            raise ValueError(problem)
         return self
+
+
+def read_record(text: str, where: str) -> Metrics:
+    """Raises UserError, which begins with ``where``, for a text that is no record or one that contradicts itself."""
+    try:
+        return Metrics.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"{where}: no valid record of a run ({reason(error)})") from None
+
+
+def reason(error: ValidationError) -> str:
+    """The first problem, with the key where it is."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    return f"{key}: {message}" if key else message

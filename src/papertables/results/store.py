@@ -1,23 +1,22 @@
 """The store of runs: ``<run id>/metrics.json``, ``learner.safetensors`` and, of a run that maps labels,
 ``mappings.npz``. Only ever added to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
-
 from papertables.errors import UserError
 from papertables.files import read_yaml, write_atomic
-from papertables.results.metrics import Fingerprint, Metrics
+from papertables.results.metrics import Fingerprint, Metrics, read_record
 from papertables.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 METRICS, LEARNER, MAPPINGS = "metrics.json", "learner.safetensors", "mappings.npz"
+FOLDER_MEND = "delete the run's folder and run again"
 
 
 class Store:
@@ -40,9 +39,29 @@ class Store:
     def read(self, run: str) -> Metrics | None:
         """None where there are no metrics, or none that are valid."""
         try:
-            return Metrics.model_validate_json((self.root / run / METRICS).read_text("utf-8"))
-        except (OSError, ValidationError, UnicodeDecodeError):
+            return self.record(run)
+        except UserError:
             return None
+
+    def record(self, run: str) -> Metrics:
+        """Raises UserError, without a mend, where there are no metrics, or none that are valid and of this run."""
+        path = self.root / run / METRICS
+        try:
+            found = read_record(path.read_text("utf-8", errors="replace"), str(path))
+        except OSError as error:
+            raise UserError(f"{path}: no record of a run ({error.strerror})") from None
+        if found.run != run:
+            raise UserError(f"{path}: no valid record of a run (it is of {found.run})")
+        return found
+
+    def unsound(self, runs: Iterable[str]) -> Iterator[str]:
+        """Of every run whose record is there but not valid, the file and why."""
+        for run in runs:
+            if (self.root / run / METRICS).exists():
+                try:
+                    self.record(run)
+                except UserError as error:
+                    yield str(error)
 
     def line(self, run: str) -> str:
         """The metrics as they lie in the store: one line of JSON."""
@@ -51,8 +70,9 @@ class Store:
     def learner(self, run: str) -> Path:
         return self.root / run / LEARNER
 
-    def state(self, run: str, when: Literal["best", "last"]) -> "dict[str, Tensor]":
-        """The state of the kept learner after the best or the last epoch. Raises UserError where there is none."""
+    def state(self, run: str, when: Literal["best", "last"], mend: str = FOLDER_MEND) -> "dict[str, Tensor]":
+        """The state of the kept learner after the best or the last epoch. Raises UserError with ``mend`` where there is
+        none."""
         from safetensors.torch import load_file
 
         path = self.learner(run)
@@ -60,7 +80,7 @@ class Store:
             states = load_file(path).items()
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}: no trained learner ({reason}): delete the run's folder and run again") from None
+            raise UserError(f"{path}: no trained learner ({reason}): {mend}") from None
         return {name.removeprefix(f"{when}."): value for name, value in states if name.startswith(f"{when}.")}
 
     def mappings(self, run: str) -> Path:

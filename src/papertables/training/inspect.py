@@ -16,6 +16,7 @@ from papertables.attributes.sampling import read_attributes
 from papertables.config import Selection
 from papertables.data import cache
 from papertables.data.splits import read_split
+from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.methods.table import METHODS
 from papertables.results.inspections import SHOWN
@@ -38,7 +39,7 @@ def inspect(
     job: InspectJob, selection: Selection, store: Store, out: Path, device: str = "cpu", threads: int = 1
 ) -> None:
     """Writes ``out``; without tensors of a run that diverged, but for its best epoch if there is one. Raises UserError
-    where the store lacks the learner, or the mappings, of a run that was trained."""
+    where the store lacks a valid record, or the learner or the mappings of a run that was trained."""
     import torch
     from safetensors.torch import save
 
@@ -61,8 +62,12 @@ def inspect(
         "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
     }
     metadata = {"described": json.dumps(described)}
-    metrics = store.read(spec.id)
-    if metrics and metrics.diverged and not (selection == "best" and metrics.has_best):
+    mend = f"delete {store.learner(spec.id).parent} and {job.job} and run again"
+    try:
+        metrics = store.record(spec.id)
+    except UserError as error:
+        raise UserError(f"{error}: {mend}") from None
+    if metrics.diverged and not (selection == "best" and metrics.has_best):
         write_atomic(out, save({}, metadata))
         return
 
@@ -73,10 +78,10 @@ def inspect(
 
     labels, before = frozen.labels, frozen.plain_features
     if spec.training:
-        _remember(learner, store.mappings(spec.id))
+        _remember(learner, store.mappings(spec.id), mend)
     judged = {"before": work.judge(before, labels)}
     if spec.training:
-        learner.load_state_dict(store.state(spec.id, selection))
+        learner.load_state_dict(store.state(spec.id, selection, mend))
     after = work.features(own) if spec.training else before
     judged["after"] = work.judge(after, labels)
     shown = choose(labels.numpy(), *(judged[state]["predicted"].numpy() for state in ("before", "after")))
@@ -114,14 +119,14 @@ def nearest(unit: "Tensor", sentences: "Tensor") -> tuple["Tensor", "Tensor"]:
     return torch.cat([part.indices for part in parts]), torch.cat([part.values for part in parts])
 
 
-def _remember(learner: "BaseLearner", path: Path) -> None:
+def _remember(learner: "BaseLearner", path: Path, mend: str) -> None:
     """Gives an untrained learner the first label mapping of its run, if that made any from statistics."""
     from papertables.training.mapping_history import recall
     from papertables.training.run import mapping_head
 
     head = mapping_head(learner)
     if head is not None and head.due(1):
-        recall(read_mappings(path), head)
+        recall(read_mappings(path, mend), head)
 
 
 class _Work:

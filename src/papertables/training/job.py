@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1) -> None:
     """Makes what is missing of the job's runs and writes ``output``: the metrics of each, a line per run, in their
     order. A trained run that only lacks a transfer target is not trained again; one that diverges is recorded and fails
-    nothing."""
+    nothing. A record that is not valid is named in the log and made again."""
     store, transfer = Store(Path(training.store)), TransferTargets(job)
     texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
     winners = {id: read_search(Path(path)).winner for id, path in job.searches.items()}
     prints = fingerprints(job, texts, winners)
+    for problem in store.unsound(spec.id for spec in job.runs):
+        print(f"{problem}: it is made again", file=sys.stderr)
     missing = store.missing(job.runs, prints, training.retrain)
     print(f"{len(job.runs)} runs, {len(missing)} to make", file=sys.stderr)
     wanted = {spec.id for spec in missing}

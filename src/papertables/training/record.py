@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes
 from papertables.backbones.catalog import backbone_with
+from papertables.code import FOLDER
 from papertables.methods.table import METHODS, method_code
-from papertables.results.metrics import Computed, Evaluation, Fingerprint, Metrics, RunCost
+from papertables.results.metrics import CHANGED, Computed, Evaluation, Fingerprint, Metrics, RunCost
 from papertables.results.store import Store
 from papertables.rules import TrainJob
 from papertables.spec import Combination, RunSpec, digest
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from papertables.training.run import Run
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
+CODE = ("src", "workflow")  # what a commit stands for, below the project's folder
 
 
 def fingerprints(
@@ -123,10 +126,31 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the checkout that this module lies in; None where there is none."""
-    command = ["git", "rev-parse", "HEAD"]
+    """The commit of the project that this module belongs to, the folder with the Snakefile, marked as changed where a
+    tracked file of its code differs. None without one: no git, no repository, another one around the project's folder,
+    or a package that is installed elsewhere."""
+    root = FOLDER.parents[1]
+    if not (root / "Snakefile").is_file():
+        return None
+    top = _git(root, "rev-parse", "--show-toplevel")
+    commit = _git(root, "rev-parse", "HEAD")
+    if not top or not commit or Path(top).resolve() != root.resolve():
+        return None
+    return commit if _git(root, "diff", "--name-only", "HEAD", "--", *CODE) == "" else commit + CHANGED
+
+
+def _git(folder: Path, *command: str) -> str | None:
+    """What git says in a folder, whatever repository the environment names; None where it says nothing."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, encoding="utf-8", check=True)
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.removesuffix("\n")

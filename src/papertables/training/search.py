@@ -7,7 +7,7 @@ weights from validation images, in turn. The heaviest combination wins.
 import json
 import time
 from collections.abc import Iterator, Sequence
-from itertools import chain, combinations, cycle
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,12 @@ from papertables.data import cache
 from papertables.data.augment import training_images
 from papertables.data.splits import read_split, search_items
 from papertables.device import make_deterministic, pick_device
+from papertables.errors import UserError
 from papertables.files import write_atomic
 from papertables.methods.layout import layout, place
 from papertables.methods.prompt_names import AttributeTokens
 from papertables.methods.seeding import seeded
-from papertables.results.searches import SearchResult
+from papertables.results.searches import SearchResult, all_combinations
 from papertables.rules import SearchJob
 from papertables.spec import Combination, Optimizer, Schedule, SearchSpec, Training
 from papertables.training.learners import prompt_names
@@ -39,13 +40,6 @@ from papertables.training.run import random_stream
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
-MORE_THAN = {"any": 0, "three_or_more": 2}
-
-
-def all_combinations(bases: Sequence[str], sizes: str = "any") -> tuple[Combination, ...]:
-    """Of the bases, in increasing size: of ``any`` size (31 of five bases), or ``three_or_more`` as in the released
-    file (16)."""
-    return tuple(chain.from_iterable(combinations(bases, n) for n in range(MORE_THAN[sizes] + 1, len(bases) + 1)))
 
 
 class Search(nn.Module):
@@ -183,6 +177,11 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
                 weighed, _ = searcher.learn_weights(seen[own], targets[own])
                 steps.append((fitted.item(), weighed.item()))
             losses.append(tuple(np.mean(steps, axis=0).tolist()))
+            if not np.isfinite(losses[-1]).all():
+                raise UserError(
+                    f"search on {spec.dataset}, seed {spec.seed}: a loss of epoch {epoch + 1} is not finite: "
+                    "its learning rates are too high"
+                )
             history.append(tuple(learner.weights.detach().softmax(0).tolist()))
             bar.update()
     result = SearchResult(

@@ -11,7 +11,7 @@ from papertables.artefacts.tables import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
 from papertables.data.catalog import datasets
 from papertables.errors import UserError
-from papertables.results.searches import SearchResult
+from papertables.results.searches import SearchResult, all_combinations
 from papertables.spec import SearchSpec
 from tests.unit.plans import REPOSITORY, plan_of
 
@@ -83,25 +83,27 @@ def test_a_harmonic_mean_needs_both_halves():
 
 
 def result(spec: SearchSpec, winner: int = 0) -> SearchResult:
-    combinations = tuple((base,) for base in spec.bases)
-    last = tuple(0.6 if i == winner else 0.1 for i in range(len(combinations)))
+    combinations = all_combinations(spec.bases, spec.sizes)
+    others = len(combinations) - 1
+    last = tuple(0.6 if i == winner else 0.4 / others for i in range(len(combinations)))
     return SearchResult(
         spec=spec,
         combinations=combinations,
-        weights=((0.2,) * len(combinations), last),
-        train_loss=(1.0, 0.5),
-        validation_loss=(1.0, 0.5),
+        weights=(last,) * spec.epochs,
+        train_loss=(0.5,) * spec.epochs,
+        validation_loss=(0.5,) * spec.epochs,
         seconds=1.0,
-        data="",
-        backbone="",
+        data="d0",
+        backbone="b0",
     )
 
 
 def searched(folder: Path, plan, id: str, winner: int) -> tuple[str, ...]:
     """The files of what the artefact's searches found."""
     found = []
-    for i, spec in enumerate(plan.artefacts[id].searches):
-        found.append(folder / f"{i}.json")
+    for spec in plan.artefacts[id].searches:
+        found.append(folder / plan.paths.search(spec))
+        found[-1].parent.mkdir(parents=True, exist_ok=True)
         found[-1].write_text(result(spec, winner).model_dump_json())
     return tuple(map(str, found))
 
@@ -121,7 +123,7 @@ def test_weights_of_the_paper_stand_beside_ours(tmp_path):
     table = computed_table(PAPER, "atprompt_table13", searched(tmp_path, PAPER, "atprompt_table13", 0))
     (cell,) = dict(zip(table.rows, table.cells, strict=True))["(shape)"]
     assert (cell.mean, cell.quote.value, cell.n) == (pytest.approx(0.6), 0.298, 3)
-    assert "5 of 5 cells have a published number." in table.notes
+    assert "31 of 31 cells have a published number." in table.notes
     mini = computed_table(MINI, "atprompt_table13", searched(tmp_path, MINI, "atprompt_table13", 0))
     assert not mini.compares
     assert len(mini.published.rows) == 31

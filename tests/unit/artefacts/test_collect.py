@@ -6,8 +6,17 @@ import pytest
 from papertables.artefacts import collect
 from papertables.errors import UserError
 from papertables.results.metrics import Epoch
+from papertables.results.store import Store
 from papertables.spec import Fidelity
 from tests.unit import artefact_world as world
+
+
+def stored(folder, metrics):
+    """A store that holds these."""
+    store = Store(folder / "runs")
+    for each in metrics:
+        store.write(each)
+    return store
 
 
 def write_job(path, metrics):
@@ -19,7 +28,17 @@ def test_job_files_give_metrics_by_run(tmp_path):
     expected = world.metrics()
     first, *others = expected.values()
     paths = [write_job(tmp_path / "a.jsonl", [first]), write_job(tmp_path / "b.jsonl", others)]
-    assert collect.read_jobs(paths) == expected
+    store, runs = stored(tmp_path, expected.values()), list(world.planned().runs)
+    assert collect.read_jobs(paths, store, runs) == expected
+    assert list(collect.read_jobs(paths, store, runs[:1])) == [runs[0].id]
+
+
+def test_a_run_that_was_scored_on_more_since_is_as_the_store_has_it(tmp_path):
+    one = world.metrics()[world.run("vp", "dtd", 1).id]
+    more = {"dataset": "eurosat", "data": "e0", "images": 50}
+    later = one.model_copy(update={"evaluations": [*one.evaluations, one.evaluations[0].model_copy(update=more)]})
+    path, store = write_job(tmp_path / "a.jsonl", [one]), stored(tmp_path, [later])
+    assert collect.read_jobs([path], store, [one.spec]) == {one.run: later}
 
 
 def test_a_corrupt_line_names_file_and_line(tmp_path):
@@ -27,7 +46,7 @@ def test_a_corrupt_line_names_file_and_line(tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:40]]))
     with pytest.raises(UserError, match=r"a\.jsonl:2: no valid record") as error:
-        collect.read_jobs([path])
+        collect.read_jobs([path], Store(tmp_path), [])
     assert "\n" not in str(error.value)
 
 
@@ -35,7 +54,7 @@ def test_a_record_with_a_wrong_value_names_the_key(tmp_path):
     path = write_job(tmp_path / "a.jsonl", list(world.metrics().values())[:1])
     path.write_text(path.read_text().replace('"accuracy":40.0', '"accuracy":140.0'))
     with pytest.raises(UserError, match=r"a\.jsonl:1: .*evaluations\.0\.best\.accuracy"):
-        collect.read_jobs([path])
+        collect.read_jobs([path], Store(tmp_path), [])
 
 
 def test_store_gives_the_runs_that_are_there(tmp_path):
@@ -43,7 +62,7 @@ def test_store_gives_the_runs_that_are_there(tmp_path):
     there = world.metrics()[runs[0].id]
     (tmp_path / there.run).mkdir(parents=True)
     (tmp_path / there.run / "metrics.json").write_text(there.model_dump_json())
-    assert collect.read_store(tmp_path, runs) == {there.run: there}
+    assert collect.read_store(Store(tmp_path), runs) == {there.run: there}
 
 
 def test_runs_csv_has_one_tidy_row_per_evaluation(tmp_path):
@@ -58,7 +77,7 @@ def test_runs_csv_has_one_tidy_row_per_evaluation(tmp_path):
     assert (row.best_epoch, row.best_accuracy, row.last_epoch, row.last_accuracy) == (2, 90.0, 4, 89.0)
     assert (row.few_shot_draw, row.versions) == ("shared", "open_clip=3.3.0 torch=2.12.0")
     bad = frame.loc[spec.id]
-    assert (bad.outcome, bad.diverged_epoch, bad.diverged_step) == ("diverged", 3, 17)
+    assert (bad.outcome, bad.diverged_epoch, bad.diverged_step) == ("diverged", 1, 17)
     assert pd.isna(bad.best_accuracy)
     assert set(frame.nonfinite_steps) == {0}
     assert pd.isna(frame.loc[world.run("zero_shot", "dtd", None).id].seed)

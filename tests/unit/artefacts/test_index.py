@@ -43,11 +43,22 @@ def test_it_shows_the_tables_and_how_they_were_made(tmp_path):
     assert "Runs that diverged" not in page.text
 
 
+def test_it_says_which_code_was_changed_and_where_no_commit_is_known(tmp_path):
+    given = ("0123456789abcdef", "0123456789abcdef-dirty", None)
+    found = world.metrics()
+    commits = dict(zip(found, [*given, *given], strict=True))
+    found = {id: each.model_copy(update={"git_commit": commits[id]}) for id, each in found.items()}
+    page = Page((make(tmp_path, found) / "index.html").read_text())
+    assert all(name in page.text for name in ("0123456789,", "0123456789-dirty", "none"))
+    frame = collect.runs_csv(found)
+    assert set(frame["git_commit"]) == {*given[:2], "none"}
+
+
 def test_it_lists_diverged_runs(tmp_path):
     spec = world.run("vp", "dtd", 2)
     page = Page((make(tmp_path, world.metrics() | {spec.id: world.metrics_of(spec)}) / "index.html").read_text())
     assert "Runs that diverged" in page.text
-    assert f"epoch 3, step 17: {spec.id}" in page.text
+    assert f"epoch 1, step 17: {spec.id}" in page.text
 
 
 def test_it_can_be_made_when_nothing_has_run_yet(tmp_path):

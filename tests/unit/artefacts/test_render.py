@@ -136,15 +136,15 @@ def test_diverged_run_and_published_table_in_every_format(mini):
     page = Page(render.html(mini))
     assert page.tables["attrvr_table1"][2][1] == "–†"
     assert page.tables["attrvr_table1_published"][2] == ["VP", "61.4", "91.2", "76.3"]
-    assert f"† diverged in epoch 3, step 17: {run}" in page.text
+    assert f"† diverged in epoch 1, step 17: {run}" in page.text
     markdown = render.markdown(mini)
     assert "| VP | –† | **92.0 ± 2.8** | –† |" in markdown
     assert "| VP | 61.4 | 91.2 | 76.3 |" in markdown
-    assert "† diverged in epoch 3, step 17: " in markdown
+    assert "† diverged in epoch 1, step 17: " in markdown
     latex = render.latex(mini)
     assert r"VP & --$^\dagger$ & \textbf{92.0 $\pm$ 2.8} & --$^\dagger$" in latex
     assert "VP & 61.4 & 91.2 & 76.3" in latex
-    assert "diverged in epoch 3, step 17" in latex
+    assert "diverged in epoch 1, step 17" in latex
     tidy = render.tidy(mini).set_index(["row", "column"])
     assert tidy.loc[("VP", "DTD"), "status"] == "diverged"
     assert tidy["published"].isna().all()

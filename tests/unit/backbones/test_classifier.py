@@ -31,7 +31,7 @@ VIT = Backbone(  # timm's smallest, of the same make as vit_base_patch32_384
     classes=1000,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
-    gmacs=0,
+    gmacs=1,
     licence="-",
     file="-",
 )

@@ -16,7 +16,7 @@ ENTRY = Backbone(
     architecture="-",
     image_size=SIDE,
     embed_dim=8,
-    gmacs=0,
+    gmacs=1,
     licence="-",
     file="-",
 )

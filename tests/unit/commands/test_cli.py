@@ -82,7 +82,7 @@ def test_list_names_every_target(project):
 
 
 def test_show_prints_a_table_that_was_made(project, monkeypatch):
-    table = build(world.planned(), world.metrics(), world.published(project))
+    table = build(world.planned(), world.metrics(), world.published(project), {})
     render.write(table, project / "results" / "paper" / "tables" / "attrvr" / "table1")
     printed = call("show", "attrvr_table1", "--scale", "paper")
     assert "Main results" in printed

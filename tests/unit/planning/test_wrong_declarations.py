@@ -29,7 +29,7 @@ FILES: list[tuple[str, Change, str]] = [
     (MINI, ("threads: 1", "threads: 1\nthreads: 2"), "key 'threads' stands twice, again in line 5"),
     (ATTRVR, ("epochs: 200", "epochs: 200\n  epochs: 100"), "key 'epochs' stands twice"),
     (TABLE, "rows: [\n", "not valid YAML"),
-    (TABLE, b"title: \xff\n", "not UTF-8: save it with that encoding"),
+    (TABLE, b"title: \xff\n", "not UTF-8 (byte 0xff in line 8): save it as UTF-8"),
     (TABLE, b"", "must hold keys and values"),
     ("workflow/papers/attrvr/table9.yml", "title: x\n", "only files that end in .yaml are read: name it table9.yaml"),
     ("workflow/papers/attrvr/table9.YAML", "title: x\n", "only files that end in .yaml are read"),

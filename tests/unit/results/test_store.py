@@ -7,7 +7,7 @@ import pytest
 
 from papertables.methods.table import METHODS, method_code
 from papertables.results import store as module
-from papertables.results.metrics import Divergence, Epoch, Fingerprint, Metrics
+from papertables.results.metrics import Divergence, Fingerprint, Metrics
 from papertables.results.store import Store, same_numbers
 from papertables.spec import Fidelity, RunSpec
 from tests.unit import artefact_world as world
@@ -17,15 +17,16 @@ OLD = json.loads(RECORD.read_text())  # digests of the methods' code, before it 
 
 
 def fingerprint(method: str, **changes) -> Fingerprint:
-    given = {"data": "d", "backbone": "b", "attributes": None, "method": method, "numerics": 1}
+    given = {"data": "d0", "backbone": "b0", "attributes": None, "method": method, "numerics": 1}
     return Fingerprint(**(given | changes))
 
 
 def recorded(folder: Path, method: str, code: str) -> tuple[Store, RunSpec]:
     """A store with one run of a method, left by code of that digest."""
-    spec = world.run("vp", "dtd", 1).model_copy(update={"method": method})
+    trained = METHODS[method].trains
+    spec = world.run("vp", "dtd", 1).model_copy(update={"method": method} | ({} if trained else {"training": None}))
     store = Store(folder)
-    store.write(world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": fingerprint(code)}))
+    store.write(world.metrics_of(spec, 60.0, 60.0).model_copy(update={"fingerprint": fingerprint(code)}))
     return store, spec
 
 
@@ -37,7 +38,7 @@ def test_a_digest_is_recorded_of_every_method():
 def test_runs_from_before_the_code_was_moved_stay_valid(method, tmp_path):
     store, spec = recorded(tmp_path, method, OLD[method])
     assert store.missing([spec], {spec.id: fingerprint(method_code(method))}) == []
-    assert store.missing([spec], {spec.id: fingerprint(method_code(method), data="other")}) == [spec]
+    assert store.missing([spec], {spec.id: fingerprint(method_code(method), data="d1")}) == [spec]
 
 
 @pytest.mark.parametrize("method", OLD)
@@ -58,7 +59,14 @@ def under(spec: RunSpec, rule: str) -> RunSpec:
 
 
 RULES = ("stop", "keep_best", "skip")
-STEPS = [Epoch(epoch=1, lr=1, train_loss=2, nonfinite_steps=2, train_accuracy=50)]
+WHOLE = world.curve(60.0, 50.0, 4)
+STEPS = [WHOLE[0].model_copy(update={"nonfinite_steps": 2}), *WHOLE[1:]]
+ENDED = {  # in its first epoch
+    "outcome": "diverged",
+    "diverged": Divergence(epoch=1, step=1),
+    "curve": [],
+    "evaluations": world.metrics_of(world.run("vp", "dtd", 1)).evaluations,
+}
 
 
 @pytest.mark.parametrize(
@@ -66,15 +74,15 @@ STEPS = [Epoch(epoch=1, lr=1, train_loss=2, nonfinite_steps=2, train_accuracy=50
     [
         ("stop", {}, RULES),
         ("skip", {}, RULES),
-        ("stop", {"outcome": "diverged", "diverged": Divergence(epoch=1, step=1)}, ("stop", "keep_best")),
-        ("keep_best", {"outcome": "diverged", "diverged": Divergence(epoch=1, step=1)}, ("stop", "keep_best")),
+        ("stop", ENDED, ("stop", "keep_best")),
+        ("keep_best", ENDED, ("stop", "keep_best")),
         ("skip", {"curve": STEPS}, ("skip",)),
     ],
     ids=["finite", "finite, would skip", "stopped", "kept", "skipped"],
 )
 def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_path, made, changes, valid):
     spec, store = world.run("vp", "dtd", 1), Store(tmp_path)
-    now = fingerprint("m")
+    now = fingerprint("c0")
     record = world.metrics_of(under(spec, made), 60.0, 50.0).model_copy(update={"fingerprint": now, **changes})
     store.write(record)
     missing = {rule: store.missing([under(spec, rule)], {spec.id: now}) for rule in RULES}
@@ -83,7 +91,7 @@ def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_
 
 def test_a_record_in_the_folder_of_another_run_is_missing(tmp_path):
     spec, other = (world.run("vp", "dtd", seed) for seed in (1, 2))
-    store, now = Store(tmp_path), fingerprint("m")
+    store, now = Store(tmp_path), fingerprint("c0")
     store.write(world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now}))
     (tmp_path / spec.id).rename(tmp_path / other.id)
     assert store.missing([other], {other.id: now}) == [other]
@@ -91,16 +99,16 @@ def test_a_record_in_the_folder_of_another_run_is_missing(tmp_path):
 
 def test_records_from_before_the_rule_are_of_runs_that_ended(tmp_path):
     spec = world.run("vp", "dtd", 1)
-    old = world.metrics_of(spec, 60.0, 50.0).model_copy(update={"curve": STEPS}).model_dump(mode="json")
+    old = world.metrics_of(spec, 60.0, 50.0).model_copy(update={"curve": WHOLE}).model_dump(mode="json")
     del old["spec"]["fidelity"]["on_nonfinite"], old["curve"][0]["nonfinite_steps"]
     read = Metrics.model_validate(old)
     assert (read.run, read.spec.fidelity.on_nonfinite, read.nonfinite) == (spec.id, "stop", {})
 
 
 def test_code_that_moved_twice_is_followed_forwards_alone(monkeypatch):
-    monkeypatch.setattr(module, "equivalents", lambda: {"first": "second", "second": "third"})
-    for before, now in (("first", "third"), ("second", "third"), ("first", "second"), ("third", "third")):
+    monkeypatch.setattr(module, "equivalents", lambda: {"c1": "c2", "c2": "c3"})
+    for before, now in (("c1", "c3"), ("c2", "c3"), ("c1", "c2"), ("c3", "c3")):
         assert same_numbers(fingerprint(before), fingerprint(now))
-    for before, now in (("third", "first"), ("second", "first"), ("first", "fourth"), ("fourth", "third")):
+    for before, now in (("c3", "c1"), ("c2", "c1"), ("c1", "c4"), ("c4", "c3")):
         assert not same_numbers(fingerprint(before), fingerprint(now))
-    assert not same_numbers(fingerprint("first"), fingerprint("third", numerics=2))
+    assert not same_numbers(fingerprint("c1"), fingerprint("c3", numerics=2))

@@ -15,7 +15,7 @@ from papertables.methods.mappings import random_mapping
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.results.inspections import read_inspection
 from papertables.results.mappings import read_mappings
-from papertables.results.metrics import Divergence
+from papertables.results.metrics import Divergence, Score
 from papertables.results.store import Store
 from papertables.rules import InspectJob, TrainJob
 from papertables.spec import CacheKey, RunSpec
@@ -52,8 +52,9 @@ def world(tmp_path_factory):
     return world
 
 
-def make(world, name, selection="best", out="inspection.safetensors"):
+def make(world, name, selection="best", folder="inspections"):
     run = spec(name)
+    out = world.folder / folder / selection / f"{run.id}.safetensors"
     job = InspectJob(
         run,
         str(world.results / "job.jsonl"),
@@ -64,8 +65,8 @@ def make(world, name, selection="best", out="inspection.safetensors"):
         own=str(world.caches[run.test_cache]),
         sentences=world.sources["small"] if run.attributes else None,
     )
-    inspect(job, selection, Store(world.results / "runs"), world.folder / out)
-    return read_inspection(world.folder / out)
+    inspect(job, selection, Store(world.results / "runs"), out)
+    return read_inspection(out)
 
 
 @pytest.mark.parametrize("selection", ["best", "last"])
@@ -121,9 +122,10 @@ def test_a_method_without_attributes_has_class_prompts(world):
 
 
 def test_the_same_again_gives_the_same_bytes(world):
-    make(world, "attrvr", out="one.safetensors")
-    make(world, "attrvr", out="two.safetensors")
-    assert (world.folder / "one.safetensors").read_bytes() == (world.folder / "two.safetensors").read_bytes()
+    for folder in ("one", "two"):
+        make(world, "attrvr", folder=folder)
+    (one,), (two,) = ((world.folder / folder).rglob("*.safetensors") for folder in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_choice_of_the_shown():
@@ -149,7 +151,7 @@ def test_a_run_that_diverged_leaves_a_file_without_tensors(world):
     store, run = Store(world.results / "runs"), spec("ar").id
     metrics = store.read(run)
     evaluations = [each.model_copy(update={"best": None, "last": None}) for each in metrics.evaluations]
-    gone = {"outcome": "diverged", "diverged": Divergence(epoch=1, step=2), "evaluations": evaluations}
+    gone = {"outcome": "diverged", "diverged": Divergence(epoch=1, step=2), "evaluations": evaluations, "curve": []}
     try:
         store.write(metrics.model_copy(update=gone))
         content = make(world, "ar")
@@ -161,8 +163,13 @@ def test_a_run_that_diverged_leaves_a_file_without_tensors(world):
 def test_the_best_epoch_of_a_run_that_diverged_is_looked_at(world):
     store, run = Store(world.results / "runs"), spec("ar").id
     metrics, whole = store.read(run), make(world, "ar")
+    curve = metrics.curve[:2]
+    scores = [Score(epoch=each.epoch, accuracy=each.test_accuracy) for each in curve]
+    before = {"best": max(scores, key=lambda each: each.accuracy), "last": scores[-1]}
+    evaluations = [each.model_copy(update=before) for each in metrics.evaluations]
+    ended = {"outcome": "diverged", "diverged": Divergence(epoch=3, step=2), "evaluations": evaluations}
     try:
-        store.write(metrics.model_copy(update={"outcome": "diverged", "diverged": Divergence(epoch=3, step=2)}))
+        store.write(metrics.model_copy(update=ended | {"curve": curve}))
         kept = make(world, "ar")
         assert np.array_equal(kept.predicted("after"), whole.predicted("after"))
         assert make(world, "ar", "last").tensors == {}
@@ -237,7 +244,7 @@ class MappedWorld:
         )
 
     def inspect(self, name, selection="last"):
-        run, out = self.specs[name], self.folder / "inspection.safetensors"
+        run, out = self.specs[name], self.folder / selection / f"{self.specs[name].id}.safetensors"
         job = InspectJob(
             run,
             str(self.results / "job.jsonl"),

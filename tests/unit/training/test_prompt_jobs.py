@@ -150,17 +150,18 @@ def test_packed_equals_alone(world, tmp_path, method):
 
 def test_searched_attributes_come_from_the_winner(world, tmp_path):
     run = spec("coop", attributes="searched")
-    found = tmp_path / "search.json"
     result = SearchResult(
-        spec=SearchSpec(dataset="small", backbone=BACKBONE, seed=1, bases=("color", "shape")),
+        spec=SearchSpec(dataset="small", backbone=BACKBONE, seed=1, bases=("color", "shape"), epochs=1),
         combinations=(("color",), ("shape",), ("color", "shape")),
         weights=((0.2, 0.5, 0.3),),
         train_loss=(1.0,),
         validation_loss=(1.0,),
         seconds=1.0,
-        data="",
-        backbone="",
+        data="d0",
+        backbone="b0",
     )
+    found = tmp_path / "small" / BACKBONE / f"{result.spec.id}.json"
+    found.parent.mkdir(parents=True)
     found.write_text(result.model_dump_json())
     (line,) = world.train([run], tmp_path, searches={run.id: str(found)})
     (named,) = world.train([spec("coop", attributes=["shape"])], tmp_path / "named")

@@ -66,8 +66,9 @@ def searched(world, out: Path, caches: Path | None = None, **changes) -> SearchR
     own = spec(**changes)
     parts = ("train", own.validation_part.replace("train", "halved"))
     images = (str((caches or world.folder) / f"{part}.safetensors") for part in parts)
-    search(SearchJob(own, world.prepared, str(world.weights), *images), out / "search.json")
-    return read_search(out / "search.json")
+    path = out / own.dataset / own.backbone / f"{own.id}.json"
+    search(SearchJob(own, world.prepared, str(world.weights), *images), path)
+    return read_search(path)
 
 
 def found(result: SearchResult) -> tuple:
@@ -222,7 +223,7 @@ def test_a_search_says_what_it_found_and_on_what(world, tmp_path):
         assert sum(weights) == pytest.approx(1) and min(weights) > 0
     assert result.data == "0" * 64 and len(result.backbone) == 64
     assert result.seconds > 0
-    assert [path.name for path in tmp_path.iterdir()] == ["search.json"]
+    assert [path.name for path in tmp_path.rglob("*.*")] == [f"{spec().id}.json"]
 
 
 def test_a_search_is_deterministic_and_its_seed_counts(world, tmp_path):

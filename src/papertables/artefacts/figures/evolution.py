@@ -76,7 +76,7 @@ def collect(sources: Sources) -> Evolution:
         history = sources.mappings(run)
         if "programs" not in history:
             path = sources.store.mappings(run.id)
-            raise UserError(f"{path}: holds no patterns: delete the run's folder and run again")
+            raise UserError(f"{path}: holds no patterns: {sources.mend(run)}")
         content, metrics = sources.inspection(run), sources.metrics[run.id]
         courses.append(course(cell.row.label, cell.column.label, run, history, content, metrics))
         seeds.add(run.seed)

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.errors import UserError
-from papertables.results.store import Store
+from papertables.results.store import FOLDER_MEND, Store
 from papertables.spec import RunSpec
 
 ACROSS = 6  # data sets
@@ -65,7 +65,9 @@ def collect(sources: Sources) -> Patterns:
     for cell, runs in sources.cells():
         first = [run for run in runs if run.seed == cell.members[0].runs[0].seed and run.training]
         if first and has_program(first[0]):
-            found[cell.row.label, cell.column.label] = read_pattern(store, first[0], planned.selection)
+            found[cell.row.label, cell.column.label] = read_pattern(
+                store, first[0], planned.selection, sources.mend(first[0])
+            )
     shown = {row for row, _ in found}
     rows = [value.label for value in planned.rows]
     without = [row for row in rows if row not in shown]
@@ -85,14 +87,14 @@ def collect(sources: Sources) -> Patterns:
     )
 
 
-def read_pattern(store: Store, run: RunSpec, selection: str) -> Pattern:
+def read_pattern(store: Store, run: RunSpec, selection: str, mend: str = FOLDER_MEND) -> Pattern:
     """From the stored learner of a run whose options say where its frame is."""
     path, name = store.learner(run.id), f"{selection}.pixels.program"
     try:
         with safe_open(path, "np") as file:
             program = file.get_tensor(name)  # (3, P, P)
     except Exception as error:
-        raise UserError(f"{path}: no {name} can be read ({error}): delete the run's folder and run again") from None
+        raise UserError(f"{path}: no {name} can be read ({error}): {mend}") from None
     return pattern_of(program, run)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from papertables.artefacts.collect import mend
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
@@ -71,7 +72,11 @@ class Sources:
 
     def mappings(self, run: RunSpec) -> dict[str, np.ndarray]:
         """The label mappings of a run; UserError where it left none."""
-        return read_mappings(self.store.mappings(run.id))
+        return read_mappings(self.store.mappings(run.id), self.mend(run))
+
+    def mend(self, run: RunSpec) -> str:
+        """What to delete so that a run is made again."""
+        return mend(run.id, self.files)
 
     def searches(self) -> list[SearchResult]:
         """Those that are there."""
