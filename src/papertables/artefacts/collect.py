@@ -91,7 +91,7 @@ def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
     try:
         recorded = store.record(written.run)
     except UserError as error:
-        raise UserError(f"{line.where}: its record is not in the store: {error}: {line.mend}") from None
+        raise UserError(f"{line.where}: does not follow from the store: {error}: {line.mend}") from None
     others = [name for name in Metrics.model_fields if name != "evaluations"]
     differing = [name for name in others if getattr(written, name) != getattr(recorded, name)]
     if any(each not in recorded.evaluations for each in written.evaluations):
