@@ -63,9 +63,10 @@ def check_artefact(paper: Paper, artefact: Artefact) -> None:
         _check_average(paper, artefact)
 
 
-def check_cell_setting(where: str, paper: Paper, key: str, value: JsonValue) -> None:
-    """Raises UserError for a setting that no cell of the paper has, or a value that it cannot have."""
-    options = _options(frozenset(row.method for row in paper.methods.values() if row.method))
+def check_cell_setting(where: str, paper: Paper, key: str, value: JsonValue, methods: Iterable[str] = ()) -> None:
+    """Raises UserError for a setting that no cell of the paper has, or a value that it cannot have. methods: whose
+    options there may be; none: those of the paper."""
+    options = _options(frozenset(methods or (row.method for row in paper.methods.values() if row.method)))
     group, _, name = key.partition(".")
     if key in VARIED or key in paper.choices:
         check_setting(where, paper, key, value)
@@ -261,7 +262,7 @@ def _check_substitutes(where: str, paper: Paper, scale: Substitutes) -> None:
         _check_search(f"{where}.search", paper.search.settings("published") | scale.search)
     for key, values in scale.without.items():
         for value in values:
-            check_cell_setting(f"{where}.without", paper, key, value)
+            check_cell_setting(f"{where}.without", paper, key, value, METHODS)
 
 
 @cache

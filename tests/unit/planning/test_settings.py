@@ -59,6 +59,29 @@ def test_what_is_said_of_a_method_wins_over_what_is_said_in_general(lower, upper
     assert (cell.of("training")["epochs"], cell.origin("training.epochs")) == (1, "cell")
 
 
+@pytest.mark.parametrize(
+    ("declared", "lost"),
+    [
+        ({"scale": {"training": {"epochs": 5}}}, []),
+        ({"row": {"training": {"epochs": 7}}}, []),
+        ({"row": {"training": {"epochs": 7}}, "scale": {"training": {"epochs": 7}}}, []),
+        ({"row": {"training": {"epochs": 7}}, "scale": {"training": {"epochs": 5}}}, [("mini", "attrvr")]),
+        (
+            {
+                "row": {"training": {"epochs": 7}},
+                "scale": {"adjust": [{"when": SPECIAL, "set": {"training.epochs": 9}}]},
+            },
+            [("attrvr", "mini")],
+        ),
+    ],
+)
+def test_what_another_layer_overrides_is_known(declared, lost):
+    """Between what a paper says of its methods and what a scale says: whose value is lost, and whose holds."""
+    files = {"mini": "workflow/scales/mini.yaml", "attrvr": "workflow/papers/attrvr/protocol.yaml"}
+    found = scope(**declared).settings(OPTIONS, CELL).overridden()
+    assert list(found) == [("training.epochs", files[loser], files[winner]) for loser, winner in lost]
+
+
 def test_an_adjustment_of_an_option_leaves_methods_without_it_alone():
     adjusted = scope(paper=[{"when": GENERAL, "set": {"options.inner": 32, "options.pad": 5}}])
     assert adjusted.settings(OPTIONS, CELL).of("options") == {"pad": 5}
