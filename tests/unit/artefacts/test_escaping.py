@@ -58,13 +58,7 @@ def texts(page: str) -> list[str]:
 @pytest.mark.parametrize("label", LABELS)
 def test_markdown(label):
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(render.markdown(table(label)))
-<<<<<<< HEAD
     assert texts(page).count(" ".join(label.split())) == 8  # title, caption, row, column, cell, failure, note, source
-=======
-    assert (
-        texts(page).count(" ".join(label.split())) == 8
-    )  # title, caption, row, column, cell, failure, note and source
->>>>>>> ic/main
     assert "<em>" not in page and "<script" not in page and "<a " not in page and "<hr" not in page
     assert "$" not in re.sub(r"\\\$", "", render.markdown(table(label)))
 
