@@ -86,21 +86,21 @@ class Trainer:
         """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and rates of its
         optimisers."""
         losses, logits = [], []
-        per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs
+        per_call = max(1, self.images_per_call // max(len(batch) for batch in images))  # runs, whole ones
         for start in range(0, len(runs), per_call):
             part = slice(start, start + per_call)
             for run in runs[part]:
                 run.learner.zero_grad()
             with self._autocast():
                 learners, names = [run.learner for run in runs[part]], [run.names for run in runs[part]]
-                features = image_features(self.towers, learners, images[part])
+                features = image_features(self.towers, learners, images[part])  # of all runs in one call
                 texts = text_features(self.towers, learners, names, features)
                 parts = zip(learners, features, texts, names, labels[part], strict=True)
                 own, outputs = zip(*(learner.loss(*rest) for learner, *rest in parts), strict=True)
             scaled = [run.scaler.scale(loss) for run, loss in zip(runs[part], own, strict=True)]
-            torch.stack(scaled).sum().backward()
+            torch.stack(scaled).sum().backward()  # a learner is in one term alone, so it gets its own gradient
             for run, seen, target in zip(runs[part], features, labels[part], strict=True):
-                if run.head and run.head.observes:
+                if run.head and run.head.observes:  # the next mapping is made of what training saw, without a pass
                     run.head.observe(seen, target)
             losses += [loss.detach() for loss in own]
             logits += [output.detach() for output in outputs]
@@ -113,13 +113,13 @@ class Trainer:
         set, or from what training has observed. A pass keeps sums alone, never the logits of all images."""
         mapped = [run for run in self.runs if run.head and not run.diverged]
         due = [run for run in mapped if run.head.due(number)]
-        for training in (True, False):
+        for training in (True, False):  # the released first pass of SMM runs in training mode
             runs = [run for run in due if (number == 1 and run.mapping_pass == "training") is training]
             if runs:
                 self._observe(runs, train, training)
         for run in mapped:
             if run in due or run.head.observes:
-                before = run.head.mapping.clone()
+                before = run.head.mapping.clone()  # to record how much it changes
                 run.head.remap()
                 run.mappings.add(number, before, run.head)
 
