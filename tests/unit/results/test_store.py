@@ -104,3 +104,14 @@ def test_code_that_moved_twice_is_followed_forwards_alone(monkeypatch):
     for before, now in (("third", "first"), ("second", "first"), ("first", "fourth"), ("fourth", "third")):
         assert not same_numbers(fingerprint(before), fingerprint(now))
     assert not same_numbers(fingerprint("first"), fingerprint("third", numerics=2))
+
+
+def test_a_run_is_of_one_reading_of_its_backbone():
+    """Records from before it was kept are of a backbone that is read as it was then."""
+    old = Fingerprint.model_validate(
+        {key: value for key, value in fingerprint("m").model_dump().items() if key != "reading"}
+    )
+    assert old.reading is None
+    assert same_numbers(old, fingerprint("m"))
+    assert not same_numbers(old, fingerprint("m", reading="mean corrected"))
+    assert not same_numbers(fingerprint("m", reading="mean corrected"), fingerprint("m"))
