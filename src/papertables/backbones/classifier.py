@@ -61,7 +61,7 @@ def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") 
     with torch.device("meta"):  # no time for random weights
         model = build(backbone)
     try:
-        renamed = from_pretrained_vit(state) if "class_token" in state else state
+        renamed = from_pretrained_vit(state) if backbone.kind == "timm" and "class_token" in state else state
         model.load_state_dict({key: _single(value) for key, value in renamed.items()}, assign=True)
     except (KeyError, RuntimeError) as error:
         raise refusal(backbone, weights, state, error) from None

@@ -61,8 +61,8 @@ class Signatures:
     def dataset(self, name: str) -> str:
         """Changes with the catalog's entry, the shared numerics and, for a drawn set, with the code that draws it."""
         entry = dataset(name)
-        drawn_by = sorted(MINI_WORLD.rglob("*.py")) if entry.source.kind == "drawn" else []
-        return digest({"entry": entry.model_dump(mode="json"), "code": code_digest(drawn_by), "numerics": NUMERICS})
+        drawn_by = _mini_world() if entry.source.kind == "drawn" else None
+        return digest({"entry": entry.model_dump(mode="json"), "code": drawn_by, "numerics": NUMERICS})
 
     def raw(self, name: str) -> str | None:
         """Changes when the raw images of a data set are no longer as they were when it was prepared. Of all that a plan
@@ -84,7 +84,7 @@ class Signatures:
         """Changes with how tiny backbones are made and what they are pretrained on."""
         modules = ("papertables.backbones.mini", "papertables.backbones.mini_classifiers")
         rooms = ("papertables.backbones", "papertables.data.miniworld")
-        return digest([*(_code(module, rooms) for module in modules), code_digest(sorted(MINI_WORLD.rglob("*.py")))])
+        return digest([*(_code(module, rooms) for module in modules), _mini_world()])
 
     def _weights(self, name: str) -> tuple[str | None, str | None]:
         """As what a backbone's weights are read, and, of a file of the user's, its size and time: a file that is put in
@@ -142,3 +142,8 @@ class Signatures:
 @cache
 def _code(module: str, within: tuple[str, ...]) -> str:
     return code_digest(source_files(module, within))
+
+
+@cache
+def _mini_world() -> str:
+    return code_digest(sorted(MINI_WORLD.rglob("*.py")))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts.tables import build
+from papertables.config import OwnWeights
 from papertables.errors import UserError
 from papertables.results.metrics import Epoch
 from tests.unit import artefact_world as world
@@ -219,3 +220,15 @@ def test_notes_say_how_the_numbers_were_made(tmp_path):
     assert "few_shot_draw = shared (as published). read in the source." in notes
     assert "attribute_stream" not in notes  # no run reads attributes
     assert "1 published average follows from its own printed row." in notes
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"path": "my/own.pt"}, "read as ViT-B-16 of OpenAI (QuickGELU), for nothing else was said."),
+        ({"path": "my/own.pt", "architecture": "ViT-B-16"}, "read as ViT-B-16 of open_clip, as the user says."),
+    ],
+)
+def test_weights_of_the_users_and_what_they_were_read_as(tmp_path, own, said):
+    made = table(tmp_path, weights={"clip_vit_b16": OwnWeights(**own)})
+    assert f"CLIP ViT-B/16: weights of the user's, own.pt, {said}" in made.notes

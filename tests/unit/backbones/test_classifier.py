@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_sample_images
 from torchvision.transforms import v2
 
-from papertables.backbones import classifier, load_tower, mini_classifiers
-from papertables.backbones.catalog import Backbone, backbone, backbones
+from papertables.backbones import checked_tower, classifier, load_tower, mini_classifiers
+from papertables.backbones.catalog import Backbone, backbone, backbone_with, backbones
 from papertables.backbones.clip import FrozenClip
+from papertables.config import OwnWeights
 from papertables.errors import UserError
 from papertables.planning.paths import SHIPPED_WEIGHTS
 
@@ -228,6 +229,35 @@ def test_files_that_hold_no_such_model(resnet, tmp_path):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"something else")
     assert "cannot be read as weights" in refusal(backbone("mini-cls-rn"), path)
+
+
+def test_weights_at_the_published_name_are_the_published_ones(resnet, tmp_path):
+    path = tmp_path / RESNET.file
+    torch.save({"state_dict": {f"module.{name}": value for name, value in resnet.state_dict().items()}}, path)
+    with pytest.raises(UserError, match=r"not the published weights of resnet18, .*under 'weights: resnet18'"):
+        checked_tower("resnet18", str(path), None)
+    tower = checked_tower("resnet18", str(path), OwnWeights(path=str(path), mean=(0.5,) * 3, std=(0.5,) * 3))
+    pixels = torch.randn(1, 3, 96, 96)
+    torch.testing.assert_close(source_logits(tower, pixels), resnet(pixels))
+    assert (tower.mean, tower.std) == ((0.5,) * 3, (0.5,) * 3)
+    with pytest.raises(UserError, match="no such file of weights: put https"):
+        checked_tower("resnet18", str(tmp_path / "nowhere.pth"), None)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said"),
+    [("resnet81", "did you mean 'resnet18'"), ("vit_b_16", "the last layer of vit_b_16 is no linear 'fc'")],
+)
+def test_an_architecture_that_cannot_be(tmp_path, architecture, said):
+    path = tmp_path / "own.pth"
+    torch.save(torchvision.models.vit_b_16(weights=None).state_dict() if "vit" in architecture else {}, path)
+    with pytest.raises(UserError, match=said):
+        checked_tower("resnet18", str(path), OwnWeights(path=str(path), architecture=architecture))
+
+
+def test_shipped_weights_are_of_one_architecture():
+    with pytest.raises(UserError, match=r"weights: mini-vit: architecture: .*mini-vit alone: leave the key out"):
+        backbone_with("mini-vit", OwnWeights(path="own.pt", architecture="ViT-B-32"))
 
 
 def test_one_call_loads_towers_of_any_kind():

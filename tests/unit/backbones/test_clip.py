@@ -5,7 +5,8 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from safetensors.torch import save_file
 
 from papertables.backbones import clip
-from papertables.backbones.catalog import Backbone
+from papertables.backbones.catalog import Backbone, backbone_with
+from papertables.config import OwnWeights
 from papertables.errors import UserError
 
 SIDE = 16
@@ -64,3 +65,64 @@ def test_files_that_hold_no_such_model(model, tmp_path):
     torch.save(model.state_dict(), path)
     with pytest.raises(UserError, match="a model for 16 pixels, tiny takes 32"):
         clip.load(ENTRY.model_copy(update={"image_size": 32}), path)
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu"])
+def test_weights_of_the_users_are_read_as_what_they_are_said_to_be(tmp_path, name):
+    """open_clip's models of both names have the same tensors; they differ in the activation alone."""
+    torch.manual_seed(0)
+    own = open_clip.create_model(name, pretrained=None).eval()
+    path = tmp_path / "own.pt"
+    torch.save(own.state_dict(), path)
+    images, texts = torch.randn(2, 3, 224, 224), ["a photo of a cat", "a drawing of two dogs on a beach"]
+    read = backbone_with("clip_vit_b32", OwnWeights(path=str(path), architecture=name))
+    tower, unsaid = clip.load(read, path), clip.load(backbone_with("clip_vit_b32", OwnWeights(path=str(path))), path)
+    with torch.no_grad():
+        expected, found = own.encode_image(images), tower.encode_image(images)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(tower.encode_text(texts), own.encode_text(open_clip.tokenize(texts)))
+        same = torch.allclose(unsaid.encode_image(images), expected, rtol=1e-3, atol=1e-5)
+    assert same == name.endswith("quickgelu")  # what is assumed, and said below a table
+
+
+def test_pixels_are_normalised_as_the_user_says(model, tmp_path):
+    path = tmp_path / "own.pt"
+    torch.save(model.state_dict(), path)
+    tower = clip.load(ENTRY.model_copy(update={"mean": (0.5,) * 3, "std": (0.25,) * 3, "own": True}), path)
+    assert (tower.mean, tower.std) == ((0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.mark.parametrize("name", ["ViT-B-23", "ViT-B-16-SigLIP", "coca_ViT-B-32"])
+def test_what_is_no_clip_is_refused(model, tmp_path, name):
+    path = tmp_path / "own.pt"
+    torch.save(model.state_dict(), path)
+    with pytest.raises(UserError, match=r"^config: weights: tiny: architecture: .*ViT-B-32") as caught:
+        clip.load(ENTRY.model_copy(update={"kind": "open_clip", "architecture": name, "own": True}), path)
+    assert "\n" not in str(caught.value)
+
+
+WRAPPED = {
+    "of a checkpoint": lambda state: {"epoch": 3, "state_dict": state},
+    "of two": lambda state: {"model": {"state_dict": state}, "optimizer": {}},
+    "parallel": lambda state: {f"module.{name}": value for name, value in state.items()},
+    "compiled and parallel": lambda state: {f"_orig_mod.module.{name}": value for name, value in state.items()},
+    "both": lambda state: {"state_dict": {f"module.{name}": value for name, value in state.items()}},
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
+def test_a_state_dict_is_found_in_what_people_wrap_it(model, tmp_path, wrapped):
+    path = tmp_path / "own.pt"
+    torch.save(wrapped(model.state_dict()), path)
+    images = torch.randn(1, 3, SIDE, SIDE)
+    torch.testing.assert_close(clip.load(ENTRY, path).encode_image(images), model.encode_image(images))
+
+
+def test_names_that_are_not_understood_are_told(model, tmp_path):
+    path = tmp_path / "own.pt"
+    torch.save({"model.a": torch.zeros(1), "loss.b": torch.zeros(1), "loss.c.d": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match=r"the file holds model\.a, loss\.b, loss\.c\.d: name another file, or what"):
+        clip.load(ENTRY.model_copy(update={"own": True}), path)
+    torch.save({"epoch": 3, "args": "none"}, path)
+    with pytest.raises(UserError, match=r"holds no state dict of tensors but epoch, args: "):
+        clip.load(ENTRY, path)

@@ -112,3 +112,14 @@ def test_code_that_moved_twice_is_followed_forwards_alone(monkeypatch):
     for before, now in (("c3", "c1"), ("c2", "c1"), ("c1", "c4"), ("c4", "c3")):
         assert not same_numbers(fingerprint(before), fingerprint(now))
     assert not same_numbers(fingerprint("c1"), fingerprint("c3", numerics=2))
+
+
+def test_a_run_is_of_one_reading_of_its_backbone():
+    """Records from before it was kept are of a backbone that is read as it was then."""
+    old = Fingerprint.model_validate(
+        {key: value for key, value in fingerprint("c9").model_dump().items() if key != "reading"}
+    )
+    assert old.reading is None
+    assert same_numbers(old, fingerprint("c9"))
+    assert not same_numbers(old, fingerprint("c9", reading="0123456789"))
+    assert not same_numbers(fingerprint("c9", reading="0123456789"), fingerprint("c9"))
