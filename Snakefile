@@ -20,6 +20,7 @@ from papertables.errors import UserError
 from papertables.commands.front_door import enter
 from papertables.files import read_yaml
 from papertables.planning.plan import make_plan
+from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.scripting import failure
 from papertables.spec import CacheKey
 
@@ -61,6 +62,7 @@ rule configured:
         PLAN.files(PLAN.selected),
         PATHS.runs_csv,
         PATHS.index,
+        [PATHS.broken(id) for id in left_behind(PLAN, [CONFIGURED])],
 
 
 for artefact_id in PLAN.artefacts:
@@ -79,6 +81,20 @@ for paper_id in PLAN.project.papers:
             paper_id
         input:
             PLAN.files(id for id, planned in PLAN.artefacts.items() if planned.paper.id == paper_id),
+            [PATHS.broken(id) for id in left_behind(PLAN, [paper_id])],
+
+
+if PLAN.broken:
+
+    rule broken:
+        output:
+            PATHS.broken("{artefact}"),
+        log:
+            f"{LOGS}/broken/{{artefact}}.log",
+        params:
+            reason=lambda w: str(PLAN.broken[w.artefact]),
+        shell:
+            "echo error: {params.reason:q} > {log}; exit 1"
 
 
 onerror:

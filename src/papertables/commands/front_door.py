@@ -18,8 +18,8 @@ def enter(plan: Plan, command: Command | None) -> None:
         return
     wanted = asked(plan, [target for target in command.targets if target != PLAN])
     if PLAN not in command.targets:
-        for line in left_behind(plan, command.targets).values():
-            print(f"left out: {line}", file=sys.stderr)
+        for id, reason in left_behind(plan, command.targets).items():
+            print(f"{id} cannot be planned, the rest is made without it: {reason}", file=sys.stderr)
     else:
         print(plan_report.text(plan, wanted))
         sys.exit()

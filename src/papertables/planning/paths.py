@@ -96,6 +96,10 @@ class Paths:
         name = artefact.id.removeprefix(f"{artefact.paper}_")
         return f"{self.results}/{artefact.kind}s/{artefact.paper}/{name}"
 
+    def broken(self, artefact: str) -> str:
+        """What an artefact that cannot be planned stands for: nothing makes it."""
+        return f"{self.results}/broken/{artefact}"
+
     def pretrained(self, backbone: str) -> str:
         """A tiny backbone that is pretrained anew, without its suffix."""
         return f"{self.results}/pretrained/{backbone}"
