@@ -24,7 +24,6 @@ from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.scripting import failure
 from papertables.spec import CacheKey
 
-
 try:
     read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice
 except UserError as error:

@@ -188,12 +188,6 @@ def test_a_line_per_data_set_against_any_number(vary, values, label, scale, tmp_
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"{each:g}" for each in x]
 
 
-def test_single_runs_are_not_pooled(tmp_path):
-    artefact = world.artefact(kind="figure", drawing="curves", pool={"vary": "dataset"})
-    with pytest.raises(UserError, match="attrvr_table1: drawing 'curves' shows single runs"):
-        write(replace(planned("curves"), artefact=artefact), world.metrics(), tmp_path)
-
-
 def test_selection_shows_best_last_and_the_difference(tmp_path):
     data = selection.collect(gather(planned("selection"), world.metrics(), tmp_path))
     figure = selection.draw(data)
@@ -818,7 +812,14 @@ def test_no_text_is_smaller_than_seven_points(tmp_path, monkeypatch):
         assert min(sizes) >= 7
 
 
-@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_search_can_be_drawn_when_nothing_has_run_yet(tmp_path):
+    rows = {"vary": "dataset", "values": ["dtd"]}
+    searched = replace(planned("search", rows=rows, columns=None, average=False), columns=(), cells=())
+    files = write(searched, {}, tmp_path, partial=True)
+    assert all(path.stat().st_size for path in files.values())
+
+
+@pytest.mark.parametrize("drawing", sorted(DRAWINGS.keys() - {"search"}))
 def test_every_drawing_can_be_made_when_nothing_has_run_yet(drawing, tmp_path):
     artefact = against_shots() if drawing == "lines" else planned(drawing)
     with pytest.raises(UserError, match="runs are missing"):
