@@ -259,8 +259,8 @@ class Artefact(Model):
     @model_validator(mode="after")
     def _has_axes_or_computes(self):
         if self.needs.searches:
-            if self.rows is None or self.columns is not None:
-                raise ValueError(f"drawing '{self.drawing}' takes rows and no columns")
+            if self.rows is None or self.rows.vary != "dataset" or self.columns is not None:
+                raise ValueError(f"drawing '{self.drawing}' takes rows that vary dataset, and no columns")
         elif (self.computed is None) != (self.rows is not None and self.columns is not None):
             raise ValueError("an artefact has rows and columns, or names what it computes")
         return self

@@ -273,7 +273,7 @@ class SearchSpec(Model):
     batch_size: Whole = 32
     validation_batch: Whole = 100
     lr: Rate = 0.002  # of the contexts, SGD
-    weight_lr: Rate = 0.02  # of the weights, Adam
+    weight_lr: NotNegative = 0.02  # of the weights, Adam; 0 leaves them as they were drawn
     sizes: Literal["any", "three_or_more"] = "any"
     validation: Literal["first_batch", "cycle"] = "first_batch"
     validation_images: Literal["test_first", "test_sampled", "half_of_shots"] | None = None

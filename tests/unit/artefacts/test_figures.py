@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from papertables.artefacts import figures
@@ -187,11 +186,6 @@ def test_a_line_per_data_set_against_any_number(vary, values, label, scale, tmp_
     assert points(lines_of(axes)["EUROSAT"]) == [(each, 92.0) for each in x]
     assert (axes.get_xlabel(), axes.get_xscale()) == (label, scale)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"{each:g}" for each in x]
-
-
-def test_single_runs_are_not_pooled(tmp_path):
-    with pytest.raises(ValidationError, match="drawing 'curves' shows single runs: leave out 'pool'"):
-        world.artefact(kind="figure", drawing="curves", pool={"vary": "dataset"})
 
 
 def test_selection_shows_best_last_and_the_difference(tmp_path):
@@ -818,7 +812,14 @@ def test_no_text_is_smaller_than_seven_points(tmp_path, monkeypatch):
         assert min(sizes) >= 7
 
 
-@pytest.mark.parametrize("drawing", sorted(DRAWINGS.keys() - {"search"}))  # which shows no runs
+def test_a_search_can_be_drawn_when_nothing_has_run_yet(tmp_path):
+    rows = {"vary": "dataset", "values": ["dtd"]}
+    searched = replace(planned("search", rows=rows, columns=None, average=False), columns=(), cells=())
+    files = write(searched, {}, tmp_path, partial=True)
+    assert all(path.stat().st_size for path in files.values())
+
+
+@pytest.mark.parametrize("drawing", sorted(DRAWINGS.keys() - {"search"}))
 def test_every_drawing_can_be_made_when_nothing_has_run_yet(drawing, tmp_path):
     artefact = against_shots() if drawing == "lines" else planned(drawing)
     with pytest.raises(UserError, match="runs are missing"):

@@ -328,7 +328,11 @@ ARTEFACTS: list[tuple[str, Change, str]] = [
     ("workflow/papers/smm/table6.yaml", ("rows: {vary: dataset, values: all}\n", ""), "computed 'datasets' needs rows"),
     ("workflow/papers/smm/table6.yaml", "average: true\n", "computed 'datasets' takes no average: leave it out"),
     ("workflow/papers/atprompt/table12.yaml", (FIXED, "fixed: {}"), "it shows searches: name their backbone"),
-    ("workflow/papers/atprompt/search.yaml", "columns: {vary: measure, values: [base]}\n", "takes rows and no columns"),
+    (
+        "workflow/papers/atprompt/search.yaml",
+        "columns: {vary: measure, values: [base]}\n",
+        "takes rows that vary dataset, and no columns",
+    ),
     (
         "workflow/papers/atprompt/plain_rows.yaml",
         ("recipe: vanilla", "recipe: vanila"),

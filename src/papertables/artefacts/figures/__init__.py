@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from papertables.artefacts import tables
-from papertables.artefacts.figures.sources import FigureRecord, Sources, check, made_how
+from papertables.artefacts.figures.sources import FigureRecord, Sources, made_how
 from papertables.artefacts.subsets import read_subsets
 from papertables.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
@@ -23,7 +23,6 @@ def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: Artefact
     same bytes. A run that is not there is a UserError, unless the configuration says ``partial``."""
     from papertables.artefacts.figures import style
 
-    check(planned)
     table = tables.build(planned, metrics, Path(files.published_folder), read_subsets(files.manifests))
     sources = Sources(planned, metrics, table, files)
     module = import_module(f"{__name__}.{planned.artefact.drawing}")

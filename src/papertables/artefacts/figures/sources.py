@@ -13,7 +13,6 @@ from papertables.artefacts.notes import run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.config import DrawingName
-from papertables.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact
 from papertables.results.inspections import Inspection, read_inspection
 from papertables.results.mappings import read_mappings
@@ -95,13 +94,6 @@ class Sources:
 
     def _shows(self, run: RunSpec) -> bool:
         return run.id in self.metrics and self.metrics[run.id].shows(run, self.planned.selection)
-
-
-def check(planned: PlannedArtefact) -> None:
-    """Raises UserError where the artefact declares what its drawing cannot show."""
-    artefact = planned.artefact
-    if artefact.pool and not artefact.needs.pools:
-        raise UserError(f"{artefact.id}: drawing '{artefact.drawing}' shows single runs: leave out 'pool'")
 
 
 def made_how(sources: Sources) -> list[str]:
