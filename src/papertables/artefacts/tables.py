@@ -173,7 +173,7 @@ def _in_rows(cells: Sequence, width: int) -> list[list]:
 
 def _of_whole(quotes: compare.Quotes, partly: Sequence[Sequence[bool]]) -> compare.Quotes:
     """Without those beside cells of a data set that is there in part."""
-    rows = zip(quotes, partly, strict=True) if quotes else ()
+    rows = zip(quotes, partly, strict=True) if quotes and partly else ()  # none of what shows no runs
     return tuple(tuple(None if part else quote for quote, part in zip(*row, strict=True)) for row in rows)
 
 
