@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from papertables import NUMERICS
-from papertables.backbones.catalog import backbone, backbone_with, backbones
+from papertables.backbones.catalog import backbone_with, backbones
 from papertables.code import FOLDER, code_digest, source_files
 from papertables.data import raw
 from papertables.data.catalog import dataset
@@ -107,7 +107,7 @@ class Signatures:
                 "partial": self._partial,
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
-                "backbones": {name: self._described(name) for name in backbones()},
+                "backbones": self._backbones,
             }
         )
 
@@ -128,10 +128,11 @@ class Signatures:
         """Another one each time where artefacts are made of what is there, for that changes unseen."""
         return self.plan.config.partial and time()
 
-    def _described(self, name: str) -> JsonValue:
-        """What is said of a backbone below a table."""
-        own = self.plan.config.weights.get(name)
-        return [backbone(name).model_dump(mode="json"), own and own.model_dump(mode="json")]
+    @cached_property
+    def _backbones(self) -> JsonValue:
+        """What is said of each backbone below a table."""
+        own = {name: weights.model_dump(mode="json") for name, weights in self.plan.config.weights.items()}
+        return {name: [entry.model_dump(mode="json"), own.get(name)] for name, entry in backbones().items()}
 
     @cached_property
     def _artefact_code(self) -> str:

@@ -18,7 +18,7 @@ from papertables.results.store import Store
 from papertables.rules import Training, TrainJob
 from papertables.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
-from papertables.training.learners import make_learner, sampled_features
+from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import Recorder, fingerprints
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
+    from papertables.backbones.frozen_features import SentenceFeatures
     from papertables.methods.learner import BaseLearner
     from papertables.training.checkpoint import Checkpoint
     from papertables.training.loop import Trainer
@@ -89,14 +90,19 @@ class _Work:
         entry = backbone_with(self.job.backbone, self.job.own_weights)  # the file was checked for the fingerprints
         return load_tower(entry, Path(self.job.weights), self.device)
 
-    def learner(self, spec: RunSpec, attributes: Combination = ()) -> "BaseLearner":
-        """attributes: that prompts name in place of the run's own."""
+    @cached_property
+    def sentence_features(self) -> "dict[str, SentenceFeatures]":
+        """By source, each read once for all runs."""
         from papertables.backbones.frozen_features import read_sentence_features
 
+        return {source: read_sentence_features(Path(each.features)) for source, each in self.job.sentences.items()}
+
+    def learner(self, spec: RunSpec, attributes: Combination = ()) -> "BaseLearner":
+        """attributes: that prompts name in place of the run's own."""
         sentences = {}
         if spec.attributes:
-            features = read_sentence_features(Path(self.job.sentences[spec.attributes].features))
-            sentences = sampled_features(spec, self.split, self.texts[spec.attributes], features)
+            known = self.sentence_features[spec.attributes]
+            sentences = sampled_features(spec, self.split, self.texts[spec.attributes], known)
         tower = self.tower if METHODS[spec.method].needs_tower else None
         return make_learner(spec, self.test_sets.frozen, sentences, tower, attributes or self.winners.get(spec.id, ()))
 
@@ -183,7 +189,7 @@ class _Work:
         for target in dict.fromkeys(each for own in targets.values() for each in own):
             todo = [spec for spec in specs if target in targets[spec.id]]
             test = self.test_sets.make(todo[0], target)
-            names = self.test_sets.make(todo[0], todo[0].target).names
+            names = prompt_names(self.test_sets.frozen.class_names, todo[0].trained_classes)
             runs = [self._run(spec, None, names, target.attributes) for spec in todo]
             tested = [found[spec.id].scored(spec.target) for spec in todo]
             trainer, accuracies = self._trainer(todo[0], runs), {}
