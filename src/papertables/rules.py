@@ -5,6 +5,7 @@ to the one function that does the work: so a rule and its script read the same f
 knows it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,9 @@ class Prepared:
         return {"split": self.split, "manifest": self.manifest}
 
     @property
-    def folder(self) -> Path:
-        """What the paths in the split start from."""
-        return Path(self.split).parent
+    def digest(self) -> str:
+        """Of the data set's contents, read from its manifest."""
+        return json.loads(Path(self.manifest).read_text("utf-8"))["digest"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What runs are scored on, and the accuracies of what is not in training: of untrained runs, and of trained ones on
 their transfer targets."""
 
-import json
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -85,7 +84,7 @@ class TransferTargets:
     def data(self, target: Target) -> str | None:
         """The contents of a data set that is not the job's own."""
         prepared = self.prepared.get(target.dataset)
-        return json.loads(Path(prepared.manifest).read_text("utf-8"))["digest"] if prepared else None
+        return prepared.digest if prepared else None
 
     def missing(self, metrics: Metrics) -> list[Target]:
         """On what a finished run has yet to be scored."""

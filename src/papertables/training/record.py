@@ -1,7 +1,6 @@
 """What the store keeps of a run: its fingerprint, known before torch is imported, and its metrics."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -34,7 +33,7 @@ def fingerprints(
     job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination]
 ) -> dict[str, Fingerprint]:
     """By run id. texts: by source; winners: by run id, of the searches."""
-    data = json.loads(Path(job.prepared.manifest).read_text("utf-8"))["digest"]
+    data = job.prepared.digest
     entry = backbone_with(job.backbone, job.own_weights)
     towers = entry.check(Path(job.weights))
     sources = {source: text.digest for source, text in texts.items()}

@@ -4,7 +4,6 @@ Every combination of the bases has learned contexts of its own and a weight; con
 weights from validation images, in turn. The heaviest combination wins.
 """
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
@@ -191,7 +190,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
         train_loss=[train for train, _ in losses],
         validation_loss=[validation for _, validation in losses],
         seconds=time.perf_counter() - began,
-        data=json.loads(Path(job.prepared.manifest).read_text("utf-8"))["digest"],
+        data=job.prepared.digest,
         backbone=fingerprint,
     )
     write_atomic(out, (result.model_dump_json(indent=1) + "\n").encode())
