@@ -16,13 +16,13 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
 from papertables.commands.snakemake_command import snakemake_command
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.commands.front_door import enter
-from papertables.files import read_yaml
+from papertables.base.files import read_yaml
 from papertables.planning.plan import make_plan
 from papertables.planning.targets import CONFIGURED, left_behind
-from papertables.scripting import failure
-from papertables.spec import CacheKey
+from papertables.base.scripting import failure
+from papertables.specs.spec import CacheKey
 
 try:
     read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice

@@ -12,7 +12,7 @@ from papertables.backbones import clip, mini
 from papertables.backbones.prompts import TextPrompts
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.table import METHODS, build
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
 from papertables.training.run import Run

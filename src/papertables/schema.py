@@ -9,10 +9,10 @@ from pydantic import JsonValue
 from papertables.attributes.anchors import AnchorSet
 from papertables.attributes.catalog import AttributeSource
 from papertables.backbones.catalog import Backbone
-from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import Dataset
 from papertables.results.metrics import Metrics
-from papertables.spec import Model
+from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.spec import Model
 
 MODELS: dict[str, type[Model]] = {
     "config": Config,

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torchvision.transforms.functional import normalize
 
+from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.data.splits import Item, cut, few_shot, half, read_split, split_trainval
-from papertables.errors import UserError
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.optimization import learning_rate
 
 

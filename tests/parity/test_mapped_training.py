@@ -11,7 +11,7 @@ from papertables.backbones.frozen_features import source_prompts, text_features
 from papertables.data.cache import ImageCache
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.table import build
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.loop import Trainer
 from papertables.training.run import Run
 from tests.parity.test_masks import own_name

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods import mappings
 
 

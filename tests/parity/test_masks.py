@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from papertables.backbones import catalog
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.masks import Masked
 from papertables.methods.table import METHODS

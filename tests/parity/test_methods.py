@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from papertables.attributes.sampling import sample
 from papertables.backbones import catalog
 from papertables.backbones.frozen_features import class_features
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.heads import AttributeHead, nearest_logits
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.pixels import Padding, Watermark
 from papertables.methods.table import METHODS, build
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.forward import image_features
 from papertables.training.loop import Trainer
 from papertables.training.optimization import learning_rate

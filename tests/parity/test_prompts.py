@@ -10,7 +10,7 @@ from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.maple import Learner as MaPLe
-from papertables.spec import Optimizer, Schedule, Training
+from papertables.specs.spec import Optimizer, Schedule, Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
 from papertables.training.run import Run

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from papertables.backbones.catalog import backbone
-from papertables.config import Artefact, Config, Paper, Scale
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
 from papertables.planning.published import COLUMNS
 from papertables.planning.scope import Scope
 from papertables.results.metrics import Divergence, Epoch, Metrics, Score
-from papertables.rules import ArtefactFiles
-from papertables.spec import Fidelity, RunSpec
+from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.rules import ArtefactFiles
+from papertables.specs.spec import Fidelity, RunSpec
 
 TRAINING = {
     "epochs": 4,

@@ -13,7 +13,7 @@ from papertables.backbones.catalog import backbone
 from papertables.backbones.frozen_features import make_frozen_features, make_sentence_features
 from papertables.data import cache
 from papertables.planning.paths import SHIPPED_WEIGHTS
-from papertables.rules import (
+from papertables.specs.rules import (
     FrozenFeaturesJob,
     Prepared,
     SentenceFeaturesJob,
@@ -22,7 +22,7 @@ from papertables.rules import (
     TrainJob,
     Transfer,
 )
-from papertables.spec import TRAIN_ORIGINALS, CacheKey, RunSpec
+from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, RunSpec
 from papertables.training.job import train_job
 from papertables.training.loop import TestSet
 

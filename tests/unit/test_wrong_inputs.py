@@ -17,11 +17,11 @@ from PIL import Image
 
 from papertables.attributes.names import check_names
 from papertables.attributes.sampling import read_sentences, repeated
+from papertables.base.errors import UserError
+from papertables.base.files import read_yaml
 from papertables.data import cache, prepare
 from papertables.data.catalog import Dataset
 from papertables.data.splits import SUBSET, Item, read_split
-from papertables.errors import UserError
-from papertables.files import read_yaml
 
 NAMES = ("red thing", "blue thing")
 SENTENCES = {name: [f"A long sentence about a {name}."] for name in NAMES}

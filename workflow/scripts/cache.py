@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from papertables.base.scripting import script
 from papertables.data.cache import build
-from papertables.scripting import script
 
 with script(snakemake.log[0]):
     build(

@@ -2,9 +2,9 @@ from pathlib import Path
 
 from papertables.attributes.catalog import attribute_source, published_file
 from papertables.attributes.names import check_names
+from papertables.base.scripting import script
 from papertables.data.catalog import File
 from papertables.data.download import download
-from papertables.scripting import script
 
 with script(snakemake.log[0]):
     wildcards, path = snakemake.wildcards, Path(snakemake.output[0])

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from papertables.backbones.catalog import backbones
+from papertables.base.scripting import script
 from papertables.data.catalog import File
 from papertables.data.download import download
-from papertables.scripting import script
 
 with script(snakemake.log[0]):
     path = Path(snakemake.output[0])

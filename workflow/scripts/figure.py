@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from papertables.artefacts import collect, figures
-from papertables.scripting import script
+from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
     planned, files = snakemake.params.planned, snakemake.params.files

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from papertables.backbones.frozen_features import make_frozen_features
-from papertables.scripting import script
+from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
     given = snakemake.params

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from papertables.artefacts.index import write_index
-from papertables.scripting import script
+from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
     artefacts, given = [Path(file) for file in snakemake.input.artefacts], snakemake.params

@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from papertables.base.scripting import script
 from papertables.results.store import Store
-from papertables.scripting import script
 from papertables.training.inspect import inspect
 
 with script(snakemake.log[0]):

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 from papertables.attributes.names import check_names
+from papertables.base.scripting import script
 from papertables.data import raw as raw_folder
 from papertables.data.catalog import dataset
 from papertables.data.download import fetch
 from papertables.data.prepare import has_subset, prepare
-from papertables.scripting import script
 
 with script(snakemake.log[0]):
     name, given = snakemake.wildcards.dataset, snakemake.params

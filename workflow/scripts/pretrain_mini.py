@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from papertables.backbones import mini, mini_classifiers
-from papertables.scripting import script
+from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
     name = snakemake.wildcards.backbone

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from papertables.scripting import script
+from papertables.base.scripting import script
 from papertables.training.search import search
 
 with script(snakemake.log[0]):

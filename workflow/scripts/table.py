@@ -2,7 +2,7 @@ from pathlib import Path
 
 from papertables.artefacts import collect, computed, render, tables
 from papertables.artefacts.subsets import read_subsets
-from papertables.scripting import script
+from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
     planned, files = snakemake.params.planned, snakemake.params.files

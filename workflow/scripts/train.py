@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from papertables.scripting import script
+from papertables.base.scripting import script
 from papertables.training.job import train_job
 
 with script(snakemake.log[0]):

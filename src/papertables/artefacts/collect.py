@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 from pydantic import JsonValue
 
-from papertables.errors import UserError
-from papertables.files import write_atomic
+from papertables.base.errors import UserError
+from papertables.base.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics, read_record
 from papertables.results.store import METRICS, Store
-from papertables.rules import ArtefactFiles
-from papertables.spec import Fidelity, RunSpec
+from papertables.specs.rules import ArtefactFiles
+from papertables.specs.spec import Fidelity, RunSpec
 from papertables.training.present import Present
 
 

@@ -9,12 +9,12 @@ from statistics import fmean, harmonic_mean
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.config import Artefact, Measure, Paper, Published
+from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
-from papertables.errors import UserError
 from papertables.planning.cells import Value
 from papertables.planning.published import Line, number, read_lines
-from papertables.spec import Model
+from papertables.specs.config import Artefact, Measure, Paper, Published
+from papertables.specs.spec import Model
 
 # settings that the published files have columns for
 KNOWN = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}

@@ -11,9 +11,9 @@ import pandas as pd
 
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
-from papertables.config import Config, Scale
-from papertables.files import write_atomic
+from papertables.base.files import write_atomic
 from papertables.results.metrics import CHANGED
+from papertables.specs.config import Config, Scale
 
 FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
 DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from papertables.backbones.catalog import backbone
-from papertables.config import Paper
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
 from papertables.planning.cells import Cell, PlannedArtefact
-from papertables.spec import FEW_SHOT, RunSpec, Training
+from papertables.specs.config import Paper
+from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
 SELECTIONS = {
     "best": "accuracy of the epoch that is best on the test set",

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from papertables.artefacts.compare import Quote
 from papertables.artefacts.tables import Table, TableCell
-from papertables.files import write_atomic
+from papertables.base.files import write_atomic
 
 NOTHING = "–"
 LATEX = str.maketrans(

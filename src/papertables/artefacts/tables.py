@@ -11,11 +11,11 @@ from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
-from papertables.config import Config, Measure, OwnWeights, PerChannel, Selection
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact, Value
 from papertables.results.metrics import Metrics
-from papertables.spec import Model, RunSpec
+from papertables.specs.config import Config, Measure, OwnWeights, PerChannel, Selection
+from papertables.specs.spec import Model, RunSpec
 
 SCORES = ("accuracy", "base", "new", "harmonic_mean")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}

@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from papertables.errors import UserError
-from papertables.spec import Model
-from papertables.validation import entries
+from papertables.base.errors import UserError
+from papertables.specs.spec import Model
+from papertables.specs.validation import entries
 
 
 class AnchorSet(Model):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from papertables.errors import UserError, unknown
-from papertables.spec import Model
-from papertables.validation import entries
+from papertables.base.errors import UserError, unknown
+from papertables.specs.spec import Model
+from papertables.specs.validation import entries
 
 
 class Spelling(Model):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from papertables.attributes.catalog import spelt_otherwise
 from papertables.attributes.sampling import read_sentences, sentences_of
+from papertables.base.errors import UserError, did_you_mean
 from papertables.data.splits import read_split
-from papertables.errors import UserError, did_you_mean
 
 
 def check_names(split: Path, files: Iterable[Path]) -> None:

@@ -9,8 +9,8 @@ from random import Random
 from typing import Literal
 
 from papertables.attributes.catalog import spelt_otherwise
-from papertables.errors import UserError, did_you_mean
-from papertables.files import read_json
+from papertables.base.errors import UserError, did_you_mean
+from papertables.base.files import read_json
 
 MIN_CHARACTERS = 20
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from papertables.backbones.catalog import Backbone
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
-    from papertables.config import OwnWeights
+    from papertables.specs.config import OwnWeights
 
 
 def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:

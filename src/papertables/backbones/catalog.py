@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from papertables.config import OwnWeights
-from papertables.errors import UserError, unknown
-from papertables.files import file_digest, read_yaml
-from papertables.spec import Model, Number, Rate, digest
-from papertables.validation import check_different, entries
+from papertables.base.errors import UserError, unknown
+from papertables.base.files import file_digest, read_yaml
+from papertables.specs.config import OwnWeights
+from papertables.specs.spec import Model, Number, Rate, digest
+from papertables.specs.validation import check_different, entries
 
 CATALOG = Path(__file__).parent / "catalog.yaml"
 READ_BY = ("kind", "architecture", "image_size", "classes", "mean", "std")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from papertables.backbones import mini_classifiers
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.state import read_state, refusal
-from papertables.errors import UserError, unknown
+from papertables.base.errors import UserError, unknown
 
 HEAD = {"torchvision": "fc", "timm": "head", "mini_classifier": "head"}  # the last layer, by kind
 PRETRAINED_VIT = (  # names of pytorch_pretrained_vit and timm's for the same tensors

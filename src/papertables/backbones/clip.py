@@ -15,7 +15,7 @@ from papertables.backbones import mini
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.backbones.state import read_state, refusal
-from papertables.errors import UserError, unknown
+from papertables.base.errors import UserError, unknown
 
 PROMPTS_PER_CALL = 4096  # of the text tower
 NOT_WEIGHTS = (

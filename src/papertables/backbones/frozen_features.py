@@ -24,11 +24,11 @@ from papertables.attributes.sampling import read_sentences, usable
 from papertables.backbones import checked_tower
 from papertables.backbones.catalog import backbone
 from papertables.backbones.pixels import Normalise
+from papertables.base.device import pick_device
+from papertables.base.files import write_atomic
 from papertables.data import cache
 from papertables.data.splits import read_split
-from papertables.device import pick_device
-from papertables.files import write_atomic
-from papertables.rules import FrozenFeaturesJob, SentenceFeaturesJob
+from papertables.specs.rules import FrozenFeaturesJob, SentenceFeaturesJob
 
 IMAGES_PER_CALL = 256
 SOURCE_TEMPLATE = "This is a photo of a {}."  # BLM's, before CLIP's 80

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from papertables.backbones.catalog import Backbone
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "network")  # keys of training checkpoints
 NAMED = 4  # tensors that a message names

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from papertables.base.errors import UserError, unknown
+from papertables.base.files import read_yaml
 from papertables.commands import terminal
-from papertables.errors import UserError, unknown
-from papertables.files import read_yaml
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files

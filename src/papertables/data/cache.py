@@ -23,10 +23,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from papertables.base.errors import UserError
+from papertables.base.files import write_atomic
 from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.splits import Item, few_shot, read_split, validated
-from papertables.errors import UserError
-from papertables.files import write_atomic
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept

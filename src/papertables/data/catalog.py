@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from papertables.errors import UserError, unknown
-from papertables.spec import Model
-from papertables.validation import check_different, entries
+from papertables.base.errors import UserError, unknown
+from papertables.specs.spec import Model
+from papertables.specs.validation import check_different, entries
 
 CATALOG = Path(__file__).parent / "catalog.yaml"
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

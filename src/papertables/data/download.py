@@ -17,8 +17,8 @@ from urllib.request import url2pathname
 import pooch
 import requests
 
+from papertables.base.errors import UserError
 from papertables.data.catalog import Archive, Dataset, File, HuggingFace, Manual, Torchvision, Url
-from papertables.errors import UserError
 
 ATTEMPTS = 4  # per address; what has arrived is kept between them
 TIMEOUT = 60  # seconds without a byte

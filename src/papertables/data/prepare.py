@@ -17,13 +17,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from papertables.base.errors import UserError
+from papertables.base.files import read_text, write_atomic
 from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import archives_checked, disk_errors
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
 from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
-from papertables.errors import UserError
-from papertables.files import read_text, write_atomic
 
 KNOWN = "images.sha256"  # as sha256sum writes it, so that ``sha256sum -c`` in that folder reads it
 BATCH = 10_000  # images waiting for a thread at a time

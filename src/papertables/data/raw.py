@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from papertables.files import write_atomic
-from papertables.spec import digest
+from papertables.base.files import write_atomic
+from papertables.specs.spec import digest
 
 NOTE = "raw.json"
 MOST = 20_000  # files that are looked at one by one

@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from papertables.errors import UserError
-from papertables.files import read_json
-from papertables.spec import ClassSet, RunSpec, SearchSpec
+from papertables.base.errors import UserError
+from papertables.base.files import read_json
+from papertables.specs.spec import ClassSet, RunSpec, SearchSpec
 
 MAX_VAL_SHOTS = 4
 PARTS = ("train", "val", "test")

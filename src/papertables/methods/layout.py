@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.prompt_names import Anchors, AttributeTokens, ClassPosition
 
 Encode = Callable[[str], list[int]]  # text to its tokens, without start and end

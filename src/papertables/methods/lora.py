@@ -7,7 +7,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.learner import BaseLearner
 from papertables.methods.outputs import output

@@ -4,7 +4,7 @@ statistics of the training set, or by a trained layer."""
 import torch
 from torch import Tensor, nn
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods import mappings
 from papertables.methods.seeding import seeded
 from papertables.methods.sources import LinearSource, PromptSource

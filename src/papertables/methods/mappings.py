@@ -8,7 +8,7 @@ they occur or not. Everything works on any device.
 import torch
 from torch import Tensor
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 
 def add_frequency(counts: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from papertables.backbones.catalog import Backbone
+from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
-from papertables.errors import UserError
 from papertables.methods.mapping_names import MAPPINGS, TRAINED_OUTPUTS
 from papertables.methods.prompt_names import Anchors
-from papertables.spec import Model, RunSpec
+from papertables.specs.spec import Model, RunSpec
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.mapping_heads import LastLayer, LearnedMapping, MappingHead
 from papertables.methods.mapping_names import MAPPINGS, TRAINED_OUTPUTS

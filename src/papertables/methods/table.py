@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone
-from papertables.code import code_digest, source_files
-from papertables.errors import UserError
+from papertables.base.code import code_digest, source_files
+from papertables.base.errors import UserError
 from papertables.methods.mapping_names import makes_mapping
 from papertables.methods.options import (
     AttributeOptions,
@@ -28,8 +28,8 @@ from papertables.methods.options import (
     WatermarkOptions,
 )
 from papertables.methods.prompt_names import ClassPosition, DeepAttributes, Probe, PromptKind
-from papertables.spec import RunSpec
-from papertables.validation import parse
+from papertables.specs.spec import RunSpec
+from papertables.specs.validation import parse
 
 if TYPE_CHECKING:
     from papertables.methods.inputs import MethodInputs

@@ -9,15 +9,15 @@ from pydantic import JsonValue
 
 from papertables.attributes.anchors import anchors
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Artefact, Axis, Entry, Measure, Paper, Selection
+from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import Dataset, dataset
-from papertables.errors import UserError, unknown
 from papertables.methods.table import METHODS, Method
 from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.settings import Settings
-from papertables.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
-from papertables.validation import parse
+from papertables.specs.config import Artefact, Axis, Entry, Measure, Paper, Selection
+from papertables.specs.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
+from papertables.specs.validation import parse
 
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 
 from papertables.backbones.catalog import backbone
-from papertables.config import Gpu
 from papertables.data.catalog import Dataset, dataset
 from papertables.data.splits import chosen_labels
 from papertables.methods.mapping_names import MAPPINGS, makes_mapping
@@ -17,7 +16,8 @@ from papertables.methods.options import MOST_ATTRIBUTES
 from papertables.methods.table import METHODS
 from papertables.planning.downloads import downloads
 from papertables.planning.plan import Job, Plan
-from papertables.spec import RunSpec
+from papertables.specs.config import Gpu
+from papertables.specs.spec import RunSpec
 
 JOB_START = 15.0  # seconds to start a process and load a backbone
 BACKWARD = 2.0  # forward, and backward to the input: no gradient of a frozen weight is needed

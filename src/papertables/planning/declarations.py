@@ -8,14 +8,14 @@ from pydantic import JsonValue
 
 from papertables.attributes.catalog import attribute_sources
 from papertables.backbones.catalog import backbones
-from papertables.config import VARIED, Adjustment, Artefact, Config, Entry, Measure, Paper, Scale, Substitutes
+from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import datasets
-from papertables.errors import UserError, unknown
 from papertables.methods.options import AttributeOptions, Options
 from papertables.methods.table import METHODS
 from papertables.planning.settings import merged
-from papertables.spec import FEW_SHOT, Fidelity, Images, ProtocolName, SearchSpec, Training
-from papertables.validation import parse
+from papertables.specs.config import VARIED, Adjustment, Artefact, Config, Entry, Measure, Paper, Scale, Substitutes
+from papertables.specs.spec import FEW_SHOT, Fidelity, Images, ProtocolName, SearchSpec, Training
+from papertables.specs.validation import parse
 
 TRANSFER_ATTRIBUTES = "transfer_attributes"  # a choice: what anchored prompts name on other data
 CHOSEN = "chosen"  # attributes: those of the data set, published or searched

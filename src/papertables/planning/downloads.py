@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from papertables.attributes.catalog import attribute_source, published_file
 from papertables.backbones.catalog import backbone
+from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
-from papertables.errors import UserError
 from papertables.planning.plan import Plan
 
 

@@ -1,4 +1,4 @@
-"""What the jobs of each rule are given, from a plan: see ``papertables.rules``."""
+"""What the jobs of each rule are given, from a plan: see ``papertables.specs.rules``."""
 
 from collections import defaultdict
 from functools import cached_property
@@ -10,7 +10,7 @@ from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.methods.table import METHODS
 from papertables.planning.cells import PlannedArtefact
-from papertables.rules import (
+from papertables.specs.rules import (
     ArtefactFiles,
     FrozenFeaturesJob,
     InspectJob,
@@ -23,7 +23,7 @@ from papertables.rules import (
     TrainJob,
     Transfer,
 )
-from papertables.spec import TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpec
+from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpec
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papertables.planning.cells import PlannedArtefact
-from papertables.spec import CacheKey, RunSpec, SearchSpec, Target
+from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
 
 @dataclass(frozen=True)

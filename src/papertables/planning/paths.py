@@ -6,9 +6,9 @@ from pathlib import Path
 
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone
-from papertables.code import FOLDER
-from papertables.config import Artefact, OwnWeights, Selection
-from papertables.spec import CacheKey, SearchSpec
+from papertables.base.code import FOLDER
+from papertables.specs.config import Artefact, OwnWeights, Selection
+from papertables.specs.spec import CacheKey, SearchSpec
 
 SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import backbone_with, backbones
-from papertables.config import Artefact
-from papertables.errors import UserError, unknown
+from papertables.base.errors import UserError, unknown
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
@@ -18,7 +17,8 @@ from papertables.planning.paths import Paths
 from papertables.planning.project import Project, load_project
 from papertables.planning.published import check_published
 from papertables.planning.signatures import Signatures
-from papertables.spec import RunSpec
+from papertables.specs.config import Artefact
+from papertables.specs.spec import RunSpec
 
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.cost import cpu_seconds, duration, estimate, total
 from papertables.planning.plan import Plan
 

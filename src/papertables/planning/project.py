@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from papertables.config import Artefact, Config, Paper, Scale
-from papertables.errors import UserError, unknown
+from papertables.base.errors import UserError, unknown
 from papertables.planning.declarations import check_choices, check_paper, check_scale
 from papertables.planning.scope import Scope
-from papertables.validation import parse, read
+from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.validation import parse, read
 
 SCALES = Path("workflow", "scales")
 DECLARING = (".yaml", ".yml", ".json")

@@ -6,10 +6,10 @@ from math import isfinite
 from pathlib import Path
 
 from papertables.backbones.catalog import backbones
-from papertables.config import Artefact, Published
+from papertables.base.errors import UserError, did_you_mean, unknown
+from papertables.base.files import read_text
 from papertables.data.catalog import datasets
-from papertables.errors import UserError, did_you_mean, unknown
-from papertables.files import read_text
+from papertables.specs.config import Artefact, Published
 
 COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
 PERCENTAGES = ("accuracy", "base", "new", "harmonic_mean", "train_accuracy")

@@ -7,10 +7,10 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Config, Paper, Scale, Substitutes
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.settings import Layer, Settings
-from papertables.spec import Fidelity
+from papertables.specs.config import Config, Paper, Scale, Substitutes
+from papertables.specs.spec import Fidelity
 
 
 class NotAtScale(UserError):

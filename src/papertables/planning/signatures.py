@@ -10,13 +10,13 @@ from pydantic import JsonValue
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone_with, backbones
-from papertables.code import FOLDER, code_digest, source_files
+from papertables.base.code import FOLDER, code_digest, source_files
 from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
-from papertables.spec import digest
+from papertables.specs.spec import digest
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan

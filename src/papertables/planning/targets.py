@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from papertables.backbones.catalog import backbones
-from papertables.errors import UserError, did_you_mean, unknown
+from papertables.base.errors import UserError, did_you_mean, unknown
 from papertables.planning.jobs import Job
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
-from papertables.rules import Files
+from papertables.specs.rules import Files
 
 CONFIGURED, PLAN = "configured", "plan"
 NAMES = {

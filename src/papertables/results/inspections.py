@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 ROUNDING = 1e-3  # of a cosine, and of a confidence against its loss
 STATES = ("before", "after")

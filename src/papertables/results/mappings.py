@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.store import FOLDER_MEND
 
 ROUNDING = 0.01  # of up to 20 weights in fp16

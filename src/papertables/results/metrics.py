@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
-from papertables.config import Selection
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.consistency import problems, whole_hits
-from papertables.spec import ClassSet, Combination, Model, RunSpec, Target
+from papertables.specs.config import Selection
+from papertables.specs.spec import ClassSet, Combination, Model, RunSpec, Target
 
 CHANGED = "-dirty"  # ends a commit whose code was changed
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]

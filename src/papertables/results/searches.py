@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.metrics import Digest, NonNegative, Positive, reason
-from papertables.spec import Combination, Model, SearchSpec
+from papertables.specs.spec import Combination, Model, SearchSpec
 
 MORE_THAN = {"any": 0, "three_or_more": 2}
 ROUNDING = 1e-3  # of the sum of many weights in fp32

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from papertables.errors import UserError
-from papertables.files import read_yaml, write_atomic
+from papertables.base.errors import UserError
+from papertables.base.files import read_yaml, write_atomic
 from papertables.results.metrics import Fingerprint, Metrics, read_record
-from papertables.spec import RunSpec
+from papertables.specs.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

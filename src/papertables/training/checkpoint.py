@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from papertables.files import write_atomic
+from papertables.base.files import write_atomic
 from papertables.training.run import Run
 
 

@@ -11,8 +11,8 @@ from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.data.splits import chosen_labels
 from papertables.results.metrics import Evaluation, Metrics, Score
-from papertables.rules import TrainJob
-from papertables.spec import CacheKey, RunSpec, Target
+from papertables.specs.rules import TrainJob
+from papertables.specs.spec import CacheKey, RunSpec, Target
 from papertables.training.learners import prompt_names
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from papertables.attributes.sampling import read_attributes
-from papertables.config import Selection
+from papertables.base.errors import UserError
+from papertables.base.files import write_atomic
 from papertables.data import cache
 from papertables.data.splits import read_split
-from papertables.errors import UserError
-from papertables.files import write_atomic
 from papertables.methods.table import METHODS
 from papertables.results.inspections import SHOWN
 from papertables.results.mappings import read_mappings
 from papertables.results.store import Store
-from papertables.rules import InspectJob
+from papertables.specs.config import Selection
+from papertables.specs.rules import InspectJob
 from papertables.training.learners import make_learner, sampled_sentences
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def inspect(
 
     from papertables.backbones import checked_tower
     from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
-    from papertables.device import pick_device
+    from papertables.base.device import pick_device
 
     torch.set_num_threads(threads)
     spec, split, frozen = job.run, read_split(Path(job.prepared.split)), read_frozen_features(Path(job.frozen))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from papertables.attributes.sampling import Attributes, read_attributes, repeated
 from papertables.backbones.catalog import backbone_with
+from papertables.base.files import write_atomic
 from papertables.data import cache
 from papertables.data.splits import read_split, training_indices
-from papertables.files import write_atomic
 from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
 from papertables.results.searches import read_search
 from papertables.results.store import Store
-from papertables.rules import Training, TrainJob
-from papertables.spec import Combination, RunSpec, digest
+from papertables.specs.rules import Training, TrainJob
+from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import Recorder, fingerprints
@@ -70,7 +70,7 @@ class _Work:
     ):
         import torch
 
-        from papertables.device import make_deterministic, pick_device
+        from papertables.base.device import make_deterministic, pick_device
 
         torch.set_num_threads(threads)
         self.device = pick_device(training.device)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from papertables.attributes.sampling import Attributes, sample
 from papertables.data.splits import Split, attribute_stream, chosen_labels
 from papertables.methods.table import METHODS, build
-from papertables.spec import ClassSet, Combination, RunSpec
+from papertables.specs.spec import ClassSet, Combination, RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from papertables.base.device import computed_precision
 from papertables.data.augment import Augmentation, training_images
 from papertables.data.cache import ImageCache
-from papertables.device import computed_precision
 from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
 from papertables.training.checkpoint import Checkpoint

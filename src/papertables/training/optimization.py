@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from papertables.spec import Training
+from papertables.specs.spec import Training
 
 
 def learning_rate(training: Training, epoch: int, step: int, steps: int) -> float:

@@ -8,13 +8,13 @@ from pathlib import Path
 from papertables import NUMERICS
 from papertables.attributes.sampling import read_attributes
 from papertables.backbones.catalog import backbone_with
-from papertables.files import file_digest
+from papertables.base.files import file_digest
 from papertables.methods.table import method_code
 from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search
 from papertables.results.store import same_numbers
-from papertables.rules import TrainJob
-from papertables.spec import RunSpec, digest
+from papertables.specs.rules import TrainJob
+from papertables.specs.spec import RunSpec, digest
 from papertables.training.record import data_part
 
 

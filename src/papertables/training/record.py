@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes
 from papertables.backbones.catalog import backbone_with
-from papertables.code import FOLDER
+from papertables.base.code import FOLDER
 from papertables.methods.table import METHODS, method_code
 from papertables.results.metrics import CHANGED, Computed, Evaluation, Fingerprint, Metrics, RunCost
 from papertables.results.store import Store
-from papertables.rules import TrainJob
-from papertables.spec import Combination, RunSpec, digest
+from papertables.specs.rules import TrainJob
+from papertables.specs.spec import Combination, RunSpec, digest
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +89,7 @@ class Recorder:
         self.store.write(metrics, save(tensors), mappings)
 
     def _metrics(self, spec: RunSpec, outcome: str, evaluation: Evaluation, cost: RunCost, **more) -> Metrics:
-        from papertables.device import computed_precision
+        from papertables.base.device import computed_precision
 
         asked = spec.training.precision if spec.training else "fp32"
         return Metrics(
@@ -106,7 +106,7 @@ class Recorder:
         )
 
     def _cost(self, seconds: float, images: int, group_size: int) -> RunCost:
-        from papertables.device import describe, peak_memory_mb
+        from papertables.base.device import describe, peak_memory_mb
 
         return RunCost(
             seconds=seconds,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from papertables.methods.learner import BaseLearner
 from papertables.methods.mapping_heads import MappingHead
 from papertables.results.metrics import Divergence, Epoch, Score
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.mapping_history import Mappings
 from papertables.training.optimization import finite_gradients, learning_rate, make_optimizers
 

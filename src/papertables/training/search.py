@@ -19,18 +19,18 @@ from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
+from papertables.base.device import make_deterministic, pick_device
+from papertables.base.errors import UserError
+from papertables.base.files import write_atomic
 from papertables.data import cache
 from papertables.data.augment import training_images
 from papertables.data.splits import read_split, search_items
-from papertables.device import make_deterministic, pick_device
-from papertables.errors import UserError
-from papertables.files import write_atomic
 from papertables.methods.layout import layout, place
 from papertables.methods.prompt_names import AttributeTokens
 from papertables.methods.seeding import seeded
 from papertables.results.searches import SearchResult, all_combinations
-from papertables.rules import SearchJob
-from papertables.spec import Combination, Optimizer, Schedule, SearchSpec, Training
+from papertables.specs.rules import SearchJob
+from papertables.specs.spec import Combination, Optimizer, Schedule, SearchSpec, Training
 from papertables.training.learners import prompt_names
 from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress

@@ -9,10 +9,10 @@ import pytest
 from papertables.artefacts import computed, figures, render, tables
 from papertables.artefacts.tables import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
+from papertables.base.errors import UserError
 from papertables.data.catalog import datasets
-from papertables.errors import UserError
 from papertables.results.searches import SearchResult, all_combinations
-from papertables.spec import SearchSpec
+from papertables.specs.spec import SearchSpec
 from tests.unit.plans import REPOSITORY, plan_of
 
 MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))

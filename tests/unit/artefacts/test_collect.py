@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from papertables.artefacts import collect
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.metrics import Epoch
 from papertables.results.store import Store
-from papertables.spec import Fidelity
+from papertables.specs.spec import Fidelity
 from tests.unit import artefact_world as world
 
 

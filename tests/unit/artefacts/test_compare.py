@@ -3,7 +3,7 @@
 import pytest
 
 from papertables.artefacts import compare
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.cells import Value
 from tests.unit import artefact_world as world
 

@@ -12,7 +12,7 @@ from papertables.artefacts import computed, render
 from papertables.artefacts.computed import upscaling
 from papertables.artefacts.computed.mask_parameters import backbone_parameters
 from papertables.backbones.catalog import backbone
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from tests.unit.plans import REPOSITORY, plan_of
 
 TABLES = {"smm_table4": 21, "smm_table5": 18, "smm_table6": 44, "smm_table9": 66}  # lines of the published file

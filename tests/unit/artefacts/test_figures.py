@@ -29,12 +29,12 @@ from papertables.artefacts.figures import (
     top_labels,
 )
 from papertables.artefacts.tables import build
-from papertables.drawings import DRAWINGS
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.cells import Cell, Value
 from papertables.results.inspections import Inspection
 from papertables.results.metrics import Epoch
 from papertables.results.store import Store
+from papertables.specs.drawings import DRAWINGS
 from papertables.training.mapping_history import Mappings
 from tests.unit import artefact_world as world
 

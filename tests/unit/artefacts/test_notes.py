@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts.notes import run_notes
-from papertables.config import Adjustment
 from papertables.planning.cells import plan_artefact
+from papertables.specs.config import Adjustment
 from tests.unit.plans import plan_of
 
 

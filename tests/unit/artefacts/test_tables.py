@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts.tables import build
-from papertables.config import OwnWeights
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.metrics import Epoch
+from papertables.specs.config import OwnWeights
 from tests.unit import artefact_world as world
 
 

@@ -10,9 +10,9 @@ from papertables.attributes import catalog
 from papertables.attributes.catalog import AttributeSource, Spelling, attribute_sources
 from papertables.attributes.names import check_names
 from papertables.attributes.sampling import read_attributes, read_sentences
+from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
 from papertables.data.imagenet import imagenet_classes
-from papertables.errors import UserError
 
 FACTS = json.loads((Path(__file__).parents[1] / "recorded" / "class_names.json").read_text())
 NAMES = {"imagenet": list(imagenet_classes().values())} | FACTS["names"]

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from papertables.attributes.sampling import Sentences, read_sentences, sample
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 SENTENCES = Sentences(
     {

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from papertables.backbones import classifier, mini
 from papertables.backbones.catalog import backbone, backbones
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 
 def whole(entry):

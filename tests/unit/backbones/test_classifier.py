@@ -15,9 +15,9 @@ from torchvision.transforms import v2
 from papertables.backbones import checked_tower, classifier, load_tower, mini_classifiers
 from papertables.backbones.catalog import Backbone, backbone, backbone_with, backbones
 from papertables.backbones.clip import FrozenClip
-from papertables.config import OwnWeights
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.paths import SHIPPED_WEIGHTS
+from papertables.specs.config import OwnWeights
 
 CLASSIFIERS = [id for id, entry in backbones().items() if entry.classes]
 REAL = os.environ.get("PAPERTABLES_REAL")

@@ -6,8 +6,8 @@ from safetensors.torch import save_file
 
 from papertables.backbones import clip
 from papertables.backbones.catalog import Backbone, backbone_with
-from papertables.config import OwnWeights
-from papertables.errors import UserError
+from papertables.base.errors import UserError
+from papertables.specs.config import OwnWeights
 
 SIDE = 16
 ENTRY = Backbone(

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from papertables.artefacts import render
 from papertables.artefacts.tables import build
+from papertables.base.errors import UserError
 from papertables.commands import cli
-from papertables.errors import UserError
 from papertables.planning.cost import estimate, total
 from tests.unit import artefact_world as world
 from tests.unit.plans import REPOSITORY, plan_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from papertables.files import read_yaml
+from papertables.base.files import read_yaml
 from papertables.schema import CATALOGS, MODELS, schema
 
 ROOT = Path(__file__).parents[3]

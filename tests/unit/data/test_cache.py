@@ -8,9 +8,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 from torchvision import transforms
 
+from papertables.base.errors import UserError
+from papertables.base.files import write_atomic
 from papertables.data import cache
-from papertables.errors import UserError
-from papertables.files import write_atomic
 
 SIDE = 16
 

@@ -20,13 +20,13 @@ from timm.data import ImageNetInfo
 from papertables.attributes.names import check_names
 from papertables.attributes.sampling import read_sentences, sample
 from papertables.backbones.frozen_features import source_prompts
+from papertables.base.errors import UserError
 from papertables.data import prepare as preparing
 from papertables.data.catalog import Dataset, dataset, datasets
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.miniworld.targets import SETS
 from papertables.data.prepare import prepare, verify
 from papertables.data.splits import few_shot, read_split
-from papertables.errors import UserError
 from papertables.training.learners import prompt_names
 
 REAL = [entry for entry in datasets().values() if entry.source.kind != "drawn"]

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from papertables.base.errors import UserError
 from papertables.data import download
 from papertables.data.catalog import Archive, Dataset, dataset
 from papertables.data.download import fetch, unpack
-from papertables.errors import UserError
 
 
 class Server:

@@ -12,10 +12,10 @@ from safetensors.numpy import load_file
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
+from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.data.augment import Boxes, augment, crop_originals, draw_boxes, plain, training_images
-from papertables.errors import UserError
-from papertables.spec import Images
+from papertables.specs.spec import Images
 
 SIDE = 32
 ON_ITS_SIDE = 6  # of the EXIF note: to be turned by 90 degrees

@@ -16,11 +16,11 @@ import torchvision
 from PIL import Image
 from scipy.io import savemat
 
+from papertables.base.errors import UserError
 from papertables.data import prepare as preparing
 from papertables.data.catalog import Dataset, dataset
 from papertables.data.download import fetch
 from papertables.data.prepare import prepare
-from papertables.errors import UserError
 
 RNG = np.random.default_rng(0)
 

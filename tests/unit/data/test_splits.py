@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from papertables.base.errors import UserError
 from papertables.data.splits import (
     Split,
     attribute_stream,
@@ -17,8 +18,7 @@ from papertables.data.splits import (
     training_indices,
     validated,
 )
-from papertables.errors import UserError
-from papertables.spec import SearchSpec
+from papertables.specs.spec import SearchSpec
 from tests.unit.small_world import spec
 
 ENTRIES = [[f"{name}{number}.png", label, name] for label, name in enumerate("ab") for number in range(9 - 3 * label)]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.layout import ATTRIBUTE, Learned, Word, layout, offset, place
 
 START, END = 1000, 1001

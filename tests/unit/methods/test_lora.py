@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from papertables.backbones import catalog, classifier
+from papertables.base.errors import UserError
 from papertables.data.cache import ImageCache
-from papertables.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.lora import adapted
 from papertables.methods.table import METHODS, build
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.loop import Trainer
 from papertables.training.run import Run, trained_values
 from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec, whole

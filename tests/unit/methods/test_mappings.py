@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods import mappings
 from papertables.methods.mapping_heads import LastLayer, LearnedMapping, MappingHead
 from papertables.methods.sources import LinearSource, PromptSource

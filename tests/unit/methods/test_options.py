@@ -3,9 +3,9 @@
 import pytest
 
 from papertables.backbones import catalog
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.table import METHODS
-from papertables.spec import RunSpec
+from papertables.specs.spec import RunSpec
 from tests.unit.small_world import mapped_spec, spec
 
 MASKED = ("smm", "only_mask")

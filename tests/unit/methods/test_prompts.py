@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from papertables.backbones import clip, mini
 from papertables.backbones.prompts import TextPrompts, join_texts
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.layout import ATTRIBUTE, layout, place
 from papertables.methods.table import METHODS, build

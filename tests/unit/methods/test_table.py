@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 import torch
 
-from papertables import code as fingerprinted
+from papertables.base import code as fingerprinted
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.learner import BaseLearner
 from papertables.methods.table import METHODS, build, method_code

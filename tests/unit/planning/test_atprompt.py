@@ -9,7 +9,7 @@ from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
 from papertables.planning.cells import plan_artefact
 from papertables.planning.cost import estimate
-from papertables.spec import TRAIN_ORIGINALS, CacheKey, Target
+from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts import compare
-from papertables.config import Artefact, Paper
 from papertables.planning.cells import axis_of, rows_of
 from papertables.planning.project import load_project
-from papertables.validation import read
+from papertables.specs.config import Artefact, Paper
+from papertables.specs.validation import read
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning import preflight
 from papertables.planning.downloads import check_downloads, downloads
 from papertables.planning.plan import make_plan

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from papertables.config import Config
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.plan import make_plan
+from papertables.specs.config import Config
 
 REPOSITORY = Path(__file__).parents[3]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

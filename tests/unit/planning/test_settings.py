@@ -2,9 +2,9 @@
 
 import pytest
 
-from papertables.config import Adjustment, Substitutes
 from papertables.planning.scope import Scope
 from papertables.planning.settings import Layer, Settings
+from papertables.specs.config import Adjustment, Substitutes
 from tests.unit import artefact_world as world
 
 OPTIONS = {"pad": 30}

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from papertables.backbones import catalog
-from papertables.config import OwnWeights
 from papertables.data import raw
 from papertables.planning import signatures as module
 from papertables.planning.plan import Plan
 from papertables.planning.signatures import Signatures
+from papertables.specs.config import OwnWeights
 from tests.unit.plans import plan_of
 
 ARTEFACTS = ["blm_padding", "attrvr_table1", "atprompt_table3"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.targets import NAMES, asked, named
 from tests.unit.plans import plan_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.plan import make_plan
 from tests.unit.plans import CONFIG, REPOSITORY
 

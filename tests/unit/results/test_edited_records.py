@@ -10,13 +10,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from papertables.artefacts import collect
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.inspections import read_inspection
 from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics
 from papertables.results.searches import all_combinations, read_search
 from papertables.results.store import Store
-from papertables.spec import RunSpec, SearchSpec
+from papertables.specs.spec import RunSpec, SearchSpec
 from tests.unit import artefact_world as world
 
 VP, PLAIN = world.run("vp", "dtd", 1), world.run("zero_shot", "dtd", None)

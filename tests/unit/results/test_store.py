@@ -9,7 +9,7 @@ from papertables.methods.table import METHODS, method_code
 from papertables.results import store as module
 from papertables.results.metrics import Divergence, Fingerprint, Metrics
 from papertables.results.store import Store, same_numbers
-from papertables.spec import Fidelity, RunSpec
+from papertables.specs.spec import Fidelity, RunSpec
 from tests.unit import artefact_world as world
 
 RECORD = Path(__file__).parents[1] / "recorded" / "fingerprints.json"

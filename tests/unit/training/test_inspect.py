@@ -7,9 +7,9 @@ import torch.nn.functional as F
 
 from papertables.attributes.sampling import read_attributes
 from papertables.backbones.frozen_features import read_frozen_features
+from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.data.splits import read_split
-from papertables.errors import UserError
 from papertables.methods.mapping_heads import LastLayer
 from papertables.methods.mappings import random_mapping
 from papertables.planning.paths import SHIPPED_WEIGHTS
@@ -17,8 +17,8 @@ from papertables.results.inspections import read_inspection
 from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Divergence, Score
 from papertables.results.store import Store
-from papertables.rules import InspectJob, TrainJob
-from papertables.spec import CacheKey, RunSpec
+from papertables.specs.rules import InspectJob, TrainJob
+from papertables.specs.spec import CacheKey, RunSpec
 from papertables.training import inspect as module
 from papertables.training.inspect import choose, inspect
 from papertables.training.learners import sampled_sentences

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from papertables.attributes.sampling import read_attributes
 from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.base.errors import UserError
 from papertables.data.splits import read_split
-from papertables.errors import UserError
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 from papertables.training.checkpoint import Checkpoint

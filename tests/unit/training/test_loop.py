@@ -8,7 +8,7 @@ from torch import nn
 
 from papertables.data.cache import ImageCache
 from papertables.methods.learner import BaseLearner
-from papertables.spec import Training
+from papertables.specs.spec import Training
 from papertables.training.loop import Trainer
 from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.methods.mapping_heads import MappingHead
 from papertables.methods.sources import LinearSource
 from papertables.results.mappings import read_mappings

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from papertables.results.store import Store
-from papertables.spec import Fidelity, RunSpec
+from papertables.specs.spec import Fidelity, RunSpec
 from papertables.training.checkpoint import Checkpoint
 from papertables.training.job import _Work
 from papertables.training.optimization import finite_gradients

@@ -8,8 +8,8 @@ import pytest
 
 from papertables.attributes.sampling import read_attributes
 from papertables.backbones import catalog
-from papertables.config import OwnWeights
 from papertables.results.store import Store
+from papertables.specs.config import OwnWeights
 from papertables.training import present, record
 from papertables.training.present import Present
 from papertables.training.record import fingerprints

@@ -8,8 +8,8 @@ import torch
 from papertables.methods.table import METHODS
 from papertables.results.searches import SearchResult
 from papertables.results.store import Store
-from papertables.rules import Prepared, Training, Transfer
-from papertables.spec import RunSpec, SearchSpec, Target
+from papertables.specs.rules import Prepared, Training, Transfer
+from papertables.specs.spec import RunSpec, SearchSpec, Target
 from papertables.training.job import _Work
 from tests.unit.small_world import BACKBONE, SIDE, World
 

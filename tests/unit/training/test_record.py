@@ -21,7 +21,7 @@ def project(tmp_path, monkeypatch):
     root = tmp_path / "other" / "papertables"
     package = root / "src" / "papertables"
     package.mkdir(parents=True)
-    for file in ("Snakefile", "README.md", "src/papertables/code.py", "workflow/rule.smk"):
+    for file in ("Snakefile", "README.md", "src/papertables/base/code.py", "workflow/rule.smk"):
         (root / file).parent.mkdir(exist_ok=True)
         (root / file).write_text("one\n")
     monkeypatch.setattr(record, "FOLDER", package)
@@ -77,7 +77,7 @@ def test_a_repository_that_the_environment_names_is_not_asked(project, tmp_path,
     assert record.git_commit() == own
 
 
-@pytest.mark.parametrize("file", ["src/papertables/code.py", "workflow/rule.smk"])
+@pytest.mark.parametrize("file", ["src/papertables/base/code.py", "workflow/rule.smk"])
 @pytest.mark.parametrize("change", ["edited", "staged", "deleted"])
 def test_changed_code_is_marked(project, file, change):
     own = committed(project)

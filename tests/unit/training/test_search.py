@@ -16,8 +16,8 @@ from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
 from papertables.data import cache
 from papertables.results.searches import SearchResult, read_search
-from papertables.rules import SearchJob
-from papertables.spec import TRAIN_ORIGINALS, SearchSpec
+from papertables.specs.rules import SearchJob
+from papertables.specs.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
 from papertables.training.search import Search, Searcher, all_combinations, search

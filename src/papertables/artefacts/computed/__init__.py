@@ -11,7 +11,7 @@ from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.searches import read_search
-from papertables.rules import ArtefactFiles
+from papertables.specs.rules import ArtefactFiles
 
 
 def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:

@@ -8,7 +8,7 @@ from papertables.artefacts.computed.computed_table import Column, ComputedRow, C
 from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
 from papertables.results.searches import SearchResult
-from papertables.spec import Combination
+from papertables.specs.spec import Combination
 
 COLUMNS = tuple(
     Column(label, "") for label in ("bases", "published choice", "found here", "their weight", "all true", "some true")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from papertables.artefacts.compare import Numbers, Quote, add, recomputed
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
-from papertables.config import Measure
-from papertables.files import read_text
+from papertables.base.files import read_text
+from papertables.specs.config import Measure
 
 COLUMNS = (Column("printed", "", digits=2), Column("follows", "", digits=2), Column("difference", "", digits=2))
 MEASURES: dict[str, Measure] = {"base": "base", "novel": "new", "hm": "harmonic_mean"}  # by metric

@@ -8,11 +8,11 @@ from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
-from papertables.config import Artefact, Axis, Paper
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.planning.published import Line, read_lines
 from papertables.results.searches import SearchResult
+from papertables.specs.config import Artefact, Axis, Paper
 
 WORDS = {"yes": "1", "no": "0"}
 HOW = (

@@ -5,9 +5,9 @@ import torch
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.backbones import classifier
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.config import Axis
 from papertables.methods.masks import MaskNetwork
 from papertables.planning.cells import Cell
+from papertables.specs.config import Axis
 
 METHOD = "smm"
 COLUMNS = (

@@ -2,9 +2,9 @@
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.notes import choice_notes
-from papertables.config import Axis
 from papertables.planning.cells import Cell
-from papertables.spec import Part
+from papertables.specs.config import Axis
+from papertables.specs.spec import Part
 
 METHOD, NETWORK = "smm", "pixels.network"
 BACKBONES = ("resnet18", "vit_b32_384")  # with mask networks of 5 and of 6 layers

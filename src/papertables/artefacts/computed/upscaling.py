@@ -11,8 +11,8 @@ from torch import Tensor
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.backbones.catalog import backbone
-from papertables.config import Axis
 from papertables.methods.masks import upscale
+from papertables.specs.config import Axis
 
 METHOD = "smm"
 BATCH, PART = 256, 16  # images; a batch is upscaled in parts, so that little memory is needed

@@ -10,10 +10,10 @@ from pathlib import Path
 from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, made_how
 from papertables.artefacts.subsets import read_subsets
-from papertables.files import write_atomic
+from papertables.base.files import write_atomic
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.rules import ArtefactFiles
+from papertables.specs.rules import ArtefactFiles
 
 FORMATS = ("pdf", "png", "csv", "json")
 

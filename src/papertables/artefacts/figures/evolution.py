@@ -12,10 +12,10 @@ from papertables.artefacts.figures import style
 from papertables.artefacts.figures.patterns import Pattern, pattern_of
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.artefacts.figures.top_labels import made_for
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.inspections import Inspection
 from papertables.results.metrics import Metrics
-from papertables.spec import RunSpec
+from papertables.specs.spec import RunSpec
 
 CLASSES = 6
 PICTURE = 1.0  # inches

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.planning.cells import PlannedArtefact, Value
 
 LABELS = {

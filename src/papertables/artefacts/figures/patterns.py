@@ -10,9 +10,9 @@ from safetensors import safe_open
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 from papertables.results.store import FOLDER_MEND, Store
-from papertables.spec import RunSpec
+from papertables.specs.spec import RunSpec
 
 ACROSS = 6  # data sets
 NEUTRAL = 0.92  # grey of pixels that belong to the image

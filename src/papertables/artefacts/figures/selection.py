@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from papertables.artefacts import tables
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
-from papertables.config import Selection
+from papertables.specs.config import Selection
 
 ACROSS = 5  # panels
 

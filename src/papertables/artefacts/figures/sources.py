@@ -12,15 +12,15 @@ from papertables.artefacts.collect import mend
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
-from papertables.config import DrawingName
 from papertables.planning.cells import Cell, PlannedArtefact
 from papertables.results.inspections import Inspection, read_inspection
 from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult, read_search
 from papertables.results.store import Store
-from papertables.rules import ArtefactFiles
-from papertables.spec import Model, RunSpec
+from papertables.specs.config import DrawingName
+from papertables.specs.rules import ArtefactFiles
+from papertables.specs.spec import Model, RunSpec
 
 SELECTIONS = {"best": "epoch that is best on the test set", "last": "last epoch"}
 

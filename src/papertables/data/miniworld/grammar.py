@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .draw import ATTRIBUTES, DIGITS, SHAPES, Scene
+from papertables.data.miniworld.draw import ATTRIBUTES, DIGITS, SHAPES, Scene
 
 VALUES = [(name, value) for name, values in ATTRIBUTES.items() for value in values]
 NOUNS = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .draw import ATTRIBUTES, Scene
-from .grammar import VALUES, article, phrase
-from .targets import TARGETS
+from papertables.data.miniworld.draw import ATTRIBUTES, Scene
+from papertables.data.miniworld.grammar import VALUES, article, phrase
+from papertables.data.miniworld.targets import TARGETS
 
 FRAMES = {
     "des": ("This is a photo of {}.", "It looks like {}.", "You can see {}.", "A picture showing {}.", "There is {}.",

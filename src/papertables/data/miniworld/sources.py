@@ -7,7 +7,19 @@ forms. The versions stand in the places that ImageNet-V2, -Sketch, -A and -R hav
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .draw import ATTRIBUTES, SHAPES, SIDE, Scene, draw, light, pattern, sample_scene, scribble, shade, to_uint8
+from papertables.data.miniworld.draw import (
+    ATTRIBUTES,
+    SHAPES,
+    SIDE,
+    Scene,
+    draw,
+    light,
+    pattern,
+    sample_scene,
+    scribble,
+    shade,
+    to_uint8,
+)
 
 FORMS = ("square", "heart", "ring")
 CLASSES: dict[str, Scene] = {

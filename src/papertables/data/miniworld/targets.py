@@ -15,8 +15,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from . import sources
-from .draw import DIGITS, SHAPES, SIDE, Scene, draw, light, pattern, sample_scene, shade, to_uint8
+from papertables.data.miniworld import sources
+from papertables.data.miniworld.draw import (
+    DIGITS,
+    SHAPES,
+    SIDE,
+    Scene,
+    draw,
+    light,
+    pattern,
+    sample_scene,
+    shade,
+    to_uint8,
+)
 
 COUNTS = {"train": 32, "val": 8, "test": 22}  # images per class
 TEST_ONLY = {"train": 2, "val": 0, "test": 22}  # a split may not lack a train part; no protocol learns from this one

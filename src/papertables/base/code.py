@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = "papertables"
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 
 
 def code_digest(files: Iterable[Path]) -> str:
@@ -20,8 +20,16 @@ def code_digest(files: Iterable[Path]) -> str:
                 and ast.get_docstring(node) is not None
             ):
                 node.body = node.body[1:]
-        total.update(ast.dump(tree).encode())
+        total.update(repr(_shape(tree)).encode())
     return total.hexdigest()
+
+
+def _shape(node: object) -> object:
+    """A syntax tree as nested tuples, without the fields that are empty: later Pythons add some."""
+    if isinstance(node, ast.AST):
+        fields = [(name, _shape(value)) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return type(node).__name__, *fields
+    return [_shape(each) for each in node] if isinstance(node, list) else node
 
 
 def source_files(module: str, within: Iterable[str]) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from pydantic import JsonValue
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former, in C, is ten times as fast
 

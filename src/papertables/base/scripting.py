@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 ERROR = "error: "  # begins the line that says why a job failed
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from papertables.config import OwnWeights
-from papertables.spec import CacheKey, RunSpec, SearchSpec, Target
+from papertables.specs.config import OwnWeights
+from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
 Own = OwnWeights | None  # what a user says of the file of weights, where it is not the published one

@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin
 
 from pydantic import JsonValue, ValidationError
 
-from papertables.errors import UserError, did_you_mean, unknown
-from papertables.files import read_yaml
-from papertables.spec import Model
+from papertables.base.errors import UserError, did_you_mean, unknown
+from papertables.base.files import read_yaml
+from papertables.specs.spec import Model
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 EXPECTED = {  # by the beginning of pydantic's name of the problem

@@ -1,6 +1,6 @@
 """The code that all runs pass through, as it was when its version was last thought of.
 
-``python -m papertables.numerics "why"`` records it: after ``NUMERICS`` was raised, or where no result changes.
+``python -m papertables.base.numerics "why"`` records it: after ``NUMERICS`` was raised, or where no result changes.
 """
 
 import sys
@@ -9,17 +9,17 @@ from pathlib import Path
 import yaml
 
 from papertables import NUMERICS
-from papertables.code import FOLDER, PACKAGE, code_digest, source_files
-from papertables.errors import UserError
-from papertables.files import read_yaml, write_atomic
+from papertables.base.code import FOLDER, PACKAGE, code_digest, source_files
+from papertables.base.errors import UserError
+from papertables.base.files import read_yaml, write_atomic
 
 RECORD = Path(__file__).with_suffix(".yaml")
 HEADER = f"""\
 # By file, what the code that all runs pass through was when somebody last said whether it changes results, and what was
-# said. Written by: python -m {PACKAGE}.numerics "why"
+# said. Written by: python -m {PACKAGE}.base.numerics "why"
 """
 ENDS = ("training.job", "backbones.frozen_features", "data.cache", "data.prepare")  # what the rules call
-ROOMS = ("training", "backbones", "data", "attributes", "device")
+ROOMS = ("training", "backbones", "data", "attributes", "base.device")
 BESIDE = {  # in these rooms, and no number depends on it: why
     "training/progress.py": "what is shown of a training",
     "training/record.py": "what is written of a run",
@@ -60,7 +60,7 @@ def record(why: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not sys.argv[1].strip():
-        sys.exit(f"error: say why: python -m {PACKAGE}.numerics 'renamed a variable, results stay the same'")
+        sys.exit(f"error: say why: python -m {PACKAGE}.base.numerics 'renamed a variable, results stay the same'")
     try:
         record(sys.argv[1])
     except UserError as error:

@@ -5,12 +5,13 @@ import sys
 
 import pytest
 
-from papertables import NUMERICS, code, numerics
-from papertables.files import read_yaml
+from papertables import NUMERICS
+from papertables.base import code, numerics
+from papertables.base.files import read_yaml
 
 MEND = (
     "if results change, raise NUMERICS in src/papertables/__init__.py; in either case run "
-    "python -m papertables.numerics 'what changed, and why results do or do not'"
+    "python -m papertables.base.numerics 'what changed, and why results do or do not'"
 )
 
 
@@ -56,6 +57,8 @@ def test_a_change_is_noticed_until_it_is_recorded(tmp_path, monkeypatch, before,
 
 
 def test_the_command_wants_a_reason():
-    done = subprocess.run([sys.executable, "-m", "papertables.numerics"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "papertables.base.numerics"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.startswith("error: say why: python -m papertables.numerics")
+    assert done.stderr.startswith("error: say why: python -m papertables.base.numerics")

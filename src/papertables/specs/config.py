@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StrictFloat, StrictInt, model_validator
 
-from papertables.drawings import DRAWINGS, Drawing
-from papertables.errors import unknown
-from papertables.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
+from papertables.base.errors import unknown
+from papertables.specs.drawings import DRAWINGS, Drawing
+from papertables.specs.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
 
 Selection = Literal["best", "last"]
 Measure = Literal[

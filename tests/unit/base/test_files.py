@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from papertables.errors import UserError
-from papertables.files import read_json, read_text, read_yaml
+from papertables.base.errors import UserError
+from papertables.base.files import read_json, read_text, read_yaml
 
 ROOT = Path(__file__).parents[3]
 SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("workflow/scripts/*.py"), *ROOT.glob("docs/*.py")])

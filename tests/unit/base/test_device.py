@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from papertables.device import computed_precision
+from papertables.base.device import computed_precision
 
 
 @pytest.mark.parametrize("asked", ["fp16", "bf16", "fp32"])

@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from papertables.errors import UserError
-from papertables.scripting import failure, script
+from papertables.base.errors import UserError
+from papertables.base.scripting import failure, script
 
 
 @pytest.mark.parametrize(

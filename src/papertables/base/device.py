@@ -6,7 +6,7 @@ import resource
 
 import torch
 
-from papertables.errors import UserError
+from papertables.base.errors import UserError
 
 
 def pick_device(name: str) -> torch.device:
