@@ -3,33 +3,20 @@
 import ast
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "papertables"
 FOLDER = Path(__file__).parents[1]
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def code_digest(files: Iterable[Path]) -> str:
     """SHA-256 over the syntax trees of Python files, docstrings removed, in the order given."""
     total = hashlib.sha256()
     for file in files:
-        tree = _tree(file)
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-                and ast.get_docstring(node) is not None
-            ):
-                node.body = node.body[1:]
-        total.update(repr(_shape(tree)).encode())
+        total.update(_shape(_read(file)).encode())
     return total.hexdigest()
-
-
-def _shape(node: object) -> object:
-    """A syntax tree as nested tuples, without the fields that are empty: later Pythons add some."""
-    if isinstance(node, ast.AST):
-        fields = [(name, _shape(value)) for name, value in ast.iter_fields(node) if value is not None and value != []]
-        return type(node).__name__, *fields
-    return [_shape(each) for each in node] if isinstance(node, list) else node
 
 
 def source_files(module: str, within: Iterable[str]) -> list[Path]:
@@ -41,7 +28,7 @@ def source_files(module: str, within: Iterable[str]) -> list[Path]:
         file = _file(name)
         if name not in found and file is not None:
             found[name] = file
-            wanted += [each for each in _imports(file) if f"{each}.".startswith(rooms)]
+            wanted += [each for each in _imports(_read(file)) if f"{each}.".startswith(rooms)]
     return sorted(found.values())
 
 
@@ -50,10 +37,15 @@ def _file(module: str) -> Path | None:
     return path if module.startswith(f"{PACKAGE}.") and path.is_file() else None
 
 
-def _imports(file: Path) -> list[str]:
+def _read(file: Path) -> str:
+    return file.read_text("utf-8")
+
+
+@cache
+def _imports(code: str) -> list[str]:
     """Every name that could be a module."""
     names = []
-    for node in ast.walk(_tree(file)):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -61,5 +53,19 @@ def _imports(file: Path) -> list[str]:
     return names
 
 
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text("utf-8"))
+@cache
+def _shape(code: str) -> str:
+    """A syntax tree as text, without docstrings, and without the fields that are empty, of which later Pythons add
+    some."""
+    return repr(_nested(ast.parse(code)))
+
+
+def _nested(node: object) -> object:
+    if isinstance(node, list):
+        return [_nested(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    return type(node).__name__, *((name, _nested(value)) for name, value in fields.items() if value not in (None, []))

@@ -1,7 +1,8 @@
 """From an artefact to its cells, and from a cell to the specs of its runs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -106,10 +107,10 @@ class PlannedArtefact:
         """The rows as the paper has them."""
         return rows_of(self.scope.published, self.artefact)
 
-    @property
-    def runs(self) -> Iterator[RunSpec]:
+    @cached_property
+    def runs(self) -> tuple[RunSpec, ...]:
         """Every run of the artefact, once, in order."""
-        yield from {run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values()
+        return tuple({run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values())
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -80,8 +80,18 @@ class Plan:
 
     def jobs_for(self, *artefacts: str) -> list[Job]:
         """The jobs that own the runs of artefacts, each once, in canonical order."""
-        owners = {self.job_of[run.id] for id in artefacts for run in self.artefacts[id].runs}
-        return [job for job in self.jobs.values() if job.id in owners]
+        owners = {job for id in artefacts for job in self._owners[id]}
+        return [self.jobs[id] for id in sorted(owners, key=self._places.__getitem__)]
+
+    @cached_property
+    def _owners(self) -> dict[str, set[str]]:
+        """By artefact the jobs that own its runs."""
+        return {id: {self.job_of[run.id] for run in planned.runs} for id, planned in self.artefacts.items()}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """By job its place in canonical order."""
+        return {id: place for place, id in enumerate(self.jobs)}
 
     def transfer_datasets(self, job: Job) -> list[str]:
         """The data sets other than its own that a job's runs are scored on."""

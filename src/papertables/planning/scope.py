@@ -100,6 +100,11 @@ class Scope:
         """The switches of the paper, all of them."""
         return self.paper.switches(name or self.config.fidelity)
 
+    @cached_property
+    def _general(self) -> Layer:
+        """What the paper says of all its cells."""
+        return Layer("paper", self.paper.model_dump(include={"training", "images"}))
+
     def settings(self, defaults: Mapping[str, JsonValue], cell: Mapping[str, JsonValue]) -> Settings:
         """The settings of a cell: what is said of its method wins over what a paper or a scale says in general, what
         the cell says over all. defaults: the options of its method."""
@@ -114,7 +119,7 @@ class Scope:
         return Settings(
             (
                 Layer("method", {"options": dict(defaults)}),
-                Layer("paper", self.paper.model_dump(include={"training", "images"})),
+                self._general,
                 *general,
                 Layer("paper", {"options": row.options, "training": row.training, "images": row.images}, paper),
                 *(Layer("paper", each.known(defaults), paper) for each in self.paper.adjust if each.applies(cell)),
