@@ -51,7 +51,7 @@ def script(log: str) -> Iterator[None]:
 @contextmanager
 def _opened(log: str) -> Iterator[TextIO]:
     """The log, which takes a line at a time; lines that find no room when it is closed are given up."""
-    file = open(log, "w", buffering=1, encoding="utf-8")
+    file = open(log, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 closed below
     try:
         yield file
     finally:

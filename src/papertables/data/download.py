@@ -10,7 +10,7 @@ from shutil import disk_usage
 from papertables.base.errors import UserError
 from papertables.base.files import full_disk, orphans, own_part, read_text, write_atomic
 from papertables.data.catalog import Archive, Dataset, File, Manual, Url
-from papertables.data.transfer import Network, NotThere, arrive
+from papertables.data.transfer import DIRECT, Network, NotThere, arrive
 from papertables.data.unpack import DamagedArchive, unpack
 
 UNKNOWN = "no checksum known"
@@ -20,7 +20,7 @@ class Unavailable(UserError):
     """A file that none of its addresses gives."""
 
 
-def fetch(dataset: Dataset, folder: Path, network: Network = Network()) -> None:
+def fetch(dataset: Dataset, folder: Path, network: Network = DIRECT) -> None:
     """Make ``folder`` hold the raw images of a data set and its split file; do nothing where it does.
 
     Archives stay beside what was unpacked from them, and files that are gone or have another size come from them again.
@@ -39,7 +39,7 @@ def fetch(dataset: Dataset, folder: Path, network: Network = Network()) -> None:
             download(dataset.split.file, folder, network)
 
 
-def heal(dataset: Dataset, folder: Path, network: Network = Network()) -> bool:
+def heal(dataset: Dataset, folder: Path, network: Network = DIRECT) -> bool:
     """Unpack again what the images came from, for some of them are damaged; False where no archive is known."""
     with full_disk(folder):
         for archive in _archives(dataset, folder):
@@ -141,7 +141,7 @@ def _note(archive: Archive, folder: Path) -> Path:
     return folder / f".{archive.name}.done"
 
 
-def download(file: File, folder: Path, network: Network = Network()) -> None:
+def download(file: File, folder: Path, network: Network = DIRECT) -> None:
     """Download a file from the first address that has it, and check it; a good one in place is kept. Raises
     Unavailable, which names every address and why it failed."""
     path, tried = folder / file.name, []
@@ -204,7 +204,7 @@ def _from_user(dataset: Dataset, source: Manual, folder: Path) -> None:
     for archive in source.archives:
         begun = _note(archive, folder).exists()  # what is there may then be half of it
         if (folder / archive.name).exists() and (begun or missing()):
-            _unpack_once(archive, folder, Network())
+            _unpack_once(archive, folder, DIRECT)
     if missing():
         raise UserError(
             f"{dataset.id} needs a step of yours: {source.step}; put it into {folder} (missing: {', '.join(missing())})"

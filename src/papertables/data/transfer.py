@@ -43,6 +43,9 @@ class Network(NamedTuple):
         return self.mirrors.get(begins, "") + url.removeprefix(begins)
 
 
+DIRECT = Network()
+
+
 class NotThere(Exception):
     """An address that does not give the file, and why."""
 
