@@ -23,7 +23,7 @@ class Unavailable(UserError):
 def fetch(dataset: Dataset, folder: Path, network: Network = DIRECT) -> None:
     """Make ``folder`` hold the raw images of a data set and its split file; do nothing where it does.
 
-    Archives stay beside what was unpacked from them, and files that are gone or have another size come from them again.
+    Archives stay beside what was unpacked from them, and files that are gone come from them again.
     A download that was cut off goes on where it stopped. Raises a UserError for a step that only the user can take, for
     a file that no address gives unaltered, and for a full disk.
     """
@@ -93,19 +93,18 @@ def _unpack_once(archive: Archive, folder: Path, network: Network, anew: bool = 
         return
     note, path = _note(archive, folder), folder / archive.name
     _bring(archive, folder, network)
-    sizes = {archive.name: path.stat().st_size}
+    names = [archive.name]
     if archive.format:
         write_atomic(note, b"unpacking")
         try:
-            sizes = unpack(archive, folder)
+            names = unpack(archive, folder)
         except DamagedArchive:
             if archive.known_hash or not isinstance(archive, File):
                 raise
             path.unlink()
             _bring(archive, folder, network)
-            sizes = unpack(archive, folder)
-    lines = [archive.known_hash or UNKNOWN, *(f"{size} {name}" for name, size in sizes.items())]
-    write_atomic(note, "\n".join(lines).encode())
+            names = unpack(archive, folder)
+    write_atomic(note, "\n".join([archive.known_hash or UNKNOWN, *names]).encode())
 
 
 def _bring(archive: Archive, folder: Path, network: Network) -> None:
@@ -119,22 +118,12 @@ def _bring(archive: Archive, folder: Path, network: Network) -> None:
 
 
 def _is_done(archive: Archive, folder: Path) -> bool:
-    """Whether a note says that this very archive was unpacked, and all that it had is there in its size."""
+    """Whether a note says that this very archive was unpacked, and all files that it had are there."""
     note = _note(archive, folder)
     if not note.exists():
         return False
-    first, *lines = read_text(note).split("\n")
-    if first not in (archive.hashes or (UNKNOWN,)):
-        return False
-    sizes = (line.split(" ", 1) for line in lines)
-    return all(_size(folder / name) == int(size) for size, name in sizes)
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+    content, *names = read_text(note).split("\n")
+    return content in (archive.hashes or (UNKNOWN,)) and all((folder / name).exists() for name in names)
 
 
 def _note(archive: Archive, folder: Path) -> Path:
@@ -163,12 +152,9 @@ def download(file: File, folder: Path, network: Network = DIRECT) -> None:
 def _from_address(url: str, file: File, path: Path, patience: float) -> None:
     """Download by way of a part of this process's own, which goes on where a process that was killed left its part."""
     part = own_part(path)
-    left = sorted(orphans(path), key=lambda orphan: _size(orphan) or 0)
-    with suppress(FileNotFoundError):  # another process may take them up as well
-        if file.known_hash and left and not part.exists():
-            left.pop().rename(part)
-        for orphan in left:
-            orphan.unlink()
+    for orphan in orphans(path):
+        with suppress(FileNotFoundError):  # another process has taken it up
+            orphan.unlink() if part.exists() else orphan.rename(part)
     if not file.known_hash:  # nothing would tell that two versions were glued together
         part.unlink(missing_ok=True)
     resumed = part.exists()

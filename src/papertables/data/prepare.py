@@ -132,7 +132,8 @@ def _compare(path: Path, entry: Dataset, images: dict[str, str]) -> None:
         more = f" and {len(changed) - 3:,} more" if changed[3:] else ""
         raise UserError(
             f"{entry.id}: {len(changed):,} of {len(images):,} images are not what they were when this set was last "
-            f"prepared ({', '.join(changed[:3])}{more}): bring them back, or delete {path} to take them as they are"
+            f"prepared ({', '.join(changed[:3])}{more}): bring them back (what you delete comes from its archive, "
+            f"where that lies in the raw folder), or delete {path} to take them as they are"
         )
     lines = (f"{image}  {name}\n" for name, image in sorted((known | images).items()))
     write_atomic(path, "".join(lines).encode())

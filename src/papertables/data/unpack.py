@@ -1,5 +1,6 @@
 """Unpack archives so that a file is either whole or not there, whoever else unpacks them at the same time."""
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -14,15 +15,14 @@ from papertables.base.files import orphans, own_part
 from papertables.data.catalog import Archive
 
 Member = TypeVar("Member")
-Sizes = dict[str, int]  # of files in bytes, by their path below the folder
 
 
 class DamagedArchive(UserError):
     """An archive that ends early or is none."""
 
 
-def unpack(archive: Archive, folder: Path) -> Sizes:
-    """Unpack an archive that lies in ``folder``, and those inside it; return what is there now.
+def unpack(archive: Archive, folder: Path) -> list[str]:
+    """Unpack an archive that lies in ``folder``, and those inside it; return the paths of its files below that.
 
     It is unpacked beside, and each file moved to its place. What an unpacking left behind that was killed is removed.
     Raises DamagedArchive, and a UserError where the archive holds a path that leaves the folder.
@@ -37,11 +37,11 @@ def unpack(archive: Archive, folder: Path) -> Sizes:
         for inner in archive.inner:
             _extract(stage / inner, stage, "tar")
         root, into = _top(stage) if archive.wrapped else stage, folder / archive.into
-        sizes = {path.relative_to(root): path.stat().st_size for path in root.rglob("*") if path.is_file()}
+        names = [(Path(archive.into) / path.relative_to(root)).as_posix() for path in root.rglob("*") if path.is_file()]
         _move(root, into)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return {(into / path).relative_to(folder).as_posix(): size for path, size in sizes.items()}
+    return names
 
 
 def _extract(path: Path, folder: Path, format: str) -> None:
@@ -56,7 +56,7 @@ def _extract(path: Path, folder: Path, format: str) -> None:
                 archive.extractall(folder, _at_work(archive.namelist(), folder))
     except tarfile.FilterError as error:
         raise UserError(f"{path} holds a path that leaves its folder: do not use this file") from error
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DamagedArchive(f"{path} is truncated or no {format} archive: delete it and run again") from error
 
 

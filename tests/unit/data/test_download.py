@@ -140,7 +140,7 @@ def test_a_folder_around_everything_is_left_out(tmp_path, top):
     names = [f"{top}images/a.txt", f"{top}split.json", "__MACOSX/._images", ".DS_Store"]
     (tmp_path / "copy.zip").write_bytes(zipped(dict.fromkeys(names, b"x")))
     file = File(name="copy.zip", urls=(), format="zip", wrapped=True, into="data")
-    assert {"data/images/a.txt", "data/split.json"} <= unpack(file, tmp_path).keys()
+    assert {"data/images/a.txt", "data/split.json"} <= {*unpack(file, tmp_path)}
     assert (tmp_path / "data/images/a.txt").exists()
 
 
@@ -177,13 +177,12 @@ def test_the_first_digits_of_a_checksum_are_compared(server, tmp_path):
         fetch(from_url(f"{server.url}/tiny.tar.gz", **known), tmp_path / "bad")
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated"])
-def test_what_is_gone_or_has_another_size_comes_from_the_archive_again(server, tmp_path, damage):
+def test_what_is_gone_comes_from_the_archive_again(server, tmp_path):
     entry = from_url(f"{server.url}/tiny.tar.gz")
     fetch(entry, tmp_path)
     image = tmp_path / "images/a.txt"
     whole = image.read_bytes()
-    image.unlink() if damage == "gone" else image.write_bytes(whole[:-1])
+    image.unlink()
     fetch(entry, tmp_path)
     assert image.read_bytes() == whole
     assert len(server.asked) == 1
