@@ -2,6 +2,7 @@
 # make all    the same for every artefact
 # make check  sets up, lints and runs the tests that train nothing, in about a minute
 # make test   sets up and runs every check and test
+# make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup check test lint lock
+.PHONY: headline all setup check test faults lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -34,6 +35,9 @@ check: lint
 test: lint
 	$(BIN)/python -m tests.environment.prepare
 	$(PYTEST)
+
+faults: setup
+	$(PYTEST) -m "" tests/faults
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from papertables.artefacts import collect, computed, render, tables
 from papertables.artefacts.subsets import read_subsets
+from papertables.artefacts.unverified import unverified_notes
 from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
@@ -10,5 +11,6 @@ with script(snakemake.log[0]):
         table = computed.build(planned, files)
     else:
         metrics, subsets = collect.gather(planned, files), read_subsets(files.manifests)
-        table = tables.build(planned, metrics, Path(files.published_folder), subsets)
+        unverified = unverified_notes(planned, files.manifests)
+        table = tables.build(planned, metrics, Path(files.published_folder), subsets, unverified)
     render.write(table, Path(snakemake.output.md).with_suffix(""))

@@ -101,11 +101,16 @@ def of_halves(base: Outcome, new: Outcome) -> Outcome:
 
 
 def build(
-    planned: PlannedArtefact, metrics: dict[str, Metrics], published_folder: Path, subsets: Mapping[str, str]
+    planned: PlannedArtefact,
+    metrics: dict[str, Metrics],
+    published_folder: Path,
+    subsets: Mapping[str, str],
+    unverified: Sequence[str] = (),
 ) -> Table:
     """The table of an artefact. A run that is not there is a UserError, unless its configuration says ``partial``.
 
     subsets: what is said of data sets that are there in part, by name; no published number stands beside their cells.
+    unverified: notes on what no checksum vouches for.
     """
     runs, config = list(planned.runs), planned.scope.config
     if not config.partial:
@@ -137,7 +142,7 @@ def build(
         [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
-    notes = [*run_notes(planned, runs, artefact.average, subsets), *_own_weights(runs, config)]
+    notes = [*run_notes(planned, runs, artefact.average, subsets), *_own_weights(runs, config), *unverified]
     return Table(
         id=artefact.id,
         title=artefact.title,

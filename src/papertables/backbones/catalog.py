@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import file_digest, read_yaml
+from papertables.data.catalog import File
 from papertables.specs.config import OwnWeights
 from papertables.specs.spec import Model, Number, Rate, digest
 from papertables.specs.validation import check_different, entries
@@ -28,6 +29,8 @@ class Backbone(Model):
     classes, None for a CLIP. mean, std: what a classifier's pixels are normalised with. gmacs: 10⁹
     multiply-accumulates of one image.
     sha256_prefix: the first digits, where no more is known; the names of torch hub's files end in eight.
+    urls: the addresses that hold them, tried in order; none of those that are shipped. unchecked: why no whole checksum
+    of them is known.
     own: whether the weights are a user's and not those of ``file``.
     substitute_for: the entry in whose place this one may stand, and how it differs. note: what a reader should know.
     """
@@ -44,10 +47,11 @@ class Backbone(Model):
     gmacs: Rate
     licence: str
     file: str  # weights: beside this module for the mini ones, below the weights folder else
-    url: str | None = None
+    urls: tuple[str, ...] = ()
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     sha256_prefix: Annotated[str, Field(pattern="^[0-9a-f]{8,63}$")] | None = None
     bytes: NonNegativeInt = 0  # of the download, roughly
+    unchecked: str | None = None
     substitute_for: str | None = None
     note: str | None = None
     own: bool = False
@@ -60,10 +64,21 @@ class Backbone(Model):
                 raise ValueError(f"kind {self.kind} {'needs' if is_classifier else 'takes no'} {key}")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_checksum_or_says_why_not(self):
+        if bool(self.urls) != bool(self.sha256 or self.unchecked) or (self.sha256 and self.unchecked):
+            raise ValueError("weights that are downloaded need sha256, or unchecked: why none is known")
+        return self
+
     @property
     def shipped(self) -> bool:
         """Whether the weights come with the package."""
-        return self.url is None
+        return not self.urls
+
+    @property
+    def published(self) -> File:
+        """The published file of weights, below the weights folder."""
+        return File(name=self.file, urls=self.urls, sha256=self.sha256, sha256_prefix=self.sha256_prefix)
 
     @property
     def fit(self) -> Literal["crop", "square"]:
@@ -103,7 +118,7 @@ class Backbone(Model):
         """What to do about a file of weights that is none."""
         if self.own:
             return f"name another file, or what it is of, under 'weights: {self.id}' in config.yaml"
-        return f"put {self.url or 'the file shipped with papertables'} there"
+        return f"put {self.urls[0] if self.urls else 'the file shipped with papertables'} there"
 
 
 @cache

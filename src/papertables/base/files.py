@@ -5,8 +5,11 @@ import errno
 import hashlib
 import json
 import os
+import platform
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import yaml
@@ -14,6 +17,18 @@ from pydantic import JsonValue
 
 from papertables.base.errors import UserError
 
+HOST = platform.node().partition(".")[0][:32]
+FORGOTTEN = 2 * 3600.0  # seconds after which a part is nobody's, wherever its process ran
+FULL = {  # what a disk that takes no more says, and the mend
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "your quota is used up: free some space",
+    errno.EFBIG: "a file would be larger than it may be here: raise the limit (ulimit -f)",
+}
+GO_ON = " and start again, what is finished is kept"
+NO_PLACE = FULL | {
+    errno.EACCES: "you may not write there: mend that or choose another folder",
+    errno.EROFS: "the disk is read-only: choose another folder",
+}
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former, in C, is ten times as fast
 
 
@@ -90,10 +105,12 @@ def file_digest(path: Path) -> str:
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:
-    """Writes beside the file, syncs, renames. A full disk is a UserError and leaves the old file."""
+    """Writes beside the file, syncs, renames. A disk that takes no more is a UserError and leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary = own_part(path)
     with full_disk(path):
+        for orphan in orphans(path):
+            orphan.unlink(missing_ok=True)
         try:
             with temporary.open("wb") as file:
                 for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
@@ -105,12 +122,39 @@ def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def own_part(path: Path) -> Path:
+    """Where this process writes what is to become ``path``: a name that no other process has, on any machine."""
+    return path.with_name(f"{path.name}.{HOST}-{os.getpid()}.part")
+
+
+def orphans(path: Path) -> list[Path]:
+    """The parts of ``path`` that a process left behind: it ended on this machine, or has not touched its part for
+    ``FORGOTTEN`` seconds."""
+    parts = [each for each in path.parent.glob(f"{escape(path.name)}.*") if each.suffix == ".part"]
+    return [part for part in parts if part != own_part(path) and _left_behind(part, path.name)]
+
+
+def _left_behind(part: Path, name: str) -> bool:
+    host, _, process = part.name[len(name) + 1 : -len(".part")].rpartition("-")
+    try:
+        if time.time() - part.stat().st_mtime > FORGOTTEN:
+            return True
+        if host == HOST and process.isdecimal():
+            os.kill(int(process), 0)
+    except (FileNotFoundError, PermissionError):  # another has taken it up; another user's process
+        return False
+    except ProcessLookupError:
+        return True
+    return False
+
+
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
+    """Turns a full disk, an exhausted quota, a limit of file sizes and a place that may not be written to into a
+    UserError."""
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in NO_PLACE:
             raise
-        text = f"the disk is full while writing {path}: free some space and start again, finished work is kept"
-        raise UserError(text) from None
+        raise UserError(f"cannot write {path}, {NO_PLACE[error.errno]}{GO_ON}") from None

@@ -27,6 +27,8 @@ BESIDE = {  # in these rooms, and no number depends on it: why
     "backbones/pretraining.py": "makes weights, whose contents are in a run's fingerprint",
     "data/catalog.py": "in the parameters of its rule",
     "data/download.py": "brings files, whose contents are in a run's fingerprint",
+    "data/transfer.py": "brings files, whose contents are in a run's fingerprint",
+    "data/unpack.py": "brings files, whose contents are in a run's fingerprint",
     "data/miniworld/draw.py": "in the parameters of its rule",
     "data/miniworld/grammar.py": "in the parameters of its rule",
     "data/miniworld/targets.py": "in the parameters of its rule",

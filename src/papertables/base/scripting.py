@@ -1,13 +1,14 @@
 """What every script of the workflow does around its one call: log to a file, end in one line on an error."""
 
-import errno
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 from papertables.base.errors import UserError
+from papertables.base.files import FULL, GO_ON
 
 ERROR = "error: "  # begins the line that says why a job failed
 
@@ -24,29 +25,42 @@ def failure(rule: str, *logs: str) -> str:
         reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
         if reasons:
             return f"{rule} failed: {reasons[-1]}"
-    where = ", ".join(logs)
-    return f"{rule} failed and left no reason, as when it is killed for want of memory: look above and at {where}"
+    why = "as when it is killed for want of memory or its log's disk is full"
+    return f"{rule} failed and left no reason, {why}: look above and at {', '.join(logs)}"
 
 
 @contextmanager
 def script(log: str) -> Iterator[None]:
     """Sends output to ``log``. A UserError becomes one line on the terminal, any other error one line that names the
-    log, where its traceback is; both exit with 1."""
-    terminal = sys.stderr
-    with open(log, "w", buffering=1, encoding="utf-8") as file:
-        try:
-            with redirect_stdout(file), redirect_stderr(file):
-                yield
-            return
-        except UserError as error:
-            message = str(error)
-        except OSError as error:
-            traceback.print_exc(file=file)
-            full = "the disk is full: free some space and start again, what is finished is kept"
-            message = full if error.errno == errno.ENOSPC else f"{error} (details in {log})"
-        except Exception as error:
-            traceback.print_exc(file=file)
-            message = f"{type(error).__name__}: {' '.join(str(error).split())} (details in {log})"
-        print(f"{ERROR}{message}", file=file)
+    log, where its traceback is; both exit with 1. The terminal is told first, for the log may lie on a full disk."""
+    terminal, trace = sys.stderr, ""
+    try:
+        with _opened(log) as file, redirect_stdout(file), redirect_stderr(file):
+            yield
+        return
+    except UserError as error:
+        message = str(error)
+    except Exception as error:
+        message, trace = _message(error, log), traceback.format_exc()
     print(f"{ERROR}{message}", file=terminal, flush=True)
+    with suppress(OSError), open(log, "a", encoding="utf-8") as file:
+        file.write(f"{trace}{ERROR}{message}\n")
     sys.exit(1)
+
+
+@contextmanager
+def _opened(log: str) -> Iterator[TextIO]:
+    """The log, which takes a line at a time; lines that find no room when it is closed are given up."""
+    file = open(log, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 closed below
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
+def _message(error: Exception, log: str) -> str:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{FULL[error.errno]}{GO_ON}"
+    kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+    return f"{kind}{' '.join(str(error).split())} (details in {log})"

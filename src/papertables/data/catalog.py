@@ -12,30 +12,43 @@ from papertables.specs.validation import check_different, entries
 
 CATALOG = Path(__file__).parent / "catalog.yaml"
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
 class Archive(Model):
-    """A file in the raw folder; ``inner`` are archives inside it, unpacked to the raw folder as well."""
+    """A file in the raw folder.
+
+    sha256_prefix: the first digits, where no more is known. git_blob: the name that git gives to its contents.
+    inner: archives inside it, unpacked as well. wrapped: whether a folder at its top, where that is all there is, is
+    left out. into: the folder of the raw one that it is unpacked to.
+    """
 
     name: str
     sha256: Sha256 | None = None
+    sha256_prefix: Annotated[str, Field(pattern="^[0-9a-f]{8,63}$")] | None = None
+    git_blob: Sha1 | None = None
     md5: Md5 | None = None
     format: Literal["zip", "tar"] | None = None  # None: nothing to unpack
     inner: tuple[str, ...] = ()
+    wrapped: bool = False
+    into: str = "."
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What is known of its contents, the strongest first: ``sha256:…``, ``git:…``, ``md5:…``."""
+        known = {"sha256": self.sha256 or self.sha256_prefix, "git": self.git_blob, "md5": self.md5}
+        return tuple(f"{algorithm}:{digits}" for algorithm, digits in known.items() if digits)
 
     @property
     def known_hash(self) -> str | None:
-        """``sha256:…`` or ``md5:…``, the stronger one that is known."""
-        if self.sha256:
-            return f"sha256:{self.sha256}"
-        return f"md5:{self.md5}" if self.md5 else None
+        return next(iter(self.hashes), None)
 
 
 class File(Archive):
-    """An archive with the addresses that hold it, tried in order."""
+    """An archive with the addresses that hold it, tried in order; none where only the user can bring it."""
 
-    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    urls: tuple[str, ...]
 
 
 class Drawn(Model):
@@ -44,28 +57,22 @@ class Drawn(Model):
     kind: Literal["drawn"]
 
 
-class Torchvision(Model):
-    """Downloaded by a class of ``torchvision.datasets``."""
-
-    kind: Literal["torchvision"]
-    class_name: str
-    kwargs: dict[str, str | bool] = Field(default_factory=dict)
-
-
-class HuggingFace(Model):
-    """Files of a data set repository at a fixed revision."""
-
-    kind: Literal["huggingface"]
-    repo: str
-    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    files: tuple[Archive, ...]
-
-
 class Url(Model):
-    """Files at public addresses."""
+    """Files at public addresses.
+
+    instead: other archives of the same images, a list for each, tried in order where one of ``files`` cannot be had.
+    needs: what lies in the raw folder where the user has unpacked the images there; it is then taken as it is.
+    """
 
     kind: Literal["url"]
-    files: tuple[File, ...]
+    files: Annotated[tuple[File, ...], Field(min_length=1)]
+    instead: tuple[tuple[File, ...], ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def ways(self) -> tuple[tuple[File, ...], ...]:
+        """Lists of archives, each of which holds all images."""
+        return (self.files, *self.instead)
 
 
 class Manual(Model):
@@ -80,7 +87,7 @@ class Manual(Model):
     archives: tuple[Archive, ...] = ()
 
 
-Source = Annotated[Drawn | Torchvision | HuggingFace | Url | Manual, Field(discriminator="kind")]
+Source = Annotated[Drawn | Url | Manual, Field(discriminator="kind")]
 
 
 class Reader(Model):

@@ -18,9 +18,9 @@ from pathlib import Path
 from PIL import Image
 
 from papertables.base.errors import UserError
-from papertables.base.files import read_text, write_atomic
+from papertables.base.files import full_disk, read_text, write_atomic
 from papertables.data.catalog import Dataset, SplitRule, dataset
-from papertables.data.download import archives_checked, disk_errors
+from papertables.data.download import unverified
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
 from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
@@ -30,6 +30,10 @@ BATCH = 10_000  # images waiting for a thread at a time
 AGAIN = "delete the folders of this data set and make it again"
 
 
+class DamagedImages(UserError):
+    """Files of a raw folder that are missing or unreadable: what they were unpacked from may have them whole."""
+
+
 def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
     """Prepare a data set in ``folder`` and return its manifest.
 
@@ -37,7 +41,7 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
     and the split of a set that has no published one. Raises a UserError as ``verify`` does.
     """
     entry = dataset(dataset_id)
-    with disk_errors(folder):
+    with full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if entry.source.kind == "drawn":
             from papertables.data.miniworld.targets import (
@@ -56,12 +60,7 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
                 _link(folder / "images", raw / entry.images)
                 split, made_by = _split(entry, raw, seed)
             _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
-        return verify(folder, entry, made_by, checked=entry.source.kind == "drawn" or _is_checked(entry, raw))
-
-
-def _is_checked(entry: Dataset, raw: Path) -> bool:
-    """Whether checksums of the archives vouch for the images; not where the user unpacked them, or took some."""
-    return not has_subset(raw) and archives_checked(entry, raw)
+        return verify(folder, entry, made_by, [SUBSET] if has_subset(raw) else unverified(entry, raw))
 
 
 def has_subset(raw: Path) -> bool:
@@ -69,12 +68,13 @@ def has_subset(raw: Path) -> bool:
     return (raw / SUBSET).exists()
 
 
-def verify(folder: Path, entry: Dataset, made_by: str, checked: bool = False) -> dict:
+def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str] = ()) -> dict:
     """Check a prepared folder against the catalog, write ``manifest.json`` and return what it holds.
 
-    checked: whether the images are known to be those that were published, so that a scan that libjpeg complains of was
-    published so. Raises a UserError where a count differs from the catalog (of a subset only that of classes), where an
-    image is missing or cannot be decoded, and where it is not what it was when the set was last prepared here.
+    unverified: what the images came from that no checksum vouches for. Where there is nothing of it they are those that
+    were published, and a scan that libjpeg complains of was published so. Raises a UserError where a count differs from
+    the catalog (of a subset only that of classes) and where an image is not what it was when the set was last prepared
+    here, DamagedImages where one is missing or cannot be decoded.
     The digest is the SHA-256 of ``split.json`` and of the path and SHA-256 of every image, ordered by path.
     """
     (folder / "manifest.json").unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def verify(folder: Path, entry: Dataset, made_by: str, checked: bool = False) ->
         if found != expected:
             unit = "classes" if name == "classes" else f"{name} images"
             raise UserError(f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}")
-    digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked)
+    digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked=not unverified)
     for name, image in images.items():
         digest.update(f"{name}\0{image}\n".encode())
     if (folder / "images").is_symlink():
@@ -99,6 +99,7 @@ def verify(folder: Path, entry: Dataset, made_by: str, checked: bool = False) ->
         "images": len(images),
         **counts,
         "made_by": made_by,
+        **({"unverified": list(unverified)} if unverified else {}),
     }
     _write(folder / "manifest.json", manifest)
     return manifest
@@ -131,7 +132,8 @@ def _compare(path: Path, entry: Dataset, images: dict[str, str]) -> None:
         more = f" and {len(changed) - 3:,} more" if changed[3:] else ""
         raise UserError(
             f"{entry.id}: {len(changed):,} of {len(images):,} images are not what they were when this set was last "
-            f"prepared ({', '.join(changed[:3])}{more}): bring them back, or delete {path} to take them as they are"
+            f"prepared ({', '.join(changed[:3])}{more}): bring them back (what you delete comes from its archive, "
+            f"where that lies in the raw folder), or delete {path} to take them as they are"
         )
     lines = (f"{image}  {name}\n" for name, image in sorted((known | images).items()))
     write_atomic(path, "".join(lines).encode())
@@ -156,11 +158,11 @@ def _check_image(path: Path, id: str) -> str:
                 image.draft("RGB", (64, 64))
                 image.load()
     except FileNotFoundError as error:
-        raise UserError(f"{id}: image {path} is missing: {AGAIN}") from error
+        raise DamagedImages(f"{id}: image {path} is missing: {AGAIN}") from error
     except UnknownGreys as error:
         raise UserError(f"{id}: image {path}: {error}") from None
     except Exception as error:  # decoders raise errors of many kinds on damaged files
-        raise UserError(f"{id}: image {path} is truncated or unreadable: {AGAIN}") from error
+        raise DamagedImages(f"{id}: image {path} is truncated or unreadable: {AGAIN}") from error
     return digest
 
 
@@ -250,7 +252,7 @@ def _gtsrb(images: Path, rule: SplitRule, labels: Path) -> Split:
     for label, name in enumerate(names):
         folder = f"{rule.train}/{label:05}"
         if not (images / folder).is_dir():
-            raise UserError(f"{images / folder} is missing: {AGAIN}")
+            raise DamagedImages(f"{images / folder} is missing: {AGAIN}")
         files = sorted(path.name for path in (images / folder).glob("*.ppm"))
         train += [Item(f"{folder}/{file}", label, name) for file in files]
     rows = [(row["Filename"], int(row["ClassId"])) for row in csv.DictReader(_lines(labels), delimiter=";")]
@@ -282,7 +284,7 @@ def _png_files(entry: Dataset, raw: Path, folder: Path, arguments: dict[str, str
     try:
         data = getattr(torchvision.datasets, entry.split.reader.class_name)(raw, **arguments)
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{entry.id}: the files in {raw} are missing or altered: {AGAIN}") from error
+        raise DamagedImages(f"{entry.id}: the files in {raw} are missing or altered: {AGAIN}") from error
     names = entry.split.names or data.classes
     folder.mkdir(parents=True)
 
@@ -299,13 +301,13 @@ def _lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in read_text(path).splitlines() if line.strip()]
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: {AGAIN}") from error
+        raise DamagedImages(f"{path} is missing: {AGAIN}") from error
 
 
 def _link(link: Path, target: Path) -> None:
     """A relative link to the raw images, so that a data folder can be moved as a whole."""
     if not target.is_dir():
-        raise UserError(f"the images are not at {target}: {AGAIN}")
+        raise DamagedImages(f"the images are not at {target}: {AGAIN}")
     if link.is_symlink():
         link.unlink()
     elif link.exists():
@@ -314,7 +316,4 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _write(path: Path, content: dict) -> None:
-    """Write JSON so that a reader never sees half of it."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
-    os.replace(part, path)
+    write_atomic(path, json.dumps(content, ensure_ascii=False).encode())

@@ -86,6 +86,7 @@ Names = Annotated[
 ]
 DifferentNames = Annotated[tuple[Line, ...], Field(min_length=1), AfterValidator(_all_different)]
 Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
+Address = Annotated[str, Field(pattern="^(https?|file)://")]
 PerChannel = tuple[float, float, float]
 
 
@@ -130,6 +131,14 @@ class Config(Model):
     )
     data_root: Folder = "data"
     downloads: bool | None = Field(None, description="whether data, weights and sentences may be fetched")
+    mirrors: dict[Address, Address] = Field(
+        {},
+        description="by how an address begins, what stands there in its place; the longest beginning counts",
+        examples=['{"https://": "http://mirror.lab/"}'],
+    )
+    download_patience: float = Field(
+        300.0, ge=0, le=3600, description="seconds without a new byte until an address is given up"
+    )
     weights: dict[str, Weights] = Field(
         {},
         description="by backbone, a file of yours in place of the published one, or that and what it is of",

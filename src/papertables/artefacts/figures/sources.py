@@ -12,6 +12,7 @@ from papertables.artefacts.collect import mend
 from papertables.artefacts.notes import run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
+from papertables.artefacts.unverified import unverified_notes
 from papertables.planning.cells import Cell, PlannedArtefact
 from papertables.results.inspections import Inspection, read_inspection
 from papertables.results.mappings import read_mappings
@@ -101,6 +102,7 @@ def made_how(sources: Sources) -> list[str]:
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.needs.pools
     notes = run_notes(planned, list(planned.runs), averaged, sources.subsets)
+    notes += unverified_notes(planned, sources.files.manifests)
     if not planned.cells:  # a search: nothing was trained by the paper's protocol
         return notes[:1]
     untrue = () if planned.artefact.needs.selects else ("Selection ",)

@@ -1,0 +1,37 @@
+"""The tables of docs/reliability.md: a row for each fault that a test of this folder tries.
+
+``python -m tests.faults.table`` writes them anew.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+ROWS: dict[str, list[tuple[str, str]]] = defaultdict(list)
+HEAD = "| tried | ended |\n|---|---|\n"
+
+
+def fault(heading: str, tried: str, ended: str) -> Callable:
+    """Marks the test that tries a fault; what the row says of its end is what the test asserts."""
+    ROWS[heading].append((tried, ended))
+    return lambda test: test
+
+
+def page() -> str:
+    """The document with the tables as the tests have them, each the last thing under its heading."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        import_module(f"{__package__}.{path.stem}")
+    text = PAGE.read_text("utf-8")
+    for heading, rows in ROWS.items():
+        table = HEAD + "".join(f"| {tried} | {ended} |\n" for tried, ended in rows)
+        place = re.compile(rf"(^## {re.escape(heading)}\n.*?)\| tried \| ended \|\n(\|.*\n)*", re.MULTILINE | re.DOTALL)
+        text, found = place.subn(lambda match, table=table: match[1] + table, text, count=1)
+        assert found, f"docs/reliability.md has no table under '{heading}'"
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
