@@ -11,18 +11,21 @@ min_version("9.17.0")  # the first that brings pydantic, which a plan needs
 ROOT = Path(str(workflow.current_basedir))  # also as a module of another workflow
 SOURCE = str(ROOT / "src")
 sys.path.insert(0, SOURCE)
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
-from papertables.commands.snakemake_command import snakemake_command
 from papertables.base.errors import UserError
-from papertables.commands.front_door import enter
 from papertables.base.files import read_yaml
+from papertables.base.scripting import failure
+from papertables.base.stopping import PIPELINE
+from papertables.commands.front_door import enter
+from papertables.commands.snakemake_command import snakemake_command
 from papertables.planning.plan import make_plan
 from papertables.planning.targets import CONFIGURED, left_behind
-from papertables.base.scripting import failure
 from papertables.specs.spec import CacheKey
+
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))  # of the jobs
+os.environ[PIPELINE] = str(os.getpid())
 
 try:
     read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 from papertables.base.scripting import script
-from papertables.data.cache import build
 
 with script(snakemake.log[0]):
+    from papertables.data.cache import build
+
     build(
         Path(snakemake.input.split).parent,
         part=snakemake.wildcards.part,

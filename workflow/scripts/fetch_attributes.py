@@ -1,13 +1,14 @@
 from pathlib import Path
 
-from papertables.attributes.catalog import attribute_source, published_file
-from papertables.attributes.names import check_names
 from papertables.base.scripting import script
-from papertables.data.catalog import File
-from papertables.data.download import download
-from papertables.data.transfer import Network
 
 with script(snakemake.log[0]):
+    from papertables.attributes.catalog import attribute_source, published_file
+    from papertables.attributes.names import check_names
+    from papertables.data.catalog import File
+    from papertables.data.download import download
+    from papertables.data.transfer import Network
+
     wildcards, path = snakemake.wildcards, Path(snakemake.output[0])
     entry = published_file(wildcards.source, wildcards.dataset, wildcards.kind)
     url = f"{attribute_source(wildcards.source).url}/{entry.file}"

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 from papertables.base.scripting import script
-from papertables.results.store import Store
-from papertables.training.inspect import inspect
 
 with script(snakemake.log[0]):
+    from papertables.results.store import Store
+    from papertables.training.inspect import inspect
+
     given = snakemake.params
     inspect(
         given.job,

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 from papertables.base.scripting import script
-from papertables.training.search import search
 
 with script(snakemake.log[0]):
+    from papertables.training.search import search
+
     given = snakemake.params
     search(given.job, Path(snakemake.output[0]), given.device, snakemake.threads)

@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from papertables.artefacts import collect, computed, render, tables
-from papertables.artefacts.subsets import read_subsets
-from papertables.artefacts.unverified import unverified_notes
 from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
+    from papertables.artefacts import collect, computed, render, tables
+    from papertables.artefacts.subsets import read_subsets
+    from papertables.artefacts.unverified import unverified_notes
+
     planned, files = snakemake.params.planned, snakemake.params.files
     if planned.artefact.computed:
         table = computed.build(planned, files)

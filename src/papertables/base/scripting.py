@@ -1,4 +1,7 @@
-"""What every script of the workflow does around its one call: log to a file, end in one line on an error."""
+"""What every script of the workflow does around its one call: log to a file, end in one line on an error.
+
+A script imports what it calls inside, so that an import that fails, or takes long, is told in the same way.
+"""
 
 import sys
 import traceback
@@ -9,8 +12,10 @@ from typing import TextIO
 
 from papertables.base.errors import UserError
 from papertables.base.files import FULL, GO_ON
+from papertables.base.stopping import STOPPED, Stopped, stoppable
 
 ERROR = "error: "  # begins the line that says why a job failed
+ENDED = "stopped: "  # begins that of a job that was asked to end
 
 
 def root(snakemake) -> Path:
@@ -22,9 +27,10 @@ def failure(rule: str, *logs: str) -> str:
     """Why a job failed: the line that ``script`` left in its log, or where else to look."""
     for log in map(Path, logs):
         lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-        reasons = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
-        if reasons:
-            return f"{rule} failed: {reasons[-1]}"
+        for line in reversed(lines):
+            for start, what in ((ERROR, "failed"), (ENDED, "was stopped")):
+                if line.startswith(start):
+                    return f"{rule} {what}: {line.removeprefix(start)}"
     why = "as when it is killed for want of memory or its log's disk is full"
     return f"{rule} failed and left no reason, {why}: look above and at {', '.join(logs)}"
 
@@ -32,20 +38,23 @@ def failure(rule: str, *logs: str) -> str:
 @contextmanager
 def script(log: str) -> Iterator[None]:
     """Sends output to ``log``. A UserError becomes one line on the terminal, any other error one line that names the
-    log, where its traceback is; both exit with 1. The terminal is told first, for the log may lie on a full disk."""
-    terminal, trace = sys.stderr, ""
+    log, where its traceback is; both exit with 1. So does a job that is asked to end, with a status of its own. The
+    terminal is told first, for the log may lie on a full disk."""
+    terminal, trace, status = sys.stderr, "", 1
     try:
-        with _opened(log) as file, redirect_stdout(file), redirect_stderr(file):
+        with _opened(log) as file, redirect_stdout(file), redirect_stderr(file), stoppable():
             yield
         return
     except UserError as error:
-        message = str(error)
+        message = f"{ERROR}{error}"
+    except Stopped as stopped:
+        message, status = f"{ENDED}{stopped}; what is finished is kept, the same command goes on from there", STOPPED
     except Exception as error:
-        message, trace = _message(error, log), traceback.format_exc()
-    print(f"{ERROR}{message}", file=terminal, flush=True)
+        message, trace = f"{ERROR}{_message(error, log)}", traceback.format_exc()
+    print(message, file=terminal, flush=True)
     with suppress(OSError), open(log, "a", encoding="utf-8") as file:
-        file.write(f"{trace}{ERROR}{message}\n")
-    sys.exit(1)
+        file.write(f"{trace}{message}\n")
+    sys.exit(status)
 
 
 @contextmanager

@@ -312,7 +312,7 @@ def _link(link: Path, target: Path) -> None:
         link.unlink()
     elif link.exists():
         raise UserError(f"{link} is in the way of a link to the raw images: move or delete it")
-    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+    link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()), target_is_directory=True)
 
 
 def _write(path: Path, content: dict) -> None:

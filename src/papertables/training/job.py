@@ -18,6 +18,7 @@ from papertables.results.store import Store
 from papertables.specs.rules import Training, TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
+from papertables.training.failures import Failures, alone
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import Recorder, fingerprints
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1) -> None:
     """Makes what is missing of the job's runs and writes ``output``: the metrics of each, a line per run, in their
     order. A trained run that only lacks a transfer target is not trained again; one that diverges is recorded and fails
-    nothing. A record that is not valid is named in the log and made again."""
+    nothing. A record that is not valid is named in the log and made again. Raises UserError at the end where runs
+    failed; the others are made and kept."""
     store, transfer = Store(Path(training.store)), TransferTargets(job)
     texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
     winners = {id: read_search(Path(path)).winner for id, path in job.searches.items()}
@@ -52,6 +54,7 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
         work.score_untrained([spec for spec in missing if not spec.training])
         work.train([spec for spec in missing if spec.training])
         work.score_transfer(unscored)
+        work.failures.tell([*missing, *unscored])
     write_atomic(output, "".join(store.line(spec.id) for spec in job.runs).encode())
 
 
@@ -80,6 +83,7 @@ class _Work:
         self.split = read_split(Path(job.prepared.split))
         self.test_sets, self.transfer = TestSets(job), TransferTargets(job)
         self.recorder = Recorder(store, prints, self.device)
+        self.failures = Failures()
         for line in self._repeated():
             print(line, file=sys.stderr)
 
@@ -115,26 +119,41 @@ class _Work:
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
         for spec in specs:
-            self.recorder.untrained(spec, *self.test_sets.score_untrained(spec, self.learner(spec)))
+            with self.failures.noted([spec]):
+                self.recorder.untrained(spec, *self.test_sets.score_untrained(spec, self.learner(spec)))
 
     def train(self, missing: Sequence[RunSpec]) -> None:
         """Group by group. A group's checkpoint is named after all runs of the job that agree with it, so that a job
-        killed while it was writing results goes on with the same group."""
-        if not missing:
-            return
-        from papertables.training.checkpoint import Checkpoint
-
+        killed while it was writing results goes on with the same group. Of one that fails each run is trained alone, so
+        that only what breaks it is lost: the others get the same numbers."""
         wanted = {spec.id for spec in missing}
         for group in self._groups().values():
-            todo = [spec for spec in group if spec.id in wanted]
-            if not todo:
+            if not wanted.intersection(spec.id for spec in group):
                 continue
-            path = Path(self.training.checkpoints) / f"{digest([spec.id for spec in group])}.pt"
-            seconds = self.training.checkpoint_seconds
-            whole = Checkpoint(path, self._digests(group), seconds)
-            partial = Checkpoint(path, self._digests(todo), seconds)
-            use_whole = whole.read() is not None
-            self._train_group(group if use_whole else todo, whole if use_whole else partial)
+            with alone(self._checkpoint(group).with_suffix(".lock")) as waited:
+                if waited:
+                    missing = {spec.id for spec in self.store.missing(group, self.prints)}
+                    wanted -= {spec.id for spec in group if spec.id not in missing}
+                todo = [spec for spec in group if spec.id in wanted]
+                self._attempt(group, todo)
+                failed = [spec for spec in todo if spec.id in self.failures.by_run]
+                for spec in failed if len(todo) > 1 else ():
+                    self._attempt([spec], [spec])
+
+    def _attempt(self, group: Sequence[RunSpec], todo: Sequence[RunSpec]) -> None:
+        """Trains what is wanted of a group."""
+        from papertables.training.checkpoint import Checkpoint
+
+        path, seconds = self._checkpoint(group), self.training.checkpoint_seconds
+        whole, partial = (Checkpoint(path, self._digests(specs), seconds) for specs in (group, todo))
+        with self.failures.noted(todo):
+            if whole.read() is not None:
+                self._train_group(group, whole)
+            elif todo:
+                self._train_group(todo, partial)
+
+    def _checkpoint(self, group: Sequence[RunSpec]) -> Path:
+        return Path(self.training.checkpoints) / f"{digest([spec.id for spec in group])}.pt"
 
     def _groups(self) -> dict[tuple, list[RunSpec]]:
         """The trained runs of the job by what those trained together must agree in."""
@@ -159,7 +178,9 @@ class _Work:
         seconds = self._trainer(first, runs).train(train, test, checkpoint, title)
         for spec, run in zip(specs, runs, strict=True):
             self.recorder.trained(spec, run, len(test), seconds, len(runs))
-        self._score_group([spec for spec, run in zip(specs, runs, strict=True) if not run.diverged])
+        alive = [spec for spec, run in zip(specs, runs, strict=True) if not run.diverged]
+        with self.failures.noted(alive):  # it is trained, whatever becomes of this
+            self._score_group(alive)
         checkpoint.delete()
 
     def _run(
@@ -180,7 +201,9 @@ class _Work:
         """Trained runs on what they have yet to be scored on."""
         wanted = {spec.id for spec in specs}
         for group in self._groups().values():
-            self._score_group([spec for spec in group if spec.id in wanted])
+            todo = [spec for spec in group if spec.id in wanted]
+            with self.failures.noted(todo):
+                self._score_group(todo)
 
     def _score_group(self, specs: Sequence[RunSpec]) -> None:
         """Each target with all runs that lack it at once, from the learners that the store keeps."""
