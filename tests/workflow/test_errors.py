@@ -87,8 +87,8 @@ def test_a_key_twice_in_the_configuration(project):
 
 
 def test_data_set_with_a_manual_step(project):
-    printed = project.run("results/paper/data/stanford_cars/manifest.json", config=("scale=paper",), check=False)
-    assert "data/stanford_cars" in line(printed, "needs a step of yours")
+    printed = project.run("results/paper/data/imagenet/manifest.json", config=("scale=paper",), check=False)
+    assert "data/imagenet" in line(printed, "needs a step of yours")
 
 
 def test_unreadable_image_names_the_file_and_keeps_the_rest(project):
