@@ -14,6 +14,7 @@ from papertables.data.transfer import DIRECT, Network, NotThere, arrive
 from papertables.data.unpack import DamagedArchive, unpack
 
 UNKNOWN = "no checksum known"
+BY_HAND = "what you unpacked"
 
 
 class Unavailable(UserError):
@@ -48,12 +49,11 @@ def heal(dataset: Dataset, folder: Path, network: Network = DIRECT) -> bool:
 
 
 def unverified(dataset: Dataset, folder: Path) -> list[str]:
-    """The archives without a known checksum that the raw images came from; what the user unpacked, if they came from
-    none."""
+    """The archives without a known checksum that the raw images came from; ``BY_HAND`` if they came from none."""
     if dataset.source.kind == "drawn":
         return []
     archives = _archives(dataset, folder)
-    return [archive.name for archive in archives if not archive.known_hash] if archives else ["what you unpacked"]
+    return [archive.name for archive in archives if not archive.known_hash] if archives else [BY_HAND]
 
 
 def _archives(dataset: Dataset, folder: Path) -> Sequence[Archive]:
