@@ -80,7 +80,7 @@ def arrive(url: str, part: Path, patience: float) -> None:
             wait = max(pause, error.wait)
             if time.monotonic() + wait > until:
                 raise NotThere(str(error)) from None
-            print(f"{url}: {error}, next attempt in {wait:.0f} s", flush=True)
+            print(f"{url}: {error}, next attempt in {wait:.1f} s", flush=True)
         time.sleep(wait)
         pause = min(2 * pause, PAUSES[1])
 

@@ -122,9 +122,13 @@ def test_another_archive_is_taken_where_the_first_cannot_be_had(server, tmp_path
 
 def test_both_archives_are_named_when_neither_can_be_had(server, tmp_path):
     entry = from_url(f"{server.url}/gone.tar.gz", instead=[copy_of(server, urls=[f"{server.url}/gone.zip"])])
-    with pytest.raises(UserError, match=r"gone\.tar\.gz \(HTTP status 404\).*gone\.zip \(HTTP status 404\)") as error:
+    with pytest.raises(UserError, match=r"tiny, neither tiny\.tar\.gz: .*/gone\.tar\.gz \(HTTP") as error:
         fetch(entry, tmp_path)
-    one_line(error)
+    end = f"bring one of these archives from elsewhere and put it into {tmp_path}"
+    assert f", nor copy.zip: {server.url}/gone.zip (HTTP status 404): try again later, or {end}" in one_line(error)
+    (tmp_path / "copy.zip").write_bytes(server.files["copy.zip"])
+    fetch(entry, tmp_path)
+    assert (tmp_path / "images/a.txt").exists()
 
 
 def test_an_archive_that_lies_there_is_taken_first(server, tmp_path):
