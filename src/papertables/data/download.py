@@ -87,6 +87,9 @@ def _by_some_way(dataset: Dataset, source: Url, folder: Path, network: Network) 
         try:
             for file in way:
                 _unpack_once(file, folder, network)
+            for path in (folder / file.name for each in source.ways for file in each):
+                for part in (own_part(path), *orphans(path)):
+                    part.unlink(missing_ok=True)
             return
         except Unavailable as error:
             failed.append(error)

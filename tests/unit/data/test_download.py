@@ -16,7 +16,7 @@ from papertables.data.download import fetch, heal, unverified
 from papertables.data.transfer import Network
 from papertables.data.unpack import unpack
 from tests.archives import sha256, tar, zipped
-from tests.fault_server import FaultServer
+from tests.fault_server import Fault, FaultServer
 
 GOOD = tar({"images/a.txt": os.urandom(5000), "images/b.txt": b"two"})
 SOON = Network(patience=0.2)  # seconds
@@ -118,6 +118,12 @@ def test_another_archive_is_taken_where_the_first_cannot_be_had(server, tmp_path
     fetch(entry, tmp_path)
     assert [path for path, _ in server.asked] == ["gone.tar.gz", "copy.zip"]
     assert unverified(entry, tmp_path) == []
+
+
+def test_what_arrived_of_an_archive_that_is_not_needed_any_more_is_removed(server, tmp_path):
+    server.spoil("tiny.tar.gz", [Fault(cut=1000)] + [Fault(404)] * 9)
+    fetch(from_url(f"{server.url}/tiny.tar.gz", instead=[copy_of(server)]), tmp_path, SOON)
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "copy.zip", ".copy.zip.done"}
 
 
 def test_both_archives_are_named_when_neither_can_be_had(server, tmp_path):
