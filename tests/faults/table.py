@@ -1,6 +1,6 @@
 """The tables of docs/reliability.md: a row for each fault that a test of this folder tries.
 
-``python -m tests.faults.table`` writes them anew.
+``python -m tests.faults`` writes them anew.
 """
 
 import re
@@ -31,7 +31,3 @@ def page() -> str:
         text, found = place.subn(lambda match, table=table: match[1] + table, text, count=1)
         assert found, f"docs/reliability.md has no table under '{heading}'"
     return text
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")

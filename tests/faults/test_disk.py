@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from papertables.base.errors import UserError
+from papertables.base.scripting import failure
 from papertables.data import cache, prepare, ready
 from papertables.data.catalog import Dataset
 from papertables.data.download import fetch, heal
@@ -268,6 +269,7 @@ def last_words(log: Path) -> tuple[int, str]:
 def test_full_disk_under_the_log(tmp_path):
     with small_disk(tmp_path / "disk", 50_000) as disk:
         code, said = last_words(disk / "log")
+        assert failure("train", str(disk / "log")).startswith("train failed and left no reason, for the disk is full")
     assert (code, said) == (1, "error: the disk is full: free some space and start again, what is finished is kept\n")
 
 

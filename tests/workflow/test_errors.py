@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.fault_server import FaultServer
+
 
 def line(printed: str, says: str) -> str:
     """The last line that holds ``says``."""
@@ -87,8 +89,17 @@ def test_a_key_twice_in_the_configuration(project):
 
 
 def test_data_set_with_a_manual_step(project):
-    printed = project.run("results/paper/data/stanford_cars/manifest.json", config=("scale=paper",), check=False)
-    assert "data/stanford_cars" in line(printed, "needs a step of yours")
+    printed = project.run("results/paper/data/imagenet/manifest.json", config=("scale=paper",), check=False)
+    assert "data/imagenet" in line(printed, "needs a step of yours")
+
+
+def test_data_set_that_no_address_gives(project):
+    """The mirrors of the configuration are asked, for as long as it says."""
+    with FaultServer() as server:
+        config = ("scale=paper", "download_patience=0", f'mirrors={{"https://": "{server.url}/"}}')
+        printed = project.run("results/paper/data/dtd/manifest.json", config=config, check=False)
+    said = line(printed, "error: cannot download dtd, neither ")
+    assert [f"{server.url}/{path} (HTTP status 404)" in said for path, _ in server.asked] == [True, True]
 
 
 def test_unreadable_image_names_the_file_and_keeps_the_rest(project):

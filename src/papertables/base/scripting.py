@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from shutil import disk_usage
 from typing import TextIO
 
 from papertables.base.errors import UserError
 from papertables.base.files import FULL, GO_ON
 from papertables.base.stopping import STOPPED, Stopped, stoppable
 
+BLOCK = 4096  # bytes; a disk with less left is full
 ERROR = "error: "  # begins the line that says why a job failed
 ENDED = "stopped: "  # begins that of a job that was asked to end
 
@@ -31,7 +33,8 @@ def failure(rule: str, *logs: str) -> str:
             for start, what in ((ERROR, "failed"), (ENDED, "was stopped")):
                 if line.startswith(start):
                     return f"{rule} {what}: {line.removeprefix(start)}"
-    why = "as when it is killed for want of memory or its log's disk is full"
+    full = any(disk_usage(log.parent).free < BLOCK for log in map(Path, logs) if log.parent.exists())
+    why = "for the disk is full" if full else "as when it is killed for want of memory"
     return f"{rule} failed and left no reason, {why}: look above and at {', '.join(logs)}"
 
 

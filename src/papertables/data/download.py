@@ -14,10 +14,17 @@ from papertables.data.transfer import DIRECT, Network, NotThere, arrive
 from papertables.data.unpack import DamagedArchive, unpack
 
 UNKNOWN = "no checksum known"
+BY_HAND = "what you unpacked"
 
 
 class Unavailable(UserError):
-    """A file that none of its addresses gives."""
+    """A file that none of its addresses gives. tried: its name and its addresses, each with the reason."""
+
+    def __init__(self, path: Path, reasons: Sequence[str]):
+        self.tried = f"{path.name}: {'; '.join(reasons) or 'no address is known'}"
+        super().__init__(
+            f"cannot download {self.tried}: try again later, or bring {path.name} from elsewhere and put it at {path}"
+        )
 
 
 def fetch(dataset: Dataset, folder: Path, network: Network = DIRECT) -> None:
@@ -48,12 +55,11 @@ def heal(dataset: Dataset, folder: Path, network: Network = DIRECT) -> bool:
 
 
 def unverified(dataset: Dataset, folder: Path) -> list[str]:
-    """The archives without a known checksum that the raw images came from; what the user unpacked, if they came from
-    none."""
+    """The archives without a known checksum that the raw images came from; ``BY_HAND`` if they came from none."""
     if dataset.source.kind == "drawn":
         return []
     archives = _archives(dataset, folder)
-    return [archive.name for archive in archives if not archive.known_hash] if archives else ["what you unpacked"]
+    return [archive.name for archive in archives if not archive.known_hash] if archives else [BY_HAND]
 
 
 def _archives(dataset: Dataset, folder: Path) -> Sequence[Archive]:
@@ -76,15 +82,24 @@ def _way_taken(source: Url, folder: Path) -> bool:
 def _by_some_way(dataset: Dataset, source: Url, folder: Path, network: Network) -> None:
     """Bring and unpack the archives of the first way that gives them all; first of one whose archives lie here."""
     _room(dataset, folder)
-    failed = []
+    failed: list[Unavailable] = []
     for way in sorted(source.ways, key=lambda way: not all((folder / file.name).exists() for file in way)):
         try:
             for file in way:
                 _unpack_once(file, folder, network)
+            for path in (folder / file.name for each in source.ways for file in each):
+                for part in (own_part(path), *orphans(path)):
+                    part.unlink(missing_ok=True)
             return
         except Unavailable as error:
-            failed.append(str(error))
-    raise Unavailable(" | ".join(failed))
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    tried = ", nor ".join(error.tried for error in failed)
+    raise UserError(
+        f"cannot download {dataset.id}, neither {tried}: try again later, or bring one of these archives from "
+        f"elsewhere and put it into {folder}"
+    )
 
 
 def _unpack_once(archive: Archive, folder: Path, network: Network, anew: bool = False) -> None:
@@ -142,11 +157,7 @@ def download(file: File, folder: Path, network: Network = DIRECT) -> None:
                 return _from_address(url, file, path, network.patience)
             except NotThere as error:
                 tried.append(f"{url} ({error})")
-    bad = f"{path} is altered or truncated, and " if path.exists() else ""
-    raise Unavailable(
-        f"{bad}cannot download {file.name}: {'; '.join(tried) or 'no address is known'}: try again later, or bring "
-        f"{file.name} from elsewhere and put it at {path}"
-    )
+    raise Unavailable(path, [*(["what lies there is altered or truncated"] if path.exists() else []), *tried])
 
 
 def _from_address(url: str, file: File, path: Path, patience: float) -> None:

@@ -34,8 +34,7 @@ class Network(NamedTuple):
     @classmethod
     def of(cls, config: Mapping) -> "Network":
         """As the configuration says."""
-        said = {"mirrors": config.get("mirrors"), "patience": config.get("download_patience")}
-        return cls(**{name: value for name, value in said.items() if value is not None})
+        return cls(config.get("mirrors", {}), float(config.get("download_patience", cls().patience)))
 
     def address(self, url: str) -> str:
         """Where a file is asked for that the catalog has at ``url``."""
@@ -73,14 +72,14 @@ def arrive(url: str, part: Path, patience: float) -> None:
     while True:
         before = _size(part)
         try:
-            return _append(url, part, min(STALLED, patience))
+            return _append(url, part, min(STALLED, max(1.0, patience)))
         except Broken as error:
             if _size(part) > before:
                 pause, until = first, time.monotonic() + patience
             wait = max(pause, error.wait)
             if time.monotonic() + wait > until:
                 raise NotThere(str(error)) from None
-            print(f"{url}: {error}, next attempt in {wait:.0f} s", flush=True)
+            print(f"{url}: {error}, next attempt in {wait:.1f} s", flush=True)
         time.sleep(wait)
         pause = min(2 * pause, PAUSES[1])
 

@@ -70,6 +70,12 @@ def _file_name(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://", "file://")):
+        raise ValueError("it must begin with http://, https:// or file://")
+    return text
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 
 
@@ -86,7 +92,7 @@ Names = Annotated[
 ]
 DifferentNames = Annotated[tuple[Line, ...], Field(min_length=1), AfterValidator(_all_different)]
 Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
-Address = Annotated[str, Field(pattern="^(https?|file)://")]
+Address = Annotated[str, AfterValidator(_address)]
 PerChannel = tuple[float, float, float]
 
 

@@ -198,7 +198,7 @@ def refusal(entry, path):
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(path))
-    assert message.endswith(f"put {entry.url or 'the file shipped with papertables'} there")
+    assert message.endswith(f"put {entry.urls[0] if entry.urls else 'the file shipped with papertables'} there")
     return message
 
 

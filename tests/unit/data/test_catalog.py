@@ -71,8 +71,17 @@ def test_a_real_set_says_where_its_facts_come_from(entry):
     assert entry.notes
     assert entry.homepage
     assert entry.licence
-    if entry.split.rule == "file" and entry.split.file.sha256 is None:
-        assert "No checksum" in entry.notes
+    if entry.split.rule == "file":
+        assert entry.split.file.known_hash
+
+
+@pytest.mark.parametrize("entry", [entry for entry in REAL if entry.source.kind == "url"], ids=lambda entry: entry.id)
+def test_a_set_has_two_addresses_and_checksums_or_says_why_not(entry):
+    addresses = [sum(map(len, (file.urls for file in way))) / len(way) for way in entry.source.ways]
+    assert sum(addresses) >= 2 or "second address" in entry.notes
+    for file in (file for way in entry.source.ways for file in way):
+        assert file.known_hash or re.search("no checksum", entry.notes, re.IGNORECASE)
+        assert all(url.startswith("https://") or file.sha256 for url in file.urls)
 
 
 @pytest.mark.parametrize("id", sorted(FULL_DATA))

@@ -16,7 +16,7 @@ from papertables.data.download import fetch, heal, unverified
 from papertables.data.transfer import Network
 from papertables.data.unpack import unpack
 from tests.archives import sha256, tar, zipped
-from tests.fault_server import FaultServer
+from tests.fault_server import Fault, FaultServer
 
 GOOD = tar({"images/a.txt": os.urandom(5000), "images/b.txt": b"two"})
 SOON = Network(patience=0.2)  # seconds
@@ -120,11 +120,21 @@ def test_another_archive_is_taken_where_the_first_cannot_be_had(server, tmp_path
     assert unverified(entry, tmp_path) == []
 
 
+def test_what_arrived_of_an_archive_that_is_not_needed_any_more_is_removed(server, tmp_path):
+    server.spoil("tiny.tar.gz", [Fault(cut=1000)] + [Fault(404)] * 9)
+    fetch(from_url(f"{server.url}/tiny.tar.gz", instead=[copy_of(server)]), tmp_path, SOON)
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "copy.zip", ".copy.zip.done"}
+
+
 def test_both_archives_are_named_when_neither_can_be_had(server, tmp_path):
     entry = from_url(f"{server.url}/gone.tar.gz", instead=[copy_of(server, urls=[f"{server.url}/gone.zip"])])
-    with pytest.raises(UserError, match=r"gone\.tar\.gz \(HTTP status 404\).*gone\.zip \(HTTP status 404\)") as error:
+    with pytest.raises(UserError, match=r"tiny, neither tiny\.tar\.gz: .*/gone\.tar\.gz \(HTTP") as error:
         fetch(entry, tmp_path)
-    one_line(error)
+    end = f"bring one of these archives from elsewhere and put it into {tmp_path}"
+    assert f", nor copy.zip: {server.url}/gone.zip (HTTP status 404): try again later, or {end}" in one_line(error)
+    (tmp_path / "copy.zip").write_bytes(server.files["copy.zip"])
+    fetch(entry, tmp_path)
+    assert (tmp_path / "images/a.txt").exists()
 
 
 def test_an_archive_that_lies_there_is_taken_first(server, tmp_path):

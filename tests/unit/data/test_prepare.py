@@ -4,11 +4,6 @@ import hashlib
 import io
 import json
 import pickle
-import tarfile
-import threading
-import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -21,43 +16,29 @@ from papertables.data import prepare as preparing
 from papertables.data.catalog import Dataset, dataset
 from papertables.data.download import fetch
 from papertables.data.prepare import prepare
+from tests.archives import sha256, tar, zipped
+from tests.fault_server import FaultServer
 
 RNG = np.random.default_rng(0)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def web(tmp_path, monkeypatch):
-    """A folder and the address that serves it."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "web"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def web():
+    with FaultServer() as server:
+        yield server
 
 
 @pytest.fixture
 def served(web, monkeypatch):
     """Serves files under the names that the catalog has, and uses its entry with their checksums and counts."""
-    folder, url = web
 
     def serve(id: str, files: dict[str, bytes], **counts) -> Dataset:
         entry = dataset(id)
         assert files.keys() == {file.name for file in entry.source.files}
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            web.files[name] = content
         moved = [
-            file.model_copy(update={"urls": (f"{url}/{file.name}",), "md5": md5(files[file.name])})
+            file.model_copy(update={"urls": (f"{web.url}/{file.name}",), "sha256": sha256(files[file.name])})
             for file in entry.source.files
         ]
         source = entry.source.model_copy(update={"files": tuple(moved)})
@@ -75,24 +56,6 @@ def md5(content: bytes) -> str:
 def noise(count: int) -> np.ndarray:
     """(count, 3, 32, 32)"""
     return RNG.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def ppm(width: int, height: int) -> bytes:
@@ -283,15 +246,13 @@ def test_what_an_unfinished_run_left_is_written_again(served, tmp_path, monkeypa
 
 @pytest.mark.parametrize("id", ["imagenetv2", "imagenet_sketch", "imagenet_a", "imagenet_r"])
 def test_a_shifted_imagenet_from_its_archive(web, tmp_path, monkeypatch, id):
-    folder, url = web
     entry = dataset(id)
     file = entry.source.files[0]
     inside = {"0": 2, "1": 1} if id == "imagenetv2" else {"n01440764": 2, "n01443537": 1}
     images = {f"{entry.images}/{name}/{n}.jpg": ppm(8, 9) for name, count in inside.items() for n in range(count)}
     content = zipped(images) if file.format == "zip" else tar(images)
-    (folder / file.name).write_bytes(content)
-    checksum = hashlib.sha256(content).hexdigest()
-    served = file.model_copy(update={"urls": (f"{url}/{file.name}",), "sha256": checksum})
+    web.files[file.name] = content
+    served = file.model_copy(update={"urls": (f"{web.url}/{file.name}",), "sha256": sha256(content)})
     source = entry.source.model_copy(update={"files": (served,)})
     entry = entry.model_copy(update={"source": source, "classes": 2, "train": 2, "test": 3, "bytes": 0})
     monkeypatch.setattr(preparing, "dataset", lambda id: entry)

@@ -52,6 +52,9 @@ def edit(path: Path, **values):
         ({"data_root": ""}, "data_root is '': it must be a text that is not empty"),
         ({"data_root": None}, "data_root has no value: it must be a text"),
         ({"downloads": "sometimes"}, "downloads is 'sometimes': it must be true or false"),
+        ({"mirrors": "http://lab/"}, "mirrors is 'http://lab/': it must be keys with values, such as {"),
+        ({"mirrors": {"https://": "lab"}}, "mirrors.https://: it must begin with http://, https:// or file://"),
+        ({"download_patience": -1}, "download_patience must be at least 0, not -1"),
         (
             {"weights": "mine.pth"},
             'weights is \'mine.pth\': it must be keys with values, such as {"resnet18": "mine.pth"}',
