@@ -72,7 +72,7 @@ def wait_for_checkpoints(project, count: int, process: subprocess.Popen) -> None
     seen, deadline = set(), time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, "snakemake ended before it could be killed"
-        for path in (project.results / "checkpoints").glob("*"):
+        for path in (project.results / "checkpoints").glob("*.pt"):
             try:
                 seen.add((path.name, path.stat().st_mtime_ns))
             except FileNotFoundError:  # renamed, or removed at the end of its group

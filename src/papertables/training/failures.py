@@ -43,19 +43,17 @@ class Failures:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[bool]:
-    """Waits until no other process holds the lock, and gives whether one did. A lock ends with its process; between
-    machines it holds where their file system has locks (NFS from version 4 on)."""
+def alone(lock: Path) -> Iterator[None]:
+    """Waits until no other process holds the lock. A lock ends with its process; between machines it holds where their
+    file system has locks (NFS from version 4 on)."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock)
     try:
         held.acquire(blocking=False)
-        waited = False
     except Timeout:
         print(f"another process trains these runs ({lock}): waiting until it ends", file=sys.stderr)
         held.acquire()
-        waited = True
     try:
-        yield waited
+        yield
     finally:
         held.release()

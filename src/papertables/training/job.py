@@ -125,16 +125,15 @@ class _Work:
     def train(self, missing: Sequence[RunSpec]) -> None:
         """Group by group. A group's checkpoint is named after all runs of the job that agree with it, so that a job
         killed while it was writing results goes on with the same group. Of one that fails each run is trained alone, so
-        that only what breaks it is lost: the others get the same numbers."""
+        that only what breaks it is lost."""
         wanted = {spec.id for spec in missing}
         for group in self._groups().values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
-            with alone(self._checkpoint(group).with_suffix(".lock")) as waited:
-                if waited:
-                    missing = {spec.id for spec in self.store.missing(group, self.prints)}
-                    wanted -= {spec.id for spec in group if spec.id not in missing}
-                todo = [spec for spec in group if spec.id in wanted]
+            with alone(
+                self._checkpoint(group).with_suffix(".lock")
+            ):  # and what another process has made meanwhile stays
+                todo = self.store.missing(group, self.prints, self.training.retrain)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]
                 for spec in failed if len(todo) > 1 else ():

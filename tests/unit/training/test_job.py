@@ -65,7 +65,7 @@ def test_every_method_and_the_form_of_its_metrics(world, tmp_path):
             best = max(epoch.test_accuracy for epoch in metrics.curve)
             assert metrics.evaluations[0].best.accuracy == best
             assert metrics.evaluations[0].last.accuracy == metrics.curve[-1].test_accuracy
-    assert not list((tmp_path / "checkpoints").iterdir())
+    assert not list((tmp_path / "checkpoints").glob("*.pt"))
 
 
 def test_two_runs_are_identical(world, tmp_path):
@@ -88,7 +88,7 @@ def test_packed_equals_alone(world, tmp_path):
             torch.testing.assert_close(one[name], other[name], rtol=0, atol=1e-5)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     pass
 
 
@@ -113,7 +113,7 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
             patched.setattr(Store, "write", kill_writing)
         with pytest.raises(Killed):
             world.train(PACKED, tmp_path / "cut", training=EVERY_EPOCH)
-    assert list((tmp_path / "cut" / "checkpoints").iterdir())
+    assert list((tmp_path / "cut" / "checkpoints").glob("*.pt"))
     resumed = world.train(PACKED, tmp_path / "cut", training=EVERY_EPOCH)
     assert results(resumed) == results(whole)
     assert same(learners(tmp_path / "cut", PACKED), learners(tmp_path / "whole", PACKED))
@@ -129,7 +129,7 @@ def test_a_damaged_checkpoint_is_not_used(world, tmp_path):
         patched.setattr(Store, "write", killed)
         with pytest.raises(Killed):
             world.train(PACKED[:1], tmp_path / "cut")
-    (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
+    (checkpoint,) = (tmp_path / "cut" / "checkpoints").glob("*.pt")
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert results(world.train(PACKED[:1], tmp_path / "cut")) == results(whole)
 

@@ -242,7 +242,7 @@ def test_failed_runs_resume(worlds, tmp_path, monkeypatch):
         patched.setattr(Checkpoint, "save", kill_second)
         with pytest.raises(Killed):
             worlds["clip"].train(runs, tmp_path / "cut", training=EVERY_EPOCH)
-    (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
+    (checkpoint,) = (tmp_path / "cut" / "checkpoints").glob("*.pt")
     assert checkpoint.exists()
     resumed = worlds["clip"].train(runs, tmp_path / "cut", training=EVERY_EPOCH)
     assert results(resumed) == results(uncut)
