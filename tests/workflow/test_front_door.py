@@ -82,8 +82,15 @@ def test_plan_leaves_a_running_pipeline_alone(tmp_path):
         held = sorted(path.name for path in locks.iterdir())
         assert "attrvr_table1" in project.run("plan")
         assert sorted(path.name for path in locks.iterdir()) == held
-        assert "cannot be locked" in project.run("attrvr_table1", check=False)  # no second training beside the first
+        said = project.run("attrvr_table1", check=False).splitlines()[-1]  # no second training beside the first
+        assert said.startswith(f"error: another run of Snakemake (process {running.pid}, since ")
+        assert said.endswith(f"wait until it ends, or end it with kill {running.pid}")
+        assert "Nothing to be done" not in project.run("attrvr_table2", "--dry-run")  # looking needs no lock
         assert running.poll() is None
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+    said = project.run("attrvr_table1", check=False).splitlines()[-1]
+    assert said.endswith("if there is none, snakemake --unlock, then the same command again")
+    project.run("--unlock")
+    project.run("attrvr_table1", "--dry-run")

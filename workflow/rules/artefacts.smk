@@ -1,6 +1,6 @@
 rule table:
     input:
-        unpack(lambda w: PLAN.inputs.artefact(artefact_of(w)).files),
+        unpack(lambda w: dated(PLAN.inputs.artefact(artefact_of(w)).files)),
     output:
         md=f"{RESULTS}/tables/{{paper}}/{{name}}.md",
         csv=f"{RESULTS}/tables/{{paper}}/{{name}}.csv",
@@ -28,7 +28,7 @@ rule table:
 
 rule figure:
     input:
-        unpack(lambda w: PLAN.inputs.artefact(artefact_of(w)).files),
+        unpack(lambda w: dated(PLAN.inputs.artefact(artefact_of(w)).files)),
     output:
         pdf=f"{RESULTS}/figures/{{paper}}/{{name}}.pdf",
         csv=f"{RESULTS}/figures/{{paper}}/{{name}}.csv",

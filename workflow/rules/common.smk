@@ -25,3 +25,13 @@ def gpus():
 def artefact_of(w):
     """What a table or figure shows."""
     return PLAN.artefact_at(w.paper, w.name)
+
+
+def dated(files):
+    """A rule's files by name. The time of those that are committed with the project says when it was cloned, and is not
+    looked at; their contents are in the rule's signature."""
+
+    def one(path):
+        return ancient(path) if PATHS.place(path).committed else path
+
+    return {name: one(each) if isinstance(each, str) else [*map(one, each)] for name, each in files.items()}

@@ -1,6 +1,6 @@
 rule search:
     input:
-        unpack(lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search).files),
+        unpack(lambda w: dated(PLAN.inputs.search(w.dataset, w.backbone, w.search).files)),
     output:
         PATHS.search_result("{dataset}", "{backbone}", "{search}"),
     log:
@@ -15,6 +15,6 @@ rule search:
     params:
         job=lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search),
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.search(w.backbone),
+        signature=lambda w: PLAN.signatures.search(w.dataset, w.backbone, w.search),
     script:
         "../scripts/search.py"

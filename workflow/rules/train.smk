@@ -1,6 +1,6 @@
 rule frozen_features:
     input:
-        unpack(lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone).files),
+        unpack(lambda w: dated(PLAN.inputs.frozen_features(w.dataset, w.backbone).files)),
     output:
         PATHS.frozen_features("{dataset}", "{backbone}"),
     log:
@@ -22,7 +22,7 @@ rule frozen_features:
 
 rule sentence_features:
     input:
-        unpack(lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source).files),
+        unpack(lambda w: dated(PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source).files)),
     output:
         PATHS.sentence_features("{dataset}", "{backbone}", "{source}"),
     log:
@@ -37,14 +37,14 @@ rule sentence_features:
     params:
         job=lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source),
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.sentence_features(w.backbone),
+        signature=lambda w: PLAN.signatures.sentence_features(w.dataset, w.backbone, w.source),
     script:
         "../scripts/sentence_features.py"
 
 
 rule train:
     input:
-        unpack(lambda w: PLAN.inputs.train(w.job).files),
+        unpack(lambda w: dated(PLAN.inputs.train(w.job).files)),
     output:
         PATHS.job("{job}"),
     log:
@@ -67,7 +67,7 @@ rule train:
 
 rule inspect:
     input:
-        unpack(lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}").files),
+        unpack(lambda w: dated(PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}").files)),
     output:
         PATHS.inspection("{dataset}/{backbone}/{run}", "{selection}"),
     log:
@@ -83,6 +83,6 @@ rule inspect:
         job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
         store=PATHS.runs,
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.inspect(w.backbone),
+        signature=lambda w: PLAN.signatures.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
     script:
         "../scripts/inspect.py"

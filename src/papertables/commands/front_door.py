@@ -2,6 +2,7 @@
 
 import sys
 
+from papertables.commands.other_runs import check_alone
 from papertables.commands.snakemake_command import Command
 from papertables.planning import report as plan_report
 from papertables.planning.downloads import check_downloads
@@ -23,6 +24,8 @@ def enter(plan: Plan, command: Command | None) -> None:
     else:
         print(plan_report.text(plan, wanted))
         sys.exit()
+    if command.locks:
+        check_alone(plan, wanted)
     check_downloads(plan, wanted)
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

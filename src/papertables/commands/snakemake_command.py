@@ -15,11 +15,12 @@ READING = (  # arguments that make Snakemake do something else than run jobs
 @dataclass(frozen=True)
 class Command:
     """targets: names and files, none where the configuration chooses. runs: whether jobs are run, and not only looked
-    at. local: whether they run on this machine."""
+    at. local: whether they run on this machine. locks: whether no other run may make the same files meanwhile."""
 
     targets: tuple[str, ...]
     runs: bool
     local: bool
+    locks: bool
 
 
 def snakemake_command() -> Command | None:
@@ -32,8 +33,10 @@ def snakemake_command() -> Command | None:
     if frame is None:
         return None
     arguments = frame.f_locals["args"]
+    runs = not any(getattr(arguments, name, None) for name in READING)
     return Command(
         targets=tuple(arguments.targets or ()),
-        runs=not any(getattr(arguments, name, None) for name in READING),
+        runs=runs,
         local=arguments.executor in (None, "local"),
+        locks=runs and not arguments.nolock,
     )

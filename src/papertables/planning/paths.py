@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from papertables.attributes.catalog import attribute_source
 from papertables.backbones.catalog import backbone
@@ -13,6 +14,13 @@ from papertables.specs.spec import CacheKey, SearchSpec
 SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
 
 
+class Place(NamedTuple):
+    """A file by a name that stays when the project or its data folder moves, and whether it is committed."""
+
+    name: str
+    committed: bool
+
+
 @dataclass(frozen=True)
 class Paths:
     """What is made lies below the working folder; what is committed below ``root``."""
@@ -21,6 +29,12 @@ class Paths:
     scale: str
     data_root: str
     own_weights: Mapping[str, OwnWeights] = field(default_factory=dict)
+
+    def place(self, path: str) -> Place:
+        for folder in (FOLDER, self.root / "attributes", self.root / "workflow"):
+            if Path(path).is_relative_to(folder):
+                return Place(Path(path).relative_to(folder.parent).as_posix(), committed=True)
+        return Place(path.removeprefix(f"{self.data_root}/"), committed=False)
 
     @property
     def results(self) -> str:

@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ from pydantic import JsonValue
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.code import FOLDER, code_digest, source_files
+from papertables.base.files import file_digest
 from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
+from papertables.specs.rules import Files
 from papertables.specs.spec import digest
 
 if TYPE_CHECKING:
@@ -36,11 +39,13 @@ class Signatures:
         """Changes with the shared numerics, with what the backbone's weights are and are read as, and with the prompts
         that are asked for."""
         job = self.plan.inputs.frozen_features(name, tower)
-        return digest([NUMERICS, self._weights(tower), job.template, job.source_labels])
+        told = [NUMERICS, self._weights(tower), job.template, job.source_labels]
+        return digest([*told, self._given("frozen_features", job.files)])
 
-    def sentence_features(self, tower: str) -> str:
+    def sentence_features(self, name: str, tower: str, source: str) -> str:
         """Changes with the shared numerics, and with what the backbone's weights are and are read as."""
-        return digest([NUMERICS, self._weights(tower)])
+        job = self.plan.inputs.sentence_features(name, tower, source)
+        return digest([NUMERICS, self._weights(tower), self._given("sentence_features", job.files)])
 
     def train(self, job: Job) -> str:
         """Changes with a spec, the code of a method, the shared numerics, what a backbone's weights are and are read
@@ -50,6 +55,7 @@ class Signatures:
         targets = {run.id: self.plan.targets.get(run.id, ()) for run in job.trained}
         told = {"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets}
         told |= {"weights": self._weights(job.backbone), "template": dataset(job.dataset).template}
+        told |= {"given": self._given("train", self.plan.inputs.train(job.id).files)}
         return digest(told | ({"skipping": skipping} if skipping else {}))
 
     def retrain(self, job: str) -> str | None:
@@ -62,22 +68,24 @@ class Signatures:
         """Changes with the catalog's entry, the shared numerics and, for a drawn set, with the code that draws it."""
         entry = dataset(name)
         drawn_by = _mini_world() if entry.source.kind == "drawn" else None
-        return digest({"entry": entry.model_dump(mode="json"), "code": drawn_by, "numerics": NUMERICS})
+        told = {"entry": entry.model_dump(mode="json"), "code": drawn_by, "numerics": NUMERICS}
+        return digest(told | {"given": self._given("prepare", {})})
 
     def raw(self, name: str) -> str | None:
         """Changes when the raw images of a data set are no longer as they were when it was prepared. Of all that a plan
         tells the only thing that it looks up, when the rule is planned."""
         return raw.state(Path(self.plan.paths.split(name)).parent, Path(self.plan.paths.raw(name)))
 
-    def search(self, name: str) -> str:
+    def search(self, name: str, tower: str, id: str) -> str:
         """Changes with how attributes are searched, and with what the backbone's weights are and are read as."""
-        told = [NUMERICS, _code("papertables.training.search", ROOMS)]
-        return digest(told + [each for each in self._weights(name) if each])
+        told = [NUMERICS, _code("papertables.training.search", ROOMS), *filter(None, self._weights(tower))]
+        return digest([*told, self._given("search", self.plan.inputs.search(name, tower, id).files)])
 
-    def inspect(self, name: str) -> str:
+    def inspect(self, run: str) -> str:
         """Changes with how runs are inspected, and with what the backbone's weights are and are read as."""
-        rooms = (*ROOMS, "papertables.training.mapping_history")
-        return digest([NUMERICS, _code("papertables.training.inspect", rooms), self._weights(name)])
+        job, rooms = self.plan.inputs.inspect(run), (*ROOMS, "papertables.training.mapping_history")
+        told = [NUMERICS, _code("papertables.training.inspect", rooms), self._weights(job.run.backbone)]
+        return digest([*told, self._given("inspect", job.files)])
 
     @cached_property
     def pretrain(self) -> str:
@@ -85,6 +93,17 @@ class Signatures:
         modules = ("papertables.backbones.mini", "papertables.backbones.mini_classifiers")
         rooms = ("papertables.backbones", "papertables.data.miniworld")
         return digest([*(_code(module, rooms) for module in modules), _mini_world()])
+
+    def _given(self, rule: str, files: Files) -> JsonValue:
+        """A rule's script, and the files that it reads: what is committed by its contents, the rest by its name alone,
+        for Snakemake looks at its time. So a clone, whose files are all new, sets nothing off."""
+        listed = chain.from_iterable([each] if isinstance(each, str) else each for each in files.values())
+        named = [(path, *self.plan.paths.place(path)) for path in listed]
+        script = self.plan.project.root / "workflow" / "scripts" / f"{rule}.py"
+        return [
+            code_digest([script]),
+            [[name, own and _contents(path, raw.stamp(Path(path)))] for path, name, own in named],
+        ]
 
     def _weights(self, name: str) -> tuple[str | None, str | None]:
         """As what a backbone's weights are read, and, of a file of the user's, its size and time: a file that is put in
@@ -108,6 +127,7 @@ class Signatures:
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],
                 "backbones": self._backbones,
+                "given": self._given(planned.artefact.kind, self.plan.inputs.artefact(planned).files),
             }
         )
 
@@ -115,13 +135,13 @@ class Signatures:
     def runs_csv(self) -> str:
         """Changes with which runs are listed and with how."""
         runs = [run.digest for id in self.plan.selected for run in self.plan.artefacts[id].runs]
-        return digest([runs, self._artefact_code, self._partial])
+        return digest([runs, self._artefact_code, self._partial, self._given("runs_csv", {})])
 
     @cached_property
     def index(self) -> str:
         """Changes with what the page says of the scale and the configuration, and with how it is drawn."""
         about = [each.model_dump(mode="json") for each in (self.plan.scale, self.plan.config)]
-        return digest([about, self._artefact_code, self._partial])
+        return digest([about, self._artefact_code, self._partial, self._given("index", {})])
 
     @cached_property
     def _partial(self) -> JsonValue:
@@ -143,6 +163,11 @@ class Signatures:
 @cache
 def _code(module: str, within: tuple[str, ...]) -> str:
     return code_digest(source_files(module, within))
+
+
+@cache
+def _contents(path: str, stamp: str | None) -> str | None:
+    return file_digest(Path(path)) if stamp else None
 
 
 @cache

@@ -25,9 +25,13 @@ def told(plan: Plan) -> dict[tuple[str, str], str]:
         tower, name = job.backbone, job.dataset
         found["frozen_features", f"{tower} {name}"] = signatures.frozen_features(name, tower)
         found["train", f"{tower} {job.id}"] = signatures.train(job)
-        found["sentence_features", tower] = signatures.sentence_features(tower)
-        found["search", tower], found["inspect", tower] = signatures.search(tower), signatures.inspect(tower)
+        for source in job.attributes:
+            found["sentence_features", f"{tower} {name} {source}"] = signatures.sentence_features(name, tower, source)
+        for run in job.trained[:1]:
+            found["inspect", f"{tower} {run.id}"] = signatures.inspect(run.id)
         found["prepare", name] = signatures.dataset(name)
+    for name, tower, search in plan.searches:
+        found["search", f"{tower} {name} {search}"] = signatures.search(name, tower, search)
     found |= {("artefact", id): signatures.artefact(plan.artefacts[id]) for id in ARTEFACTS}
     return found | {("runs_csv", ""): signatures.runs_csv, ("index", ""): signatures.index}
 
