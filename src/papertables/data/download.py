@@ -30,9 +30,9 @@ class Unavailable(UserError):
 def fetch(dataset: Dataset, folder: Path, network: Network = DIRECT) -> None:
     """Make ``folder`` hold the raw images of a data set and its split file; do nothing where it does.
 
-    Archives stay beside what was unpacked from them, and files that are gone come from them again.
-    A download that was cut off goes on where it stopped. Raises a UserError for a step that only the user can take, for
-    a file that no address gives unaltered, and for a full disk.
+    Archives stay beside what was unpacked from them, and files that are gone come from them again. A download that was
+    cut off goes on where it stopped. Raises a UserError for a step that only the user can take, for a file that no
+    address gives unaltered, and for a full disk.
     """
     with full_disk(folder):
         if dataset.source.kind != "drawn":
@@ -87,9 +87,7 @@ def _by_some_way(dataset: Dataset, source: Url, folder: Path, network: Network) 
         try:
             for file in way:
                 _unpack_once(file, folder, network)
-            for path in (folder / file.name for each in source.ways for file in each):
-                for part in (own_part(path), *orphans(path)):
-                    part.unlink(missing_ok=True)
+            _forget_parts(source, folder)
             return
         except Unavailable as error:
             failed.append(error)
@@ -100,6 +98,13 @@ def _by_some_way(dataset: Dataset, source: Url, folder: Path, network: Network) 
         f"cannot download {dataset.id}, neither {tried}: try again later, or bring one of these archives from "
         f"elsewhere and put it into {folder}"
     )
+
+
+def _forget_parts(source: Url, folder: Path) -> None:
+    """Remove what had arrived of archives that are not needed any more."""
+    for path in (folder / file.name for way in source.ways for file in way):
+        for part in (own_part(path), *orphans(path)):
+            part.unlink(missing_ok=True)
 
 
 def _unpack_once(archive: Archive, folder: Path, network: Network, anew: bool = False) -> None:

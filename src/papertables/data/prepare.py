@@ -88,10 +88,8 @@ def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str]
         if found != expected:
             unit = "classes" if name == "classes" else f"{name} images"
             raise UserError(f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}")
-    digest, images = (
-        hashlib.sha256(path.read_bytes()),
-        _hashed(folder, entry, split, checked=not {SUBSET, BY_HAND} & {*unverified}),
-    )
+    from_archives = not {SUBSET, BY_HAND} & {*unverified}
+    digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked=from_archives)
     for name, image in images.items():
         digest.update(f"{name}\0{image}\n".encode())
     if (folder / "images").is_symlink():

@@ -59,12 +59,12 @@ class Broken(Exception):
 
 def arrive(url: str, part: Path, patience: float) -> None:
     """Completes ``part`` from an address, however often the connection breaks; NotThere after ``patience`` seconds
-    without a new byte, and at once where another attempt would change nothing. ``part`` never shrinks, but where the
-    server has another file by now."""
+    without a new byte, and at once where another attempt would change nothing. ``part`` never shrinks, but is begun
+    anew where it is longer than the file."""
     if url.startswith("file:"):
         try:
             shutil.copyfile(url2pathname(urlparse(url).path), part)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotThere("there is no such file") from None
         return
     first = pause = min(PAUSES[0], patience / 20)
