@@ -1,4 +1,5 @@
-"""A job killed with SIGKILL goes on from its checkpoint and ends with the same numbers, bit for bit."""
+"""A job that is killed, interrupted or left alone by its pipeline goes on from its checkpoint and ends with the same
+numbers, bit for bit."""
 
 import json
 import os
@@ -6,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 from safetensors.numpy import load_file
@@ -44,27 +46,70 @@ def uninterrupted(project):
     return results(project)
 
 
-@pytest.mark.parametrize("count", [1, 8, 17])
-def test_killed_job_ends_with_the_same_numbers(project, uninterrupted, count):
+@pytest.fixture
+def at_work(project):
+    """The pipeline at work again on what it has made, and how to wait for its checkpoints."""
     for trained in ("jobs", "runs", "checkpoints", "tables"):
         shutil.rmtree(project.results / trained)
     process = subprocess.Popen(
         project.command("attrvr_table1", "--config", "scale=tiny", "checkpoint_seconds=0"),
         cwd=project.root,
         env=project.environment,
+        text=True,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    try:
-        wait_for_checkpoints(project, count, process)
-    finally:
+    yield process
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
+    process.stderr.close()
+
+
+def goes_on(project, uninterrupted):
     assert not list((project.results / "jobs").glob("*table1*.jsonl")), "killed too late to prove anything"
     project.run("--unlock")
     project.run("attrvr_table1")
     assert results(project) == uninterrupted
+
+
+@pytest.mark.parametrize("count", [1, 8, 17])
+def test_killed_job_ends_with_the_same_numbers(project, uninterrupted, at_work, count):
+    wait_for_checkpoints(project, count, at_work)
+    os.killpg(at_work.pid, signal.SIGKILL)
+    at_work.wait()
+    goes_on(project, uninterrupted)
+
+
+def test_a_job_ends_with_its_pipeline(project, uninterrupted, at_work):
+    wait_for_checkpoints(project, 2, at_work)
+    at_work.kill()  # Snakemake alone
+    at_work.wait()
+    deadline = time.monotonic() + 60
+    while at_work_still(at_work.pid):
+        assert time.monotonic() < deadline, "the training lives on"
+        time.sleep(0.1)
+    logs = (project.results / "logs" / "train").glob("*.log")
+    assert any("stopped: the pipeline that started it is gone" in log.read_text() for log in logs)
+    goes_on(project, uninterrupted)
+
+
+def test_an_interrupt_is_told_as_such(project, uninterrupted, at_work):
+    wait_for_checkpoints(project, 1, at_work)
+    os.killpg(at_work.pid, signal.SIGINT)  # as the terminal does
+    shown = at_work.stderr.read()
+    assert "\nstopped: SIGINT; what is finished is kept, the same command goes on from there\n" in shown
+    assert "Traceback" not in shown
+    goes_on(project, uninterrupted)
+
+
+def at_work_still(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for_checkpoints(project, count: int, process: subprocess.Popen) -> None:

@@ -3,6 +3,7 @@ addition sets off."""
 
 import csv
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from PIL import Image
 
 from papertables.planning.plan import FORMATS, make_plan
-from tests.workflow.conftest import REPOSITORY, copy_project
+from tests.workflow.conftest import REPOSITORY, Project, copy_project
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 ARTEFACTS = make_plan(REPOSITORY, CONFIG).artefacts
@@ -99,6 +100,17 @@ def test_second_run_does_nothing(as_configured):
     before = as_configured.metrics_times()
     assert "Nothing to be done" in as_configured.run()
     assert as_configured.metrics_times() == before
+
+
+def test_a_moved_project_sets_nothing_off(as_configured, tmp_path):
+    moved = shutil.copytree(as_configured.root, tmp_path / "moved", symlinks=True)
+    assert "Nothing to be done" in Project(moved).run()
+
+
+def test_results_in_a_fresh_clone_set_nothing_off(as_configured, tmp_path):
+    clone = copy_project(tmp_path / "clone")
+    shutil.copytree(as_configured.results, clone.results, symlinks=True)
+    assert "Nothing to be done" in clone.run()
 
 
 def test_comment_and_touch_set_nothing_off(made):
