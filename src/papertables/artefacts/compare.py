@@ -189,7 +189,7 @@ def recomputed(
 
 
 def reach(quotes: Quotes) -> str:
-    """Of how many cells there is a published number, such as ``37 of 65 cells``."""
+    """How many cells have a published number, such as ``37 of 65 cells``."""
     every = [quote for row in quotes for quote in row]
     return f"{sum(quote is not None for quote in every)} of {len(every)} cells"
 

@@ -247,7 +247,7 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
 
 
 def _scored(cell: Cell, there: dict[str, Metrics], which: int, selection: Selection, mark: str) -> Outcome:
-    """Of what the members are scored on, one."""
+    """One of the targets that the members are scored on."""
     members = []
     for member in cell.members:
         found = {run.seed: there[run.id].scored(member.scored[which]) for run in member.runs if run.id in there}
@@ -273,7 +273,7 @@ def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
 
 
 def _train_accuracy(metrics: Metrics, selection: Selection) -> float:
-    """Of augmented images while training, in the epoch whose test accuracy is shown."""
+    """The accuracy on augmented training images in the epoch whose test accuracy is shown."""
     score = metrics.scored(metrics.spec.target).score(selection)
     return next(epoch.train_accuracy for epoch in metrics.curve if epoch.epoch == score.epoch)
 

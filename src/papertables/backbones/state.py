@@ -32,7 +32,7 @@ def read_state(backbone: Backbone, path: Path) -> dict[str, Tensor]:
 
 
 def refusal(backbone: Backbone, path: Path, state: dict[str, Tensor], error: Exception) -> UserError:
-    """Of tensors that are not the backbone's, with what they are called."""
+    """The error for tensors that are not the backbone's, with what they are called."""
     problem = f"Missing key {error}" if isinstance(error, KeyError) else one_line(error)
     return UserError(
         f"{path}: these are not the weights of {backbone.id}, a {backbone.architecture} ({problem}); the file "

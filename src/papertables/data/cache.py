@@ -114,7 +114,7 @@ class OriginalCache(ImageCache):
         return _channels_first(self._decoded(row))
 
     def crops(self, rows: Sequence[int], boxes: Sequence[Box], size: int, threads: int = 1) -> np.ndarray:
-        """Of each row its box, resized as ``torchvision.transforms.functional.resized_crop`` resizes a Pillow image
+        """The box of each row, resized as ``torchvision.transforms.functional.resized_crop`` resizes a Pillow image
         (bicubic): (B, 3, size, size), uint8. The threads change nothing but the time."""
         each = map if threads == 1 else _pool(threads).map
         images = list(each(self._decoded, rows))

@@ -18,7 +18,8 @@ Stamps = dict[str, tuple[int, int] | None]  # by path below the raw folder: size
 
 
 def stamps(raw: Path) -> Stamps:
-    """Of every folder, and of every file where there are no more than ``MOST``; of more, of those at the top alone.
+    """The stamps of every folder, and of every file where there are no more than ``MOST``; of more, of those at the
+    top alone.
 
     So an image that is added, removed or renamed is always noticed, by the time of its folder; one that is written over
     in place is not noticed in a set of more than ``MOST`` files."""

@@ -104,7 +104,7 @@ def search_items(split: Split, search: SearchSpec) -> tuple[list[int], list[int]
 
 
 def _halves(items: Sequence[Item], drawn: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Of every class the first half of what was drawn, with the odd one, and the second."""
+    """The first half of what was drawn of every class, with the odd one, and the second."""
     by_class: dict[int, list[int]] = defaultdict(list)
     for index in drawn:
         by_class[items[index].label].append(index)

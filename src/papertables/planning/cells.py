@@ -345,7 +345,7 @@ def _search(scope: Scope, data: str, tower: str, seed: int) -> SearchSpec:
 
 
 def _searches(scope: Scope, artefact: Artefact) -> tuple[SearchSpec, ...]:
-    """Of every data set that a table or figure about searches names, one per seed."""
+    """One search per seed for every data set that a table or figure about searches names."""
     if not artefact.shows_searches:
         return ()
     named = axis_of(scope, artefact, artefact.rows) if artefact.rows else ()
@@ -367,7 +367,7 @@ def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
 
 
 def _fraction(*parts: float | None) -> float | None:
-    """Of the training images: all parts together, None for the whole."""
+    """The share of the training images that all parts together leave; None for the whole."""
     share = prod(part or 1 for part in parts)
     return share if share < 1 else None
 

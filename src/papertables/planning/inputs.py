@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Inputs:
-    """Of the jobs of one plan, by the wildcards of their rules."""
+    """What the jobs of one plan are given, by the wildcards of their rules."""
 
     def __init__(self, plan: "Plan"):
         self.plan, self.paths = plan, plan.paths

@@ -12,7 +12,7 @@ RATE = 1e-6  # relative
 
 
 def problems(metrics: "Metrics") -> Iterator[str]:
-    """Of a whole record; every value is in its own range already."""
+    """What must hold within a whole record; every value is in its own range already."""
     if metrics.run != metrics.spec.id:
         yield f"run is {metrics.run}, but its spec says {metrics.spec.id}"
     yield from _outcome(metrics)

@@ -15,8 +15,8 @@ ROUNDING = 1e-3  # of the sum of many weights in fp32
 
 
 def all_combinations(bases: Sequence[str], sizes: str = "any") -> tuple[Combination, ...]:
-    """Of the bases, in increasing size: of ``any`` size (31 of five bases), or ``three_or_more`` as in the released
-    file (16)."""
+    """The combinations of bases in increasing size: of ``any`` size (31 of five bases), or ``three_or_more`` as in
+    the released file (16)."""
     return tuple(chain.from_iterable(combinations(bases, n) for n in range(MORE_THAN[sizes] + 1, len(bases) + 1)))
 
 

@@ -55,7 +55,7 @@ class Store:
         return found
 
     def unsound(self, runs: Iterable[str]) -> Iterator[str]:
-        """Of every run whose record is there but not valid, the file and why."""
+        """The file of every record that is there but not valid, and why."""
         for run in runs:
             if (self.root / run / METRICS).exists():
                 try:

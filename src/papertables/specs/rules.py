@@ -30,7 +30,7 @@ class Prepared:
 
     @property
     def digest(self) -> str:
-        """Of the data set's contents, read from its manifest."""
+        """The digest of the data set's contents, read from its manifest."""
         return json.loads(Path(self.manifest).read_text("utf-8"))["digest"]
 
 

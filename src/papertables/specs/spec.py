@@ -206,7 +206,7 @@ class RunSpec(Model):
 
     @property
     def trained_classes(self) -> ClassSet:
-        """Of base-to-new the first half, else all."""
+        """The first half of the classes in base-to-new, else all."""
         return "base" if self.protocol == "base_to_new" else "all"
 
     @property

@@ -87,8 +87,8 @@ def _problem(model: type[Model], values: object, errors: list[dict]) -> str:
 
 
 def _depth(error: dict) -> tuple[int, int]:
-    """Of the branches of a union, the one that fits furthest is meant; else a rule that is broken, or a name that is
-    not known, before a type."""
+    """How well an error explains a union: the branch that fits furthest is meant; else a rule that is broken, or a
+    name that is not known, before a type."""
     if error["type"] == "literal_error":
         return len(error["loc"]), 2 if isinstance(error["input"], str) else 0
     return len(error["loc"]), 2 if error["type"] in ("value_error", "too_short") else 1

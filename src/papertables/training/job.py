@@ -111,7 +111,7 @@ class _Work:
         return make_learner(spec, self.test_sets.frozen, sentences, tower, attributes or self.winners.get(spec.id, ()))
 
     def _repeated(self) -> list[str]:
-        """Of every file of sentences, a line on the classes that have fewer than the runs draw."""
+        """A line for every file of sentences in which classes have fewer than the runs draw."""
         drawn = {(run.attributes, run.options["m"]) for run in self.job.runs if run.attributes}
         files = [(file, m) for source, m in sorted(drawn) for file in self.texts[source].files]
         lines = (repeated(file, self.split.class_names, m) for file, m in files)

@@ -48,7 +48,7 @@ class TestSet:
 
 @dataclass(frozen=True)
 class Step:
-    """Of each run: mean loss, ``losses`` (S,), and logits (B, C), before the update."""
+    """Each run's mean loss, ``losses`` (S,), and its logits (B, C), before the update."""
 
     losses: Tensor
     logits: list[Tensor]
@@ -212,7 +212,7 @@ class Trainer:
         return text_features(self.towers, [learners[i] for i in chosen], [names[i] for i in chosen], part)
 
     def _test_features(self, learners: Sequence[BaseLearner], test: TestSet, part: slice) -> list[Tensor]:
-        """Of each learner for some test images; what the frozen tower says of plain ones is known."""
+        """Each learner's features of some test images; what the frozen tower says of plain ones is known."""
         known = [test.features is not None and learner.leaves_images for learner in learners]
         found = [test.features[part].to(self.device)] * len(learners) if any(known) else [None] * len(learners)
         if all(known):

@@ -19,8 +19,8 @@ from papertables.training.record import data_part
 
 
 class Present:
-    """Of the runs of some jobs. A part of a fingerprint whose files are elsewhere, as on a machine that only shows
-    what another one made, is taken as recorded."""
+    """What is there of the runs of some jobs. A part of a fingerprint whose files are elsewhere, as on a machine that
+    only shows what another one made, is taken as recorded."""
 
     def __init__(self, jobs: Iterable[TrainJob]):
         self.jobs = {run.id: (job, run) for job in jobs for run in job.runs}

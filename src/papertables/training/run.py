@@ -81,7 +81,7 @@ class Run:
         return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
 
     def keep_program(self, epoch: int) -> None:
-        """Of a learner that maps labels, what it adds to images, now and then."""
+        """Now and then keeps what a learner that maps labels adds to images."""
         program = dict(self.learner.pixels.named_parameters()).get("program")
         if self.mappings.epochs and program is not None:
             self.mappings.snapshot(epoch, self.training.epochs, program)

@@ -85,7 +85,7 @@ class Search(nn.Module):
             self.weights = nn.Parameter(torch.rand(len(combinations)))
 
     def prompts(self) -> TextPrompts:
-        """Of every class in every combination, (K · C)."""
+        """The prompts of every class in every combination, (K · C)."""
         learned = self.vectors[self.index.clamp(min=0)]
         return TextPrompts(torch.where((self.index >= 0)[:, :, None], learned, self.embedded), self.ends)
 
