@@ -52,8 +52,8 @@ def fingerprints(
 
 
 def data_part(spec: RunSpec, data: str, template: str) -> str:
-    """The parts of a fingerprint. data: the digest of the data set's contents. The template belongs to the data of methods that
-    read classes through it."""
+    """A part of a fingerprint. data: the digest of the data set's contents. The template belongs to the data of methods
+    that read classes through it."""
     prompted = METHODS[spec.method].reads_template
     return hashlib.sha256(f"{data} {template}".encode()).hexdigest() if prompted else data
 
