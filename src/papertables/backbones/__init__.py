@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:
     """The backbone of any kind from its file of weights. Raises UserError where the file does not hold it."""
-    from papertables.backbones import classifier, clip
+    if entry.classes is None:
+        from papertables.backbones.clip import load
+    else:
+        from papertables.backbones.classifier import load
 
-    return (clip if entry.classes is None else classifier).load(entry, Path(weights), device)
+    return load(entry, Path(weights), device)
 
 
 def checked_tower(

@@ -4,15 +4,20 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import torch
-from open_clip import create_model, list_models
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from open_clip.model import CLIP, build_model_from_openai_state_dict
-from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
 from papertables.backbones.catalog import Backbone
+from papertables.backbones.openclip import (
+    CLIP,
+    OPENAI_DATASET_MEAN,
+    OPENAI_DATASET_STD,
+    SimpleTokenizer,
+    build_model_from_openai_state_dict,
+    create_model,
+    list_models,
+)
 from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown

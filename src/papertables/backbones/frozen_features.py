@@ -143,7 +143,7 @@ def text_features(tower, texts: Sequence[str]) -> Tensor:
 
 def source_prompts(names: Sequence[str]) -> list[str]:
     """BLM's source labels for a CLIP, template by template: (81 · C)."""
-    from open_clip import OPENAI_IMAGENET_TEMPLATES
+    from papertables.backbones.openclip import OPENAI_IMAGENET_TEMPLATES
 
     plain = [name.lower().replace("_", " ").replace("-", " ") for name in names]
     templates = [SOURCE_TEMPLATE.format, *OPENAI_IMAGENET_TEMPLATES]

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from papertables.backbones.openclip import CLIP, CLIPTextCfg, CLIPVisionCfg, SimpleTokenizer
 from papertables.backbones.pixels import Normalise
 from papertables.backbones.pretraining import fit, make_optimizers, write_record
 from papertables.data.miniworld import draw, grammar
