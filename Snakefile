@@ -1,5 +1,6 @@
 """Tables and figures of four papers on visual reprogramming and prompt learning."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
+gc.freeze()  # the plan stays: Snakemake's many objects would have it gone through again and again
 PATHS = PLAN.paths
 
 
