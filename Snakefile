@@ -19,6 +19,7 @@ from papertables.commands.snakemake_command import snakemake_command
 from papertables.base.errors import UserError
 from papertables.commands.front_door import enter
 from papertables.base.files import read_yaml
+from papertables.planning.asking import asked
 from papertables.planning.plan import make_plan
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.base.scripting import failure

@@ -4,10 +4,12 @@ import sys
 
 from papertables.commands.snakemake_command import Command
 from papertables.planning import report as plan_report
+from papertables.planning.adopt import adopt
+from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu
-from papertables.planning.targets import PLAN, asked, left_behind
+from papertables.planning.targets import ADOPT, PLAN, asked, left_behind
 
 
 def enter(plan: Plan, command: Command | None) -> None:
@@ -16,6 +18,9 @@ def enter(plan: Plan, command: Command | None) -> None:
     check_files(plan)
     if command is None:
         return
+    if ADOPT in command.targets:
+        print("\n".join(adopt(plan)))
+        sys.exit()
     wanted = asked(plan, [target for target in command.targets if target != PLAN])
     if PLAN not in command.targets:
         for id, reason in left_behind(plan, command.targets).items():
@@ -24,5 +29,7 @@ def enter(plan: Plan, command: Command | None) -> None:
         print(plan_report.text(plan, wanted))
         sys.exit()
     check_downloads(plan, wanted)
+    if command.runs:
+        check_asking(plan, wanted)
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

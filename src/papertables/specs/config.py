@@ -13,6 +13,7 @@ from papertables.base.errors import unknown
 from papertables.specs.drawings import DRAWINGS, Drawing
 from papertables.specs.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
 
+PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
 Measure = Literal[
     "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
@@ -121,7 +122,18 @@ class Config(Model):
     )
     seeds: Seeds | None = Field(None, examples=["[1, 2, 3]"])
     selection: Selection | None = None
-    attributes: Literal["published", "searched"] = Field("published", description="anchors of prompts")
+    sentences: str = Field(
+        PUBLISHED, description="AttrVR's: published, or a source of sentences", examples=["published"]
+    )
+    bases: str = Field(
+        PUBLISHED, description="what attributes are searched in: published, or a language model", examples=["published"]
+    )
+    anchors: Literal["published", "searched"] = Field("published", description="what prompts take")
+    llm: dict[str, JsonValue] = Field(
+        {},
+        description="over what is declared of the language model that sentences or bases name",
+        examples=['{"model": "llama3.2", "base_url": "http://localhost:11434/v1"}'],
+    )
     fidelity: FidelityName = "published"
     choices: dict[str, str] = Field(
         {},
@@ -147,6 +159,14 @@ class Config(Model):
     )
     pretrain_steps: Count | None = Field(None, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
+    source: str | None = Field(None, description="of adopt: whose answers are copied to attributes/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_by_its_name(cls, values: object) -> object:
+        if isinstance(values, Mapping) and "attributes" in values:
+            raise ValueError("'attributes' is called anchors now: write anchors: published, or anchors: searched")
+        return values
 
 
 class Entry(Model):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papertables.specs.config import OwnWeights
+from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
@@ -40,6 +41,34 @@ class Named:
 
     split: str
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskingJob:
+    """What a language model is asked about a data set. task: the word for what an image shows. answers: the folder of
+    all answers of the source."""
+
+    dataset: str
+    task: str
+    prepared: Prepared
+    source: LanguageModel
+    answers: str
+
+    @property
+    def files(self) -> Files:
+        return self.prepared.files
+
+
+@dataclass(frozen=True)
+class DescribeJob(AskingJob):
+    """For sentences of one kind about each class."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class BasesJob(AskingJob):
+    """For attribute bases."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +180,8 @@ class Training:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """train and val: the caches of images that a search trains and validates on."""
+    """train and val: the caches of images that a search trains and validates on. bases: the file of those that a
+    language model named, where the search's own are not known yet."""
 
     search: SearchSpec
     prepared: Prepared
@@ -159,10 +189,12 @@ class SearchJob:
     train: str
     val: str
     own_weights: Own = None
+    bases: str | None = None
 
     @property
     def files(self) -> Files:
-        return self.prepared.files | {"weights": self.weights, "train": self.train, "val": self.val}
+        own = {"weights": self.weights, "train": self.train, "val": self.val}
+        return self.prepared.files | own | ({"bases": self.bases} if self.bases else {})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from papertables.attributes.asking.name_bases import name_bases
+from papertables.base.scripting import script
+
+with script(snakemake.log[0]):
+    name_bases(snakemake.params.job, Path(snakemake.output.bases))
