@@ -1,4 +1,4 @@
-"""A small server that answers as a language model behind an OpenAI-compatible address, and as badly as it is told to."""
+"""A small server that answers like a language model behind an OpenAI-compatible address, and as badly as it is told."""
 
 import json
 import random
@@ -90,10 +90,8 @@ class LanguageModelServer:
         if body.get("stream"):
             return self.stream(handler, texts, ended, cut=fault == "cut_stream")
         chat = handler.path.endswith("/chat/completions")
-        choices = [
-            {"index": i, "finish_reason": ended, **({"message": {"role": "assistant", "content": text}} if chat else {"text": text})}
-            for i, text in enumerate(texts)
-        ]  # fmt: skip
+        said = [{"message": {"role": "assistant", "content": text}} if chat else {"text": text} for text in texts]
+        choices = [{"index": i, "finish_reason": ended, **each} for i, each in enumerate(said)]
         usage = {"prompt_tokens": 10, "completion_tokens": 10 * len(texts), "total_tokens": 10 + 10 * len(texts)}
         self.send(handler, 200, {"id": "a", "object": "x", "model": f"{MODEL}-2", "choices": choices, "usage": usage})
 

@@ -1,4 +1,4 @@
-"""The sources of attributes: sentences that are committed with the project, or published by the authors and fetched; and
+"""The sources of attributes: sentences that are committed with the project, or published by the authors and fetched;
 language models that are asked for sentences and bases, each declared in a file of its own under ``llms``."""
 
 import csv

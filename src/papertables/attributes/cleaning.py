@@ -8,7 +8,7 @@ from papertables.attributes.sampling import MIN_CHARACTERS
 
 APOLOGY = re.compile(
     r"^\W*(i['’]?m sorry|i am sorry|sorry\b|i apologi[sz]e|my apologies|unfortunately, i\b|as an ai\b|"
-    r"i (can ?not|can['’]t|could not|am unable|am not able|['’]m unable|do not have|don['’]t have)\b|i['’]m (unable|not able))",
+    r"i (can ?not|can['’]t|could not|am unable|am not able|do not have|don['’]t have)\b|i['’]m (unable|not able))",
     re.IGNORECASE,
 )
 TOO_SHORT = f"under {MIN_CHARACTERS} characters"

@@ -73,7 +73,7 @@ def asked(plan: "Plan", artefacts: Iterable[str]) -> list[Asked]:
         for source, name in sorted(each for each in sentences if each[0] in language_models()):
             wanted |= {(source, name, kind): None for kind in ("des", "dist")}
     return [
-        Asked(plan.paths.answered(source, name, kind), language_model(source, plan.config), name, kind)
+        Asked(plan.paths.answered(source, name, kind), plan.language_models[source], name, kind)
         for source, name, kind in wanted
     ]
 
@@ -112,8 +112,8 @@ def _in_all(some: Iterable[Asked]) -> list[str]:
         return []
     singly = max(each.source.sentences.n for each in some)
     return [
-        f"Asked in all: {_sum(some)}; {singly} times as many requests for sentences where a server gives one answer at a "
-        f"time; whatever is stored under {some[0].path.rpartition('/')[0]}/answers is not asked again."
+        f"Asked in all: {_sum(some)}; {singly} times as many requests for sentences where a server gives one answer at "
+        f"a time; whatever is stored under {some[0].path.rpartition('/')[0]}/answers is not asked again."
     ]
 
 

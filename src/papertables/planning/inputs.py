@@ -9,7 +9,6 @@ from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.methods.table import METHODS
-from papertables.planning.asking import language_model
 from papertables.planning.cells import PlannedArtefact
 from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.rules import (
@@ -155,7 +154,7 @@ class Inputs:
         )
 
     def _asking(self, source: str, name: str) -> tuple[str, str, Prepared, LanguageModel, str]:
-        model = language_model(source, self.plan.config)
+        model = self.plan.language_models[source]
         return name, dataset(name).task, self.prepared(name), model, self.paths.answers(source)
 
     def _training(self, artefact: str) -> tuple[TrainJob, ...]:

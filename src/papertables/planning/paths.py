@@ -85,8 +85,8 @@ class Paths:
         return f"{self.results}/searches/{dataset}/{backbone}/{search}.json"
 
     def sentences(self, source: str, dataset: str) -> tuple[str, str]:
-        """The descriptive and the distinctive sentences: committed, fetched below the data folder, or made by a language
-        model."""
+        """The descriptive and the distinctive sentences: committed, fetched below the data folder, or answered by a
+        language model."""
         if source in language_models():
             return tuple(self.answered(source, dataset, kind) for kind in get_args(Kind))
         folder = self.committed if attribute_source(source).committed else f"{self.data_root}/attributes"

@@ -73,7 +73,7 @@ class Scope:
         return backbone(substitute) if substitute else None
 
     def sentences(self, source: str | None) -> str | None:
-        """What stands in for a source of sentences; where none is named, for that of the configuration or the paper's."""
+        """What stands in for a source of sentences; where none is named, for the configuration's or the paper's own."""
         configured = None if self.config.sentences == PUBLISHED else self.config.sentences
         source = source or configured or self.paper.attributes
         return self.substitutes.attributes.get(source, source) if self.substitutes else source

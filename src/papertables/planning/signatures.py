@@ -14,7 +14,6 @@ from papertables.base.code import FOLDER, code_digest, source_files
 from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
-from papertables.planning.asking import language_model
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
 from papertables.specs.spec import digest
@@ -73,7 +72,7 @@ class Signatures:
 
     def asking(self, source: str, job: str) -> str:
         """Changes with what a language model is asked, and with what is made of its answers. job: its module."""
-        return digest([language_model(source, self.plan.config).asked, _code(f"{ASKING}.{job}", ROOMS)])
+        return digest([self.plan.language_models[source].asked, _code(f"{ASKING}.{job}", ROOMS)])
 
     def search(self, name: str) -> str:
         """Changes with how attributes are searched, and with what the backbone's weights are and are read as."""

@@ -89,8 +89,8 @@ class LanguageModel(Model):
     """src/papertables/attributes/llms/<source>.yaml.
 
     seed: of the first request for a class, the next count on; None sends none. attempts: how often what is missing is
-    asked for again. at_least: sentences of each class, or there is no file. retries: of one request, where the server is
-    busy or broken. max_requests, max_tokens, max_cost: of the source in all, whatever was asked before included.
+    asked for again. at_least: sentences of each class, or there is no file. retries: of one request, where the server
+    is busy or broken. max_requests, max_tokens, max_cost: of the source in all, whatever was asked before included.
     """
 
     id: Annotated[str, Field(pattern="^[a-z0-9_-]+$")]
@@ -162,6 +162,11 @@ class LanguageModel(Model):
     def said(self) -> str:
         """``own: a chat model (llama3)``"""
         return f"{self.id}: {self.title}" + (f" ({self.model})" if self.model else "")
+
+    @property
+    def place(self) -> str:
+        """Where it is changed."""
+        return f"src/papertables/attributes/llms/{self.id}.yaml or with --config llm='{{…}}'"
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
         """None where no price is declared."""

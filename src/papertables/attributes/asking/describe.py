@@ -108,6 +108,6 @@ def _too_few(job: DescribeJob, few: Sequence[str], told: Mapping[str, str]) -> s
     more = f"; and {len(few) - NAMED} more, in the log" if len(few) > NAMED else ""
     return (
         f"{source.id}, {job.dataset} {job.kind}: {len(few)} classes have fewer than {source.at_least} sentences after "
-        f"asking {source.attempts} times more: {shown}{more}: change prompts, sentences or cleaning, raise attempts, or lower "
-        f"at_least in llms/{source.id}.yaml or with --config llm='{{…}}'; all answers are kept"
+        f"asking {source.attempts} times more: {shown}{more}: change prompts, sentences or cleaning, raise attempts, "
+        f"or lower at_least in {source.place}; all answers are kept"
     )

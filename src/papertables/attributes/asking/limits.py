@@ -26,8 +26,8 @@ class Spent:
             for ceiling, most, now in self._ceilings(request):
                 if most is not None and now > most:
                     raise UserError(
-                        f"{self.source.id}: {ceiling} is {most:g}, and one request more may pass it: {self} so far, all answers "
-                        f"kept: raise it in llms/{self.source.id}.yaml or with --config llm='{{{ceiling}: …}}'"
+                        f"{self.source.id}: {ceiling} is {most:g}, and one request more may pass it ({self} so far, "
+                        f"all answers kept): raise it in {self.source.place}"
                     )
             self.begun[request.name] = request.most_tokens
 

@@ -21,21 +21,18 @@ def name_bases(job: BasesJob, out: Path) -> None:
     with asking(source, Path(job.answers), f"{source.id} {out.stem}", 2) as asked:
         said = _said(asked, (first,))
         turns = (first, said, source.prompts.bases.format(task=job.task))
-        for attempt in range(1 + source.attempts):
-            answer = _said(asked, turns)
-            words = parse(answer)
-            reason = problem(words, names)
-            if reason is None:
-                break
+        repeats = 0
+        while reason := problem(words := parse(answer := _said(asked, turns)), names):
             print(f"{answer!r}: {reason}")
+            if repeats == source.attempts:
+                raise UserError(
+                    f"{source.id}, {job.dataset} bases: no five single words after asking {repeats} times more "
+                    f"({reason}): change prompts or bases, or raise attempts, in {source.place}; all answers are kept"
+                )
+            repeats += 1
             turns = (*turns, answer, source.prompts.again.format(task=job.task, reason=reason))
-        else:
-            raise UserError(
-                f"{source.id}, {job.dataset} bases: no five single words after asking {source.attempts} times more ({reason}): "
-                f"change prompts or bases, or raise attempts in llms/{source.id}.yaml; all answers are kept"
-            )
     content = {"bases": words, "tokens": tokens(words)}
-    record.write(out, content, asked, {"kind": "bases", "prompt": [first, turns[2]], "asked_again": attempt})
+    record.write(out, content, asked, {"kind": "bases", "prompt": [first, turns[2]], "asked_again": repeats})
 
 
 def _said(asked: Asking, turns: tuple[str, ...]) -> str:
@@ -49,7 +46,7 @@ def _said(asked: Asking, turns: tuple[str, ...]) -> str:
             return choice.text.strip()
     raise UserError(
         f"{source.id}: no answer about attribute bases that does ({why}): change prompts or bases in "
-        f"llms/{source.id}.yaml; all answers are kept"
+        f"{source.place}; all answers are kept"
     )
 
 

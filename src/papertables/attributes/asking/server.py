@@ -27,8 +27,8 @@ def check_source(source: LanguageModel) -> None:
     not in the user's own network."""
     if source.model is None:
         raise UserError(
-            f"source {source.id} names no model: add it to llms/{source.id}.yaml, or take "
-            f"papertables make … --model … --base-url … (--config llm='{{model: …, base_url: …}}')"
+            f"source {source.id} names no model: add it in {source.place}, or take "
+            "papertables make … --model … --base-url …"
         )
     if not os.environ.get(source.key_variable) and not _is_near(urlsplit(source.base_url).hostname):
         raise UserError(
@@ -67,8 +67,8 @@ class Server:
             except openai.APIConnectionError as error:
                 why = " ".join(str(error.__cause__ or error).split())
                 raise UserError(
-                    f"{self.source.base_url}: no answer after {self.source.retries + 1} attempts ({self._plain(why)}): is the "
-                    "server running, and base_url right? Run again: all answers so far are kept"
+                    f"{self.source.base_url}: no answer after {self.source.retries + 1} attempts ({self._plain(why)}): "
+                    "start the server or mend base_url, then run again: all answers so far are kept"
                 ) from None
             except (openai.APIError, ValueError):  # in the midst of a stream, or no JSON
                 continue
@@ -105,8 +105,8 @@ class Server:
                 return UserError(f"{source.base_url} knows no model '{source.model}'{self._models()}: {said}")
             case 400 | 422:
                 return NotUnderstood(
-                    f"{source.base_url} does not understand the request: {said}: change it in llms/{source.id}.yaml or with "
-                    "--config llm='{…}'; seed: null sends none"
+                    f"{source.base_url} does not understand the request: {said}: change it in {source.place} "
+                    "(seed: null sends none)"
                 )
         return UserError(
             f"{source.base_url}: {said} (after {source.retries + 1} attempts): run again later; all answers are kept"
