@@ -29,7 +29,12 @@ CATALOGS: dict[str, type[Model]] = {  # files of entries by name
     "attributes": AttributeSource,
     "anchors": AnchorSet,
 }
-PLACED = {"scale": ("name",), "paper": ("id",), "artefact": ("id", "paper"), "llm": ("id",)}  # what follows from where a file lies
+PLACED = {  # what follows from where a file lies
+    "scale": ("name",),
+    "paper": ("id",),
+    "artefact": ("id", "paper"),
+    "llm": ("id",),
+}
 
 
 def schema(name: str) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from papertables.attributes.catalog import attribute_source, attribute_sources, language_models
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
-from papertables.planning.asking import language_model
+from papertables.planning.asking import source_said
 from papertables.planning.cells import Cell, PlannedArtefact
-from papertables.specs.config import PUBLISHED, Config, Paper
+from papertables.specs.config import PUBLISHED, Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
 SELECTIONS = {
@@ -151,13 +150,6 @@ def _sentences(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     sources = dict.fromkeys(run.attributes for run in runs if run.attributes)
     told = [source_said(planned.scope.config, source) for source in sources]
     return f"Sentences: {'; '.join(told)}." if told else ""
-
-
-def source_said(config: Config, source: str) -> str:
-    """A source of attributes, and the model that was asked for them."""
-    if source in language_models():
-        return language_model(source, config).said
-    return f"{source}: {attribute_source(source).title}" if source in attribute_sources() else source
 
 
 def _searched(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:

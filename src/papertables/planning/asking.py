@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from papertables.attributes.asking.prompts import CHARACTERS_PER_TOKEN, describing
 from papertables.attributes.asking.server import check_source
-from papertables.attributes.catalog import language_models
+from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
 from papertables.planning.settings import merged
@@ -31,6 +31,13 @@ def language_model(source: str, config: Config) -> LanguageModel:
     if "id" in config.llm:
         raise UserError("config: llm: 'id' is the name of its file: leave it out")
     return parse(LanguageModel, merged(declared.model_dump(), config.llm), "config: llm")
+
+
+def source_said(config: Config, source: str) -> str:
+    """A source of attributes, and the model that was asked for them."""
+    if source in language_models():
+        return language_model(source, config).said
+    return f"{source}: {attribute_sources()[source].title}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def asked(plan: "Plan", artefacts: Iterable[str]) -> list[Asked]:
         searches = [*planned.searches]
         searches += [plan.search_of[run.id] for job in jobs for run in job.runs if run.id in plan.search_of]
         wanted |= dict.fromkeys((each.source, each.dataset, "bases") for each in searches if each.source)
-        sentences = {(run.attributes, run.dataset) for job in jobs for run in job.runs} | set(planned.sentences)
+        sentences = {(run.attributes, run.dataset) for job in jobs for run in job.runs} | {*planned.sentences.values()}
         for source, name in sorted(each for each in sentences if each[0] in language_models()):
             wanted |= {(source, name, kind): None for kind in ("des", "dist")}
     return [

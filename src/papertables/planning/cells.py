@@ -78,7 +78,9 @@ class PlannedArtefact:
     columns: tuple[Value, ...]
     cells: tuple[Cell, ...]  # row by row
     searches: tuple[SearchSpec, ...] = ()  # that it shows
-    sentences: tuple[tuple[str, str], ...] = ()  # that it reads itself: sources and data sets
+    sentences: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # that it reads itself: by row, source and set
 
     @property
     def paper(self) -> Paper:
@@ -132,7 +134,7 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     shown = _searches(scope, artefact)
     if artefact.computed:
-        return PlannedArtefact(artefact, scope, (), (), (), shown)
+        return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact))
     rows = rows_of(scope, artefact)
     columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
@@ -366,6 +368,18 @@ def _searches(scope: Scope, artefact: Artefact) -> tuple[SearchSpec, ...]:
     tower = scope.backbone(artefact.fixed["backbone"], artefact.id)
     ids = dict.fromkeys(dataset(name).id for name in chosen)
     return tuple(_search(scope, name, tower.id, seed) for name in ids for seed in scope.seeds)
+
+
+def _sentences(scope: Scope, artefact: Artefact) -> dict[str, tuple[str, str]]:
+    """By row, the source and the data set of the sentences that a table is about; of the same ones the first row."""
+    if artefact.rows is None or artefact.rows.vary != "attributes":
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for row in rows_of(scope, artefact):
+        named = row.settings["attributes"]
+        place = scope.sentences(named), scope.dataset(row.settings["dataset"])
+        found.setdefault(place, row.label if place[0] == named else f"{row.label} (here {place[0]})")
+    return {label: place for place, label in found.items()}
 
 
 def _check_shots(where: str, shots: int | None, data: Dataset) -> None:

@@ -20,6 +20,7 @@ def downloads(plan: Plan, artefact: str) -> dict[str, int | None]:
     found = {each.label: each.bytes for each in sets if each.source.kind != "drawn"}
     found |= {each.label: each.bytes for each in towers if not (each.shipped or each.id in plan.config.weights)}
     sentences = {(run.attributes, run.dataset): None for job in jobs for run in job.runs if run.attributes}
+    sentences |= dict.fromkeys(plan.artefacts[artefact].sentences.values())
     for source, name in sentences:
         if source not in language_models() and not attribute_source(source).committed:
             files = [published_file(source, name, kind) for kind in ("des", "dist")]

@@ -151,6 +151,7 @@ class Inputs:
             store=self.paths.runs,
             training=self._training(planned.artefact.id) if self.plan.config.partial else (),
             manifests={name: self.paths.manifest(name) for name in planned.datasets},
+            sentences={place: self.paths.sentences(*place) for place in planned.sentences.values()},
         )
 
     def _asking(self, source: str, name: str) -> tuple[str, str, Prepared, LanguageModel, str]:

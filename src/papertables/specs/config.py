@@ -27,6 +27,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
     "settings": "dataset",
     "anchors": "dataset",
     "search_weights": "dataset",
+    "attribute_report": "attributes",
     "audit": None,
 }
 ComputedName = Literal[tuple(COMPUTED)]
@@ -300,11 +301,14 @@ class Artefact(Model):
         if self.computed is None:
             return self
         vary = COMPUTED[self.computed]
+        takes = {"blocks"} if vary == "attributes" else set()  # a table for each data set
         for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
-            if getattr(self, key):
+            if getattr(self, key) and key not in takes:
                 raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
         if vary and (self.rows is None or self.rows.vary != vary):
             raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
+        if takes and (self.blocks is None or self.blocks.vary != "dataset"):
+            raise ValueError(f"computed '{self.computed}' needs blocks that vary dataset")
         if self.computed == "search_weights" and not self.published:
             raise ValueError("computed 'search_weights' needs a file under 'published'")
         return self

@@ -7,7 +7,7 @@ knows it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from papertables.specs.config import OwnWeights
@@ -224,7 +224,8 @@ class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
     inspections: by run id. store: the folder of runs. manifests: of the data sets that its runs see, by name. training:
-    where an artefact is made of what is there, the jobs that would make its runs, to know those that are up to date."""
+    where an artefact is made of what is there, the jobs that would make its runs, to know those that are up to date.
+    sentences: by source and data set, the files that it is about."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -234,9 +235,11 @@ class ArtefactFiles:
     store: str
     manifests: Mapping[str, str]
     training: tuple[TrainJob, ...] = ()
+    sentences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def files(self) -> Files:
         own = {"jobs": self.jobs, "published": self.published, "searches": self.searches}
+        own["sentences"] = [file for files in self.sentences.values() for file in files]
         own["manifests"] = self.manifests.values() if self.jobs or self.searches else ()  # else of what is there
         return {name: list(files) for name, files in own.items()} | {"inspections": list(self.inspections.values())}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
-from papertables.artefacts.notes import source_said
 from papertables.attributes.anchors import anchor_sets
 from papertables.data.catalog import dataset
+from papertables.planning.asking import source_said
 from papertables.results.searches import SearchResult
 from papertables.specs.spec import Combination
 
