@@ -1,4 +1,4 @@
-"""Accuracy against a number, such as shots: a line per row."""
+"""Accuracy against a number, such as shots, or against names, such as sources of sentences: a line per row."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,9 @@ LABELS = {
     "fraction": "Share of the training images",
     "training.epochs": "Epochs",
     "options.context": "Learned tokens of each context",
+    "attributes": "Source of the sentences",
 }
+NAMED = ("attributes",)  # what is no number, and stands in the order of the columns
 BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 10}  # of logarithmic axes
 
 
@@ -32,7 +34,7 @@ BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 
 class Lines:
     """frame: series, x, mean, std, n, published, published_std; accuracies in percent, NaN where there is none.
 
-    series: look by name, in order. base: of a logarithmic x, else None.
+    series: look by name, in order. base: of a logarithmic x, else None. names: of x, where these are no numbers.
     """
 
     frame: pd.DataFrame
@@ -41,12 +43,17 @@ class Lines:
     base: int | None
     footer: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
-        x = sorted(self.frame["x"].unique())
+        first, *_, last = map(self.at, sorted(self.frame["x"].unique()))
         names = ", ".join(self.series)
-        return f"Lines: accuracy in percent against {self.x_label} ({x[0]:g} to {x[-1]:g}) for {names}."
+        return f"Lines: accuracy in percent against {self.x_label} ({first} to {last}) for {names}."
+
+    def at(self, x: float) -> str:
+        """What stands at the axis there."""
+        return self.names[round(x)] if self.names else f"{x:g}"
 
 
 def collect(sources: Sources) -> Lines:
@@ -78,11 +85,14 @@ def collect(sources: Sources) -> Lines:
         BASES.get(vary),
         footer(sources, over_seeds(sources)),
         ("Hollow markers are published values.",) if published else (),
+        tuple(value.label for value in planned.columns) if vary in NAMED else (),
     )
 
 
 def _numbers(planned: PlannedArtefact) -> list[float]:
     vary = planned.artefact.columns.vary
+    if vary in NAMED:
+        return list(map(float, range(len(planned.columns))))
     try:
         return [_number(value, vary) for value in planned.columns]
     except (TypeError, ValueError):
@@ -118,7 +128,9 @@ def draw(data: Lines) -> Figure:
         axes.set_xscale("symlog", base=data.base, linthresh=next(each for each in x if each > 0))
     axes.xaxis.set_major_locator(FixedLocator(x))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: data.at(value))
+    if data.names:
+        axes.tick_params("x", labelrotation=30)
     axes.set_xlabel(data.x_label)
     axes.set_ylabel("Accuracy (%)")
     handles, names = axes.get_legend_handles_labels()
