@@ -37,7 +37,7 @@ test: lint
 	$(PYTEST)
 
 faults: setup
-	$(PYTEST) -m "" tests/faults
+	$(PYTEST) -m "" tests/faults tests/workflow/test_kill.py
 
 lint: setup
 	$(BIN)/ruff check .
