@@ -78,6 +78,9 @@ def collect(sources: Sources) -> Lines:
     numbers = [column for column in frame if column not in ("series", "n")]
     vary = planned.artefact.columns.vary
     published = frame["published"].notna().any()
+    names = tuple(value.label for value in planned.columns) if vary in NAMED else ()
+    if names:
+        frame.insert(2, vary, [names[round(x)] for x in frame["x"]])
     return Lines(
         frame.astype(dict.fromkeys(numbers, float)),
         style.of_rows(planned, table.rows),
@@ -85,7 +88,7 @@ def collect(sources: Sources) -> Lines:
         BASES.get(vary),
         footer(sources, over_seeds(sources)),
         ("Hollow markers are published values.",) if published else (),
-        tuple(value.label for value in planned.columns) if vary in NAMED else (),
+        names,
     )
 
 
@@ -112,7 +115,7 @@ def draw(data: Lines) -> Figure:
     for name, look in data.series.items():
         own = data.frame[data.frame["series"] == name].sort_values("x")
         width = 1.8 if name == "Average" else 1.2
-        line = {"marker": look.marker, "linestyle": look.dashes, "linewidth": width}
+        line = {"marker": look.marker, "linestyle": "none" if data.names else look.dashes, "linewidth": width}
         axes.plot(own["x"], own["mean"], color=look.colour, label=style.in_legend(name), **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
@@ -130,7 +133,8 @@ def draw(data: Lines) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: data.at(value))
     if data.names:
-        axes.tick_params("x", labelrotation=30)
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlabel(data.x_label)
     axes.set_ylabel("Accuracy (%)")
     handles, names = axes.get_legend_handles_labels()

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,12 +64,9 @@ class Answers:
     def held(self) -> Iterator[None]:
         """Waits until no other process asks for this source, for its limits hold for all of them together."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR)
-        try:
+        with (self.folder / ".lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(file)
 
     def _path(self, request: Request) -> Path:
         return self.folder / f"{request.name}.json"

@@ -54,9 +54,11 @@ class Asking:
         """The work for each, some at a time; the first that fails stops the others before their next request."""
         with ThreadPoolExecutor(self.source.concurrency) as pool:
             futures = [pool.submit(work, each) for each in given]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            if any(future.done() and future.exception() for future in futures):
-                self._stop.set()
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:  # where one failed, or the job is to end: what is being asked is still stored
+                if not all(future.done() and not future.exception() for future in futures):
+                    self._stop.set()
         for error in (future.exception() for future in futures):
             if error and not isinstance(error, Stopped):
                 raise error

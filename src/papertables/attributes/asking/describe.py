@@ -7,7 +7,7 @@ from pathlib import Path
 from papertables.attributes.asking import record
 from papertables.attributes.asking.asking import Asking, asking
 from papertables.attributes.asking.images import images_of
-from papertables.attributes.asking.prompts import Image, Request, describing
+from papertables.attributes.asking.prompts import Picture, Request, describing
 from papertables.attributes.asking.reading import Choice, choices_of, trouble
 from papertables.attributes.asking.server import NotUnderstood
 from papertables.attributes.cleaning import cleaned
@@ -54,7 +54,7 @@ def describe(job: DescribeJob, out: Path) -> None:
 class Describing:
     """single: whether the server gives one answer at a time, so that requests with other seeds take the place of n."""
 
-    def __init__(self, job: DescribeJob, asked: Asking, shown: Mapping[str, Sequence[Image]]):
+    def __init__(self, job: DescribeJob, asked: Asking, shown: Mapping[str, Sequence[Picture]]):
         self.job, self.source, self.asked, self.shown = job, job.source, asked, shown
         self.n, self.single = job.source.sentences.n, False
 

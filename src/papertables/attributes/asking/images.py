@@ -5,9 +5,9 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 
-from PIL import Image as Picture
+from PIL import Image
 
-from papertables.attributes.asking.prompts import Image
+from papertables.attributes.asking.prompts import Picture
 from papertables.base.files import file_digest
 from papertables.data.images import as_rgb
 from papertables.data.splits import Item, Split
@@ -15,7 +15,7 @@ from papertables.specs.language_models import LanguageModel
 from papertables.specs.spec import digest
 
 
-def images_of(split: Split, folder: Path, source: LanguageModel) -> dict[str, tuple[Image, ...]]:
+def images_of(split: Split, folder: Path, source: LanguageModel) -> dict[str, tuple[Picture, ...]]:
     """By class, a fixed draw of the training part. folder: that of the split's paths."""
     by_class: dict[str, list[Item]] = defaultdict(list)
     for item in split.train:
@@ -27,10 +27,10 @@ def images_of(split: Split, folder: Path, source: LanguageModel) -> dict[str, tu
     return found
 
 
-def _image(path: Path, side: int) -> Image:
-    with Picture.open(path) as file:
+def _image(path: Path, side: int) -> Picture:
+    with Image.open(path) as file:
         picture = as_rgb(file)
-    picture.thumbnail((side, side), Picture.Resampling.BICUBIC)
+    picture.thumbnail((side, side), Image.Resampling.BICUBIC)
     data = BytesIO()
     picture.save(data, "JPEG", quality=90)
-    return Image(digest([file_digest(path), side], digits=32), data.getvalue())
+    return Picture(digest([file_digest(path), side], digits=32), data.getvalue())

@@ -13,7 +13,7 @@ CHARACTERS_PER_TOKEN = 4  # of English text, about
 
 
 @dataclass(frozen=True)
-class Image:
+class Picture:
     """digest: of the file that it was made from, and of its side. data: as JPEG."""
 
     digest: str
@@ -29,7 +29,7 @@ class Request:
     turns: tuple[str, ...]
     parameters: Parameters
     number: int = 0
-    images: tuple[Image, ...] = ()
+    images: tuple[Picture, ...] = ()
 
     @property
     def seed(self) -> int | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from papertables.attributes.asking.prompts import Image, Request
+from papertables.attributes.asking.prompts import Picture, Request
 from papertables.attributes.asking.reading import is_whole
 from papertables.base.errors import UserError, did_you_mean
 from papertables.specs.language_models import LanguageModel
@@ -149,7 +149,7 @@ def _messages(request: Request) -> list[Mapping]:
     return found
 
 
-def _shown(image: Image) -> Mapping:
+def _shown(image: Picture) -> Mapping:
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{b64encode(image.data).decode()}"}}
 
 

@@ -199,6 +199,12 @@ def test_ceilings(world, keys, allowed):
     assert world.sent() == len(CLASSES) - allowed
 
 
+def test_a_server_that_is_too_slow(world):
+    world.server.delay = 0.5
+    with pytest.raises(UserError, match=r"no answer after 1 attempts \(.*tim"):
+        world.describe(timeout=0.1, retries=0)
+
+
 def test_many_are_asked_at_a_time_up_to_a_limit(world):
     world.server.delay = 0.05
     world.server.choices = 1
