@@ -45,7 +45,7 @@ def made(tmp_path_factory, server):
     return project, printed
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_one_command_generates_searches_trains_and_shows(made, server):
     project, printed = made
     assert KEY not in printed
@@ -59,7 +59,7 @@ def test_one_command_generates_searches_trains_and_shows(made, server):
     assert_nowhere(project.root)
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_a_second_run_sends_no_request(made, server):
     project, _ = made
     before, times = len(server.requests), project.metrics_times()
@@ -73,14 +73,14 @@ def test_a_second_run_sends_no_request(made, server):
     assert project.metrics_times() == times
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_the_address_and_ceilings_set_nothing_off(made, server):
     project, _ = made
     other = asking(server, max_requests=5, concurrency=1, base_url="http://127.0.0.1:9/v1")
     assert "Nothing to be done" in project.run(*TABLES, config=other)
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_the_report_has_a_row_for_the_source(made, server):
     project, _ = made
     project.run(REPORT, config=asking(server))
@@ -88,7 +88,7 @@ def test_the_report_has_a_row_for_the_source(made, server):
     assert "| Digits: own | 25.0 | 25 |" in report and "| Digits: GPT-3.5 (here mini) |" in report
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_adopted_answers_are_input_and_set_off_no_model(made, server, tmp_path):
     project, _ = made
     printed = project.run("adopt", config=("source=own",))
@@ -172,7 +172,7 @@ socket.socket.connect = refused
 """
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_with_published_attributes_nothing_reaches_for_a_network(project, tmp_path):
     (tmp_path / "trap").mkdir()
     (tmp_path / "trap" / "sitecustomize.py").write_text(TRAP)

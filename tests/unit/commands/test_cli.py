@@ -51,6 +51,7 @@ def test_plan_shows_what_is_selected_with_subtotals(project):
     ]
 
 
+@pytest.mark.slow
 def test_plan_as_json_adds_up(project):
     record = json.loads(call("plan", "--scale", "paper", "--config", "artefacts=all", "--json"))
     made = plan_of(scale="paper", artefacts="all")
