@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.unit.plans import REPOSITORY
 from tests.unit.plans import plan_of as plan
 
