@@ -65,8 +65,7 @@ rule runs_csv:
     conda:
         "../../envs/artefacts.yaml"
     params:
-        planned=lambda w: [PLAN.artefacts[id] for id in PLAN.selected],
-        files=lambda w: [PLAN.inputs.artefact(PLAN.artefacts[id]) for id in PLAN.selected],
+        listed=lambda w: PLAN.inputs.listed,
         signature=lambda w: PLAN.signatures.runs_csv,
     script:
         "../scripts/runs_csv.py"

@@ -1,6 +1,7 @@
 """What the jobs of each rule are given, from a plan: see ``papertables.specs.rules``."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpe
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the table of all runs lists: artefacts, each with its files. A record, for Snakemake compares lists, and the
+    places of files with them."""
+
+    artefacts: tuple[tuple[PlannedArtefact, ArtefactFiles], ...]
 
 
 class Inputs:
@@ -157,6 +166,11 @@ class Inputs:
     def _asking(self, source: str, name: str) -> tuple[str, str, Prepared, LanguageModel, str]:
         model = self.plan.language_models[source]
         return name, dataset(name).task, self.prepared(name), model, self.paths.answers(source)
+
+    @property
+    def listed(self) -> Listed:
+        chosen = [self.plan.artefacts[id] for id in self.plan.selected]
+        return Listed(tuple((planned, self.artefact(planned)) for planned in chosen))
 
     def _training(self, artefact: str) -> tuple[TrainJob, ...]:
         return tuple(self.train(job.id) for job in self.plan.jobs_for(artefact))
