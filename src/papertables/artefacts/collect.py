@@ -1,6 +1,5 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,9 +121,8 @@ def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles)
 
 
 def mend(run: str, files: ArtefactFiles) -> str:
-    """What to delete so that a run is made again: its folder, and what its job wrote."""
-    jobs = [str(line.file) for line in _lines(map(Path, files.jobs)) if json.loads(line.text)["run"] == run]
-    return f"delete {' and '.join([str(Path(files.store) / run), *dict.fromkeys(jobs)])} and run again"
+    """What to delete so that a run is made again: its folder."""
+    return f"delete {Path(files.store) / run} and run again"
 
 
 def _fidelity(name: str) -> "Column":
