@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
 from papertables.commands import terminal
+from papertables.commands.verify import verify as verified
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
@@ -91,6 +92,14 @@ def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_js
         terminal.show_table(out, file)
     else:
         terminal.show_figure(out, file)
+
+
+@app.command()
+def verify(scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """What of the files of a scale is damaged or gone, and what would run again for it; status 1 where anything is."""
+    found = verified(_plan(scale, config))
+    typer.echo(json.dumps(found.record, indent=1, ensure_ascii=False) if as_json else "\n".join(found.lines))
+    raise typer.Exit(1 if found.findings else 0)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
