@@ -2,8 +2,8 @@
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
-split and of every image, one of the split alone, and where the split comes from, of a subset ``split_subset.json``. ``images.sha256`` keeps
-the digest of every image that lies in the raw folder, to be compared the next time.
+split and of every image, one of the split alone, and where the split comes from, of a subset ``split_subset.json``.
+``images.sha256`` keeps the digest of every image that lies in the raw folder, to be compared the next time.
 """
 
 import csv
