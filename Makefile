@@ -1,6 +1,6 @@
 # make        sets up and makes the headline artefacts at the mini scale
 # make all    the same for every artefact
-# make check  sets up, lints and runs the tests that train nothing, in about a minute
+# make check  sets up, lints and runs all tests that take no seconds each, in about a minute
 # make test   sets up and runs every check and test
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
 # make lock   pins anew what pyproject.toml asks for (needs uv)
@@ -30,14 +30,14 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 check: lint
-	$(PYTEST) -m "not trains" tests/unit tests/parity
+	$(PYTEST) -m "not slow and not faults" tests/unit tests/parity
 
 test: lint
 	$(BIN)/python -m tests.environment.prepare
 	$(PYTEST)
 
 faults: setup
-	$(PYTEST) -m "" tests/faults
+	$(PYTEST) -m "" tests/faults tests/workflow/test_kill.py
 
 lint: setup
 	$(BIN)/ruff check .

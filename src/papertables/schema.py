@@ -12,6 +12,7 @@ from papertables.backbones.catalog import Backbone
 from papertables.data.catalog import Dataset
 from papertables.results.metrics import Metrics
 from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.language_models import LanguageModel
 from papertables.specs.spec import Model
 
 MODELS: dict[str, type[Model]] = {
@@ -19,6 +20,7 @@ MODELS: dict[str, type[Model]] = {
     "scale": Scale,
     "paper": Paper,
     "artefact": Artefact,
+    "llm": LanguageModel,
     "metrics": Metrics,
 }
 CATALOGS: dict[str, type[Model]] = {  # files of entries by name
@@ -27,7 +29,12 @@ CATALOGS: dict[str, type[Model]] = {  # files of entries by name
     "attributes": AttributeSource,
     "anchors": AnchorSet,
 }
-PLACED = {"scale": ("name",), "paper": ("id",), "artefact": ("id", "paper")}  # what follows from where a file lies
+PLACED = {  # what follows from where a file lies
+    "scale": ("name",),
+    "paper": ("id",),
+    "artefact": ("id", "paper"),
+    "llm": ("id",),
+}
 
 
 def schema(name: str) -> str:

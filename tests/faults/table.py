@@ -27,9 +27,8 @@ def page() -> str:
     text = PAGE.read_text("utf-8")
     for heading, rows in ROWS.items():
         table = HEAD + "".join(f"| {tried} | {ended} |\n" for tried, ended in rows)
-        place = re.compile(
-            rf"(^## {re.escape(heading)}\n.*?)\| tried \| ended \|\n(\|[^\n]*\n)*", re.MULTILINE | re.DOTALL
-        )
+        old = rf"(^## {re.escape(heading)}\n.*?)\| tried \| ended \|\n(\|[^\n]*\n)*"
+        place = re.compile(old, re.MULTILINE | re.DOTALL)
         text, found = place.subn(lambda match, table=table: match[1] + table, text, count=1)
         assert found, f"docs/reliability.md has no table under '{heading}'"
     return text

@@ -18,7 +18,7 @@ from tests.unit.small_world import BACKBONE, CLASSIFIER, World, mapped_spec, spe
 from tests.unit.training import test_search as searches
 from tests.unit.training.test_prompt_jobs import spec as prompt_spec
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 EPOCHS = 30
 CLOCK = ("cost", "versions", "git_commit", "seconds")  # what may differ between two runs of the same

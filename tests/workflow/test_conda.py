@@ -12,7 +12,7 @@ from tests.workflow.conftest import copy_project
 ACTIVATED = "Activating conda environment: "
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 @pytest.mark.skipif(not is_ready(), reason=obstacle() or "made by: python -m tests.environment.prepare")
 def test_jobs_run_in_the_environments_made_before(tmp_path):
     project = copy_project(tmp_path / "project")

@@ -73,6 +73,12 @@ def test_plan(snakemake):
     assert "attrvr_table1" in snakemake("plan")
 
 
+def test_what_a_language_model_would_be_asked(snakemake):
+    asked = ("--config", "sentences=own", "bases=own", "anchors=searched")
+    assert "describe" in snakemake("generate", "--dry-run", *asked) and "Asked of own" in snakemake("plan", *asked)
+    assert "has no answers" in snakemake("adopt", "--config", "source=own", fails=True)
+
+
 def test_unknown_target(snakemake):
     error = snakemake("attrvr_tabel1", fails=True).splitlines()[-1]
     assert error.startswith("error: unknown target 'attrvr_tabel1' (did you mean 'attrvr_table1'?)")

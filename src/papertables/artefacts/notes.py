@@ -6,8 +6,9 @@ from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
+from papertables.planning.asking import source_said
 from papertables.planning.cells import Cell, PlannedArtefact
-from papertables.specs.config import Paper
+from papertables.specs.config import PUBLISHED, Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
 SELECTIONS = {
@@ -25,7 +26,8 @@ def run_notes(
         _scale(planned, runs, subsets),
         _seeds(runs),
         _training(planned, runs, subsets),
-        _searched(runs),
+        _sentences(planned, runs),
+        _searched(planned, runs),
         _selection(planned),
         _averages(planned, averaged),
         *choice_notes(planned.paper, planned.cells),
@@ -113,11 +115,14 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
         if run.training
     ]
     own = [run.training for run in trained]
-    for name, value in (
-        ("epochs", lambda training: training.epochs),
-        ("batch size", lambda training: training.batch_size),
-        ("learning rate", lambda training: training.optimizer.lr),
-    ):
+    told = {
+        "epochs": lambda training: training.epochs,
+        "batch size": lambda training: training.batch_size,
+        "learning rate": lambda training: training.optimizer.lr,
+    }
+    if any(ours.evaluate_every != theirs.evaluate_every for _, ours, theirs in pairs):
+        told["epochs between tests"] = lambda training: training.evaluate_every
+    for name, value in told.items():
         parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
@@ -144,10 +149,18 @@ def _replaced(name: str, pairs: Sequence[tuple[str, float, float]]) -> str:
     return f"{name} {_and(told)}"
 
 
-def _searched(runs: Sequence[RunSpec]) -> str:
+def _sentences(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
+    sources = dict.fromkeys(run.attributes for run in runs if run.attributes)
+    told = [source_said(planned.scope.config, source) for source in sources]
+    return f"Sentences: {'; '.join(told)}." if told else ""
+
+
+def _searched(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
     if not any(run.options.get("attributes") == SEARCHED for run in runs):
         return ""
-    return "Attributes: the winner of the first seed's search on each data set, not the published ones."
+    config = planned.scope.config
+    among = "" if config.bases == PUBLISHED else f", in the bases of {source_said(config, config.bases)}"
+    return f"Attributes: the winner of the first seed's search on each data set{among}, not the published ones."
 
 
 def _selection(planned: PlannedArtefact) -> str:

@@ -1,4 +1,5 @@
-"""The sources of attribute sentences: committed with the project, or published by the authors and fetched."""
+"""The sources of attributes: sentences that are committed with the project, or published by the authors and fetched;
+language models that are asked for sentences and bases, each declared in a file of its own under ``llms``."""
 
 import csv
 from functools import cache
@@ -8,8 +9,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from papertables.base.errors import UserError, unknown
+from papertables.specs.language_models import LanguageModel
 from papertables.specs.spec import Model
-from papertables.specs.validation import entries
+from papertables.specs.validation import entries, read
+
+LLMS = Path(__file__).parent / "llms"
 
 
 class Spelling(Model):
@@ -39,11 +43,20 @@ class AttributeSource(Model):
 
 
 @cache
-def attribute_sources() -> dict[str, AttributeSource]:
-    return entries(AttributeSource, Path(__file__).parent / "catalog.yaml")
+def attribute_sources() -> dict[str, AttributeSource | LanguageModel]:
+    kept = entries(AttributeSource, Path(__file__).parent / "catalog.yaml")
+    asked = language_models()
+    for id in kept.keys() & asked.keys():
+        raise UserError(f"{LLMS / f'{id}.yaml'}: catalog.yaml has a source '{id}' too: rename one")
+    return kept | asked
 
 
-def attribute_source(id: str) -> AttributeSource:
+@cache
+def language_models() -> dict[str, LanguageModel]:
+    return {path.stem: read(LanguageModel, path, id=path.stem) for path in sorted(LLMS.glob("*.yaml"))}
+
+
+def attribute_source(id: str) -> AttributeSource | LanguageModel:
     """The entry, or a UserError that lists the known names."""
     known = attribute_sources()
     if id not in known:
@@ -54,7 +67,7 @@ def attribute_source(id: str) -> AttributeSource:
 def spelt_otherwise(file: Path) -> dict[str, str]:
     """By class, the spelling that is declared for a file of sentences, <source>/<data set>_<kind>.json."""
     source = attribute_sources().get(file.parent.name)
-    spelling = source.spellings.get(file.stem) if source else None
+    spelling = source.spellings.get(file.stem) if isinstance(source, AttributeSource) else None
     return spelling.names if spelling else {}
 
 

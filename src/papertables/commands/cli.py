@@ -22,11 +22,14 @@ from papertables.planning.preflight import check_files
 from papertables.planning.targets import NAMES, asked
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+OWN = "own"  # the declared language model that a user names on the command line
 out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.")]
 ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …; none: that of config.yaml.")]
 Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="A language model that makes sentences and bases.")]
+Address = Annotated[str | None, typer.Option("--base-url", help="Of its OpenAI-compatible server.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
@@ -39,9 +42,16 @@ def main() -> None:
 
 
 @app.command()
-def plan(targets: Targets = None, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
-    """What targets cost before anything runs: jobs, images, time, downloads, disk."""
-    made = _plan(scale, config)
+def plan(
+    targets: Targets = None,
+    scale: ScaleName = None,
+    config: Overrides = None,
+    model: ModelName = None,
+    base_url: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """What targets cost before anything runs: jobs, images, time, downloads, disk, and requests of a language model."""
+    made = _plan(scale, [*(config or []), *asking(model, base_url, config)])
     wanted = asked(made, targets or ())
     typer.echo(json.dumps(plan_report.record(made, wanted), indent=1) if as_json else plan_report.text(made, wanted))
 
@@ -116,15 +126,29 @@ def make(
     targets: Targets = None,
     scale: ScaleName = None,
     config: Overrides = None,
+    model: ModelName = None,
+    base_url: Address = None,
     cores: Annotated[str, typer.Option(help="How many processor cores may be used.")] = "all",
 ) -> None:
     """Makes targets with Snakemake. Options of Snakemake's own, such as --dry-run, go behind the targets."""
     root, given = _project(), list(targets or ())
     first = next((place for place, argument in enumerate(given) if argument.startswith("-")), len(given))
     names, options = given[:first], given[first:]
-    overrides = [*([f"scale={scale}"] if scale else []), *(config or [])]
+    overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *asking(model, base_url, config)]
     command = [sys.executable, "-m", "snakemake", *names, "--snakefile", str(root / "Snakefile"), "--cores", cores]
     os.execv(command[0], [*command, *options, *(["--config", *overrides] if overrides else [])])
+
+
+def asking(model: str | None, base_url: str | None, overrides: list[str] | None) -> list[str]:
+    """What has a language model asked, as overrides: its sentences and bases, searched, in place of the published ones,
+    but for what overrides say themselves."""
+    told = {name: value for name, value in (("model", model), ("base_url", base_url)) if value}
+    if not told:
+        return []
+    said = dict(map(_override, overrides or ()))
+    llm = {**told, **said["llm"]} if isinstance(said.get("llm"), dict) else told
+    wanted = {"sentences": OWN, "bases": OWN, "anchors": "searched"} | said
+    return [*(f"{name}={value}" for name, value in wanted.items() if name not in said), f"llm={json.dumps(llm)}"]
 
 
 def _plan(scale: str | None, overrides: list[str] | None) -> Plan:

@@ -5,10 +5,12 @@ import sys
 from papertables.commands.other_runs import check_alone
 from papertables.commands.snakemake_command import Command
 from papertables.planning import report as plan_report
+from papertables.planning.adopt import adopt
+from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu
-from papertables.planning.targets import PLAN, asked, left_behind
+from papertables.planning.targets import ADOPT, PLAN, asked, left_behind
 
 
 def enter(plan: Plan, command: Command | None) -> None:
@@ -17,6 +19,9 @@ def enter(plan: Plan, command: Command | None) -> None:
     check_files(plan)
     if command is None:
         return
+    if ADOPT in command.targets:
+        print("\n".join(adopt(plan)))
+        sys.exit()
     wanted = asked(plan, [target for target in command.targets if target != PLAN])
     if PLAN not in command.targets:
         for id, reason in left_behind(plan, command.targets).items():
@@ -27,5 +32,7 @@ def enter(plan: Plan, command: Command | None) -> None:
     if command.locks:
         check_alone(plan, wanted)
     check_downloads(plan, wanted)
+    if command.runs:
+        check_asking(plan, wanted)
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

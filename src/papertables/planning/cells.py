@@ -12,11 +12,12 @@ from papertables.attributes.anchors import anchors
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import Dataset, dataset
+from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS, Method
 from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.settings import Settings
-from papertables.specs.config import Artefact, Axis, Entry, Measure, Paper, Selection
+from papertables.specs.config import PUBLISHED, Artefact, Axis, AxisValue, Entry, Measure, Paper, Selection
 from papertables.specs.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.specs.validation import parse
 
@@ -78,6 +79,9 @@ class PlannedArtefact:
     columns: tuple[Value, ...]
     cells: tuple[Cell, ...]  # row by row
     searches: tuple[SearchSpec, ...] = ()  # that it shows
+    sentences: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # that it reads itself: by row, source and set
 
     @property
     def paper(self) -> Paper:
@@ -131,7 +135,7 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     shown = _searches(scope, artefact)
     if artefact.computed:
-        return PlannedArtefact(artefact, scope, (), (), (), shown)
+        return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact))
     rows = rows_of(scope, artefact)
     columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
@@ -176,6 +180,8 @@ def axis_of(scope: Scope, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
     if values == "all":
         listed = scope.datasets if axis.vary == "dataset" else tuple(scope.paper.methods)
         values = [value for value in listed if value not in axis.without]
+    if axis.vary == "attributes":
+        values = _with_configured(scope, values)
     found = [_value(scope, artefact, axis.vary, value) for value in values]
     kept = [value for value in found if value is not None and not scope.leaves_out(value.settings)]
     if found and not kept:
@@ -183,6 +189,13 @@ def axis_of(scope: Scope, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
         raise NotAtScale(f"{artefact.id}: scale {scope.scale.name} has nothing for any {axis.vary} of {listed}")
     shown = [value.settings | {"backbone": _backbone_of(scope, artefact, value)} for value in kept]
     return tuple(value for i, value in enumerate(kept) if shown[i] not in shown[:i])
+
+
+def _with_configured(scope: Scope, values: Sequence[AxisValue]) -> Sequence[AxisValue]:
+    """Sources of sentences with that of the configuration, where it is none of them."""
+    named = [value.set.get("attributes") if isinstance(value, Entry) else value for value in values]
+    own = scope.config.sentences
+    return values if own == PUBLISHED or own in named else [*values, own]
 
 
 def _backbone_of(scope: Scope, artefact: Artefact, value: Value) -> Backbone | None:
@@ -325,9 +338,9 @@ def _transferred(run: RunSpec, settings: dict) -> Combination:
 
 def _anchors(scope: Scope, data: str, tower: str) -> tuple[list[str] | str, SearchSpec | None]:
     """The attributes of a data set, and the search whose winner takes their place where config.yaml asks for it."""
-    if scope.config.attributes == "published":
+    if scope.config.anchors == "published":
         return list(anchors(data).chosen), None
-    return "searched", _search(scope, data, tower, scope.seeds[0])
+    return SEARCHED, _search(scope, data, tower, scope.seeds[0])
 
 
 def _search(scope: Scope, data: str, tower: str, seed: int) -> SearchSpec:
@@ -339,7 +352,8 @@ def _search(scope: Scope, data: str, tower: str, seed: int) -> SearchSpec:
     if dataset(data).val:
         del settings["validation_images"]
     switches = scope.fidelity(None)
-    known = {"dataset": data, "backbone": tower, "seed": seed, "bases": anchors(data).bases, "shots": scope.shots}
+    bases = {"bases": anchors(data).bases} if scope.config.bases == PUBLISHED else {"source": scope.config.bases}
+    known = {"dataset": data, "backbone": tower, "seed": seed, "shots": scope.shots} | bases
     known |= {key: getattr(switches, key) for key in ("few_shot_draw", "shared_seed", "attribute_tokens")}
     return parse(SearchSpec, settings | known, f"{paper.id}: search")
 
@@ -355,6 +369,18 @@ def _searches(scope: Scope, artefact: Artefact) -> tuple[SearchSpec, ...]:
     tower = scope.backbone(artefact.fixed["backbone"], artefact.id)
     ids = dict.fromkeys(dataset(name).id for name in chosen)
     return tuple(_search(scope, name, tower.id, seed) for name in ids for seed in scope.seeds)
+
+
+def _sentences(scope: Scope, artefact: Artefact) -> dict[str, tuple[str, str]]:
+    """By row, the source and the data set of the sentences that a table is about; of the same ones the first row."""
+    if artefact.rows is None or artefact.rows.vary != "attributes":
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for row in rows_of(scope, artefact):
+        named = row.settings["attributes"]
+        place = scope.sentences(named), scope.dataset(row.settings["dataset"])
+        found.setdefault(place, row.label if place[0] == named else f"{row.label} (here {place[0]})")
+    return {label: place for place, label in found.items()}
 
 
 def _check_shots(where: str, shots: int | None, data: Dataset) -> None:

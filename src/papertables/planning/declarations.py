@@ -6,14 +6,25 @@ from typing import get_args
 
 from pydantic import JsonValue
 
-from papertables.attributes.catalog import attribute_sources
+from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import datasets
 from papertables.methods.options import AttributeOptions, Options
 from papertables.methods.table import METHODS
 from papertables.planning.settings import merged
-from papertables.specs.config import VARIED, Adjustment, Artefact, Config, Entry, Measure, Paper, Scale, Substitutes
+from papertables.specs.config import (
+    PUBLISHED,
+    VARIED,
+    Adjustment,
+    Artefact,
+    Config,
+    Entry,
+    Measure,
+    Paper,
+    Scale,
+    Substitutes,
+)
 from papertables.specs.spec import FEW_SHOT, Fidelity, Images, ProtocolName, SearchSpec, Training
 from papertables.specs.validation import parse
 
@@ -90,6 +101,19 @@ def check_choices(config: Config, papers: Mapping[str, Paper]) -> None:
             raise UserError(f"config: choices: {unknown('choice', name, known)}")
         if value not in known[name].values:
             raise UserError(f"config: choices: {name}: {unknown('value', value, known[name].values)}")
+
+
+def check_sources(config: Config) -> None:
+    """Raises UserError for a source of attributes that there is not, or that has none of this kind."""
+    if config.sentences != PUBLISHED:
+        check_names("config: sentences", "source", [config.sentences], [PUBLISHED, *attribute_sources()])
+    if config.bases != PUBLISHED:
+        check_names("config: bases", "source", [config.bases], [PUBLISHED, *language_models()])
+    if config.source is not None:
+        check_names("config: source", "source", [config.source], language_models())
+    if config.llm and not {config.sentences, config.bases} & language_models().keys():
+        names = " or ".join(language_models())
+        raise UserError(f"config: llm: nothing is asked of a language model: set sentences or bases to {names}")
 
 
 def check_adjustments(where: str, paper: Paper, adjustments: Iterable[Adjustment]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from papertables.attributes.catalog import attribute_source, published_file
+from papertables.attributes.catalog import attribute_source, language_models, published_file
 from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
@@ -20,8 +20,9 @@ def downloads(plan: Plan, artefact: str) -> dict[str, int | None]:
     found = {each.label: each.bytes for each in sets if each.source.kind != "drawn"}
     found |= {each.label: each.bytes for each in towers if not (each.shipped or each.id in plan.config.weights)}
     sentences = {(run.attributes, run.dataset): None for job in jobs for run in job.runs if run.attributes}
+    sentences |= dict.fromkeys(plan.artefacts[artefact].sentences.values())
     for source, name in sentences:
-        if not attribute_source(source).committed:
+        if source not in language_models() and not attribute_source(source).committed:
             files = [published_file(source, name, kind) for kind in ("des", "dist")]
             found[f"{source} sentences for {dataset(name).label}"] = sum(file.bytes for file in files)
     return found

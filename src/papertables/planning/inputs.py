@@ -4,14 +4,17 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from papertables.attributes.catalog import attribute_sources
+from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.methods.table import METHODS
 from papertables.planning.cells import PlannedArtefact
+from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.rules import (
     ArtefactFiles,
+    BasesJob,
+    DescribeJob,
     FrozenFeaturesJob,
     InspectJob,
     Named,
@@ -39,8 +42,15 @@ class Inputs:
         return Prepared(self.paths.split(name), self.paths.manifest(name))
 
     def named(self, name: str) -> Named:
-        files = (self.paths.sentences(source, name) for source in attribute_sources())
+        """What a language model answers is made anew where classes change."""
+        files = (self.paths.sentences(source, name) for source in attribute_sources().keys() - language_models().keys())
         return Named(self.paths.split(name), tuple(file for both in files for file in both))
+
+    def describe(self, source: str, name: str, kind: Kind) -> DescribeJob:
+        return DescribeJob(*self._asking(source, name), kind)
+
+    def bases(self, source: str, name: str) -> BasesJob:
+        return BasesJob(*self._asking(source, name))
 
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""
@@ -104,7 +114,8 @@ class Inputs:
         search = self.plan.searches[name, tower, id]
         caches = (self.paths.cache(name, *key) for key in _caches_of(search))
         own = self.paths.own_weights.get(tower)
-        return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches, own)
+        bases = self.paths.answered(search.source, name, "bases") if search.source else None
+        return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches, own, bases)
 
     def inspect(self, id: str) -> InspectJob:
         run, paths = self.plan.run(id), self.paths
@@ -140,7 +151,12 @@ class Inputs:
             store=self.paths.runs,
             training=self._training(planned.artefact.id) if self.plan.config.partial else (),
             manifests={name: self.paths.manifest(name) for name in planned.datasets},
+            sentences={place: self.paths.sentences(*place) for place in planned.sentences.values()},
         )
+
+    def _asking(self, source: str, name: str) -> tuple[str, str, Prepared, LanguageModel, str]:
+        model = self.plan.language_models[source]
+        return name, dataset(name).task, self.prepared(name), model, self.paths.answers(source)
 
     def _training(self, artefact: str) -> tuple[TrainJob, ...]:
         return tuple(self.train(job.id) for job in self.plan.jobs_for(artefact))

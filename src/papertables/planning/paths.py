@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from papertables.attributes.catalog import attribute_source
+from papertables.attributes.catalog import attribute_source, language_models
 from papertables.backbones.catalog import backbone
 from papertables.base.code import FOLDER
 from papertables.specs.config import Artefact, OwnWeights, Selection
+from papertables.specs.language_models import Kind
 from papertables.specs.spec import CacheKey, SearchSpec
 
 SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
@@ -97,9 +98,30 @@ class Paths:
         return f"{self.results}/searches/{dataset}/{backbone}/{search}.json"
 
     def sentences(self, source: str, dataset: str) -> tuple[str, str]:
-        """The descriptive and the distinctive sentences: committed, or fetched below the data folder."""
-        folder = self.root / "attributes" if attribute_source(source).committed else f"{self.data_root}/attributes"
-        return tuple(f"{folder}/{source}/{dataset}_{kind}.json" for kind in ("des", "dist"))
+        """The descriptive and the distinctive sentences: committed, fetched below the data folder, or answered by a
+        language model."""
+        if source in language_models():
+            return tuple(self.answered(source, dataset, kind) for kind in get_args(Kind))
+        folder = self.committed if attribute_source(source).committed else f"{self.data_root}/attributes"
+        return tuple(f"{folder}/{source}/{dataset}_{kind}.json" for kind in get_args(Kind))
+
+    @property
+    def committed(self) -> Path:
+        """Attributes that come with the project, input to every rule and output of none."""
+        return self.root / "attributes"
+
+    def asked(self, source: str) -> str:
+        """What a language model answered, for all scales."""
+        return f"results/attributes/{source}"
+
+    def answers(self, source: str) -> str:
+        return f"{self.asked(source)}/answers"
+
+    def answered(self, source: str, dataset: str, kind: Kind | Literal["bases"]) -> str:
+        """What was made of a language model's answers: adopted into the project, or below the results."""
+        name = f"{dataset}_{kind}.json"
+        adopted = self.committed / source / name
+        return str(adopted) if adopted.exists() else f"{self.asked(source)}/{name}"
 
     def published(self, paper: str) -> str:
         """The folder of the paper's published numbers."""

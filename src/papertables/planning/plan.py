@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from papertables.attributes.catalog import language_models
 from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.errors import UserError, unknown
+from papertables.planning.asking import language_model
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
@@ -30,7 +32,8 @@ class Plan:
     artefacts: by id, those that the scale can make; left_out: why it cannot make others; broken: what is wrong in the
     declaration of those that cannot be planned at any. selected: the ids that are
     asked for. jobs: by id. targets: by run id, what it is scored on beside its own test. search_of: by run id, the
-    search it takes its attributes from; searches: all of them by data set, backbone and id.
+    search it takes its attributes from; searches: all of them by data set, backbone and id. language_models: by source,
+    as they are asked.
     """
 
     def __init__(self, project: Project):
@@ -41,6 +44,7 @@ class Plan:
             if name not in backbones():
                 raise UserError(f"config: weights: {unknown('backbone', name, backbones())}")
             backbone_with(name, own)
+        self.language_models = {id: language_model(id, self.config) for id in language_models()}
         self.artefacts: dict[str, PlannedArtefact] = {}
         self.left_out: dict[str, NotAtScale] = {}
         self.broken: dict[str, UserError] = dict(project.broken)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.base.errors import UserError, unknown
-from papertables.planning.declarations import check_choices, check_paper, check_scale
+from papertables.planning.declarations import check_choices, check_paper, check_scale, check_sources
 from papertables.planning.scope import Scope
 from papertables.specs.config import Artefact, Config, Paper, Scale
 from papertables.specs.validation import parse, read
@@ -65,6 +65,7 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
         check_paper(f"workflow/papers/{paper.id}/protocol.yaml", paper)
     check_scale(f"workflow/scales/{scale.name}.yaml", scale, papers)
     check_choices(settings, papers)
+    check_sources(settings)
     return Project(root, settings, scale, papers, *_artefacts(root, papers))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.data.catalog import dataset
+from papertables.planning.asking import asking_notes
 from papertables.planning.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
 from papertables.planning.plan import Plan
 
@@ -65,7 +66,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     if unknown:
         found.append(f"No source gives the size of: {', '.join(unknown)}.")
     found += [f"Cannot be planned, and left out: {id}: {error}" for id, error in plan.broken.items()]
-    return [*found, *overridden(plan, costs)]
+    return [*found, *asking_notes(plan, costs), *overridden(plan, costs)]
 
 
 def overridden(plan: Plan, artefacts: Iterable[str]) -> list[str]:

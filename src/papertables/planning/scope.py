@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError
 from papertables.planning.settings import Layer, Settings
-from papertables.specs.config import Config, Paper, Scale, Substitutes
+from papertables.specs.config import PUBLISHED, Config, Paper, Scale, Substitutes
 from papertables.specs.spec import Fidelity
 
 
@@ -73,8 +73,9 @@ class Scope:
         return backbone(substitute) if substitute else None
 
     def sentences(self, source: str | None) -> str | None:
-        """What stands in for a source of sentences, or for the paper's own where none is named."""
-        source = source or self.paper.attributes
+        """What stands in for a source of sentences; where none is named, for the configuration's or the paper's own."""
+        configured = None if self.config.sentences == PUBLISHED else self.config.sentences
+        source = source or configured or self.paper.attributes
         return self.substitutes.attributes.get(source, source) if self.substitutes else source
 
     def leaves_out(self, settings: Mapping[str, JsonValue]) -> bool:

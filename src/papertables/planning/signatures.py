@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ARTEFACTS = FOLDER / "artefacts"
 MINI_WORLD = FOLDER / "data" / "miniworld"
+ASKING = "papertables.attributes.asking"
 ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is fingerprinted by itself
 
 
@@ -83,6 +84,10 @@ class Signatures:
         """Changes when the raw images of a data set are no longer as they were when it was prepared. That is looked up
         when the rule is planned."""
         return raw.state(Path(self.plan.paths.split(name)).parent, Path(self.plan.paths.raw(name)))
+
+    def asking(self, source: str, job: str) -> str:
+        """Changes with what a language model is asked, and with what is made of its answers. job: its module."""
+        return digest([self.plan.language_models[source].asked, _code(f"{ASKING}.{job}", ROOMS)])
 
     def search(self, name: str, tower: str, id: str) -> str:
         """Changes with how attributes are searched, and with what the backbone's weights are and are read as."""

@@ -12,12 +12,14 @@ from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
 from papertables.specs.rules import Files
 
-CONFIGURED, PLAN = "configured", "plan"
+CONFIGURED, PLAN, GENERATE, ADOPT = "configured", "plan", "generate", "adopt"
 NAMES = {
     CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
     "index": "the page of what config.yaml names",
     "runs_csv": "every evaluation behind it, a row each",
     PLAN: "what it costs, before anything runs",
+    GENERATE: "what the artefacts behind it need of a language model, and nothing trained",
+    ADOPT: "copies a model's answers to attributes/, with --config source=…",
     "pretrain_mini": "the tiny backbones, trained anew",
 }
 
@@ -46,7 +48,7 @@ def left_behind(plan: Plan, targets: Iterable[str]) -> dict[str, str]:
 
 def named(plan: Plan) -> dict[str, list[str]]:
     """Every name that is a target, with the artefacts behind it."""
-    names = dict.fromkeys(NAMES, plan.selected) | {PLAN: [], "pretrain_mini": []}
+    names = dict.fromkeys(NAMES, plan.selected) | {PLAN: [], ADOPT: [], "pretrain_mini": []}
     for paper in plan.project.papers:
         names[paper] = [id for id, planned in plan.artefacts.items() if planned.paper.id == paper]
     return names | {id: [id] for id in plan.artefacts}
@@ -55,7 +57,7 @@ def named(plan: Plan) -> dict[str, list[str]]:
 def _behind(plan: Plan, target: str) -> dict[str, bool]:
     names = named(plan)
     if target in names:
-        return dict.fromkeys(names[target], True)
+        return dict.fromkeys(names[target], target != GENERATE)
     plan.require(target)
     made: dict[str, dict[str, bool]] = defaultdict(dict)
     for path, artefacts, runs in _files(plan):
@@ -118,7 +120,7 @@ def _before(plan: Plan, job: Job) -> Iterator[str]:
 
 def _made(plan: Plan, files: Files) -> Iterator[str]:
     """Those files of a job that some rule makes: not what is committed, nor a user's own weights."""
-    committed = (str(plan.paths.root / "attributes"), str(SHIPPED_WEIGHTS))
+    committed = (str(plan.paths.committed), str(SHIPPED_WEIGHTS))
     own = {each.path for each in plan.config.weights.values()}
     for each in files.values():
         for path in [each] if isinstance(each, str) else each:

@@ -13,6 +13,7 @@ from papertables.base.errors import unknown
 from papertables.specs.drawings import DRAWINGS, Drawing
 from papertables.specs.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
 
+PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
 Measure = Literal[
     "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
@@ -26,6 +27,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
     "settings": "dataset",
     "anchors": "dataset",
     "search_weights": "dataset",
+    "attribute_report": "attributes",
     "audit": None,
 }
 ComputedName = Literal[tuple(COMPUTED)]
@@ -128,7 +130,18 @@ class Config(Model):
     )
     seeds: Seeds | None = Field(None, examples=["[1, 2, 3]"])
     selection: Selection | None = None
-    attributes: Literal["published", "searched"] = Field("published", description="anchors of prompts")
+    sentences: str = Field(
+        PUBLISHED, description="AttrVR's: published, or a source of sentences", examples=["published"]
+    )
+    bases: str = Field(
+        PUBLISHED, description="what attributes are searched in: published, or a language model", examples=["published"]
+    )
+    anchors: Literal["published", "searched"] = Field("published", description="what prompts take")
+    llm: dict[str, JsonValue] = Field(
+        {},
+        description="over what is declared of the language model that sentences or bases name",
+        examples=['{"model": "llama3.2", "base_url": "http://localhost:11434/v1"}'],
+    )
     fidelity: FidelityName = "published"
     choices: dict[str, str] = Field(
         {},
@@ -162,6 +175,14 @@ class Config(Model):
     )
     pretrain_steps: Count | None = Field(None, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
+    source: str | None = Field(None, description="of adopt: whose answers are copied to attributes/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_by_its_name(cls, values: object) -> object:
+        if isinstance(values, Mapping) and "attributes" in values:
+            raise ValueError("'attributes' is called anchors now: write anchors: published, or anchors: searched")
+        return values
 
 
 class Entry(Model):
@@ -295,11 +316,14 @@ class Artefact(Model):
         if self.computed is None:
             return self
         vary = COMPUTED[self.computed]
+        takes = {"blocks"} if vary == "attributes" else set()  # a table for each data set
         for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
-            if getattr(self, key):
+            if getattr(self, key) and key not in takes:
                 raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
         if vary and (self.rows is None or self.rows.vary != vary):
             raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
+        if takes and (self.blocks is None or self.blocks.vary != "dataset"):
+            raise ValueError(f"computed '{self.computed}' needs blocks that vary dataset")
         if self.computed == "search_weights" and not self.published:
             raise ValueError("computed 'search_weights' needs a file under 'published'")
         return self

@@ -6,10 +6,11 @@ knows it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from papertables.specs.config import OwnWeights
+from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.manifests import check_split, read_manifest
 from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
@@ -46,6 +47,34 @@ class Named:
 
     split: str
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskingJob:
+    """What a language model is asked about a data set. task: the word for what an image shows. answers: the folder of
+    all answers of the source."""
+
+    dataset: str
+    task: str
+    prepared: Prepared
+    source: LanguageModel
+    answers: str
+
+    @property
+    def files(self) -> Files:
+        return self.prepared.files
+
+
+@dataclass(frozen=True)
+class DescribeJob(AskingJob):
+    """For sentences of one kind about each class."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class BasesJob(AskingJob):
+    """For attribute bases."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +186,8 @@ class Training:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """train and val: the caches of images that a search trains and validates on."""
+    """train and val: the caches of images that a search trains and validates on. bases: the file of those that a
+    language model named, where the search's own are not known yet."""
 
     search: SearchSpec
     prepared: Prepared
@@ -165,10 +195,12 @@ class SearchJob:
     train: str
     val: str
     own_weights: Own = None
+    bases: str | None = None
 
     @property
     def files(self) -> Files:
-        return self.prepared.files | {"weights": self.weights, "train": self.train, "val": self.val}
+        own = {"weights": self.weights, "train": self.train, "val": self.val}
+        return self.prepared.files | own | ({"bases": self.bases} if self.bases else {})
 
 
 @dataclass(frozen=True)
@@ -198,7 +230,8 @@ class ArtefactFiles:
     """What an artefact shows. jobs: what its training jobs wrote, nothing where it is made of what is there. published:
     the folder of published numbers, and the files that it is compared with. searches: results of attribute searches.
     inspections: by run id. store: the folder of runs. manifests: of the data sets that its runs see, by name. training:
-    where an artefact is made of what is there, the jobs that would make its runs, to know those that are up to date."""
+    where an artefact is made of what is there, the jobs that would make its runs, to know those that are up to date.
+    sentences: by source and data set, the files that it is about."""
 
     jobs: tuple[str, ...]
     published_folder: str
@@ -208,9 +241,11 @@ class ArtefactFiles:
     store: str
     manifests: Mapping[str, str]
     training: tuple[TrainJob, ...] = ()
+    sentences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def files(self) -> Files:
         own = {"jobs": self.jobs, "published": self.published, "searches": self.searches}
+        own["sentences"] = [file for files in self.sentences.values() for file in files]
         own["manifests"] = self.manifests.values() if self.jobs or self.searches else ()  # else of what is there
         return {name: list(files) for name, files in own.items()} | {"inspections": list(self.inspections.values())}

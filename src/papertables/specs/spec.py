@@ -255,6 +255,7 @@ class RunSpec(Model):
 class SearchSpec(Model):
     """One search, all that is known when planning. Seeds draw the few-shot images and the first weights.
 
+    bases: what is searched; of a ``source`` that a language model names them for, they are known once it has answered.
     sizes: the released file keeps ``three_or_more`` attributes together, the published answers need ``any``.
     validation: the released loop trains the weights on the ``first_batch`` of validation images alone; ``cycle`` goes
     through all of them. validation_images: of a data set without a validation part, None where it has one: the test
@@ -266,7 +267,8 @@ class SearchSpec(Model):
     dataset: str
     backbone: str
     seed: int
-    bases: Combination
+    bases: Combination = ()
+    source: str | None = None
     shots: Whole = 16
     epochs: Whole = 40
     context: Whole = 4  # tokens, of the class and of each attribute
@@ -284,7 +286,7 @@ class SearchSpec(Model):
     @model_validator(mode="after")
     def _something_to_search(self):
         least = 3 if self.sizes == "three_or_more" else 1
-        if len(self.bases) < least:
+        if len(self.bases) < least and not (self.source and not self.bases):
             raise ValueError(f"sizes '{self.sizes}' needs at least {least} bases, there are {len(self.bases)}")
         if self.validation_images == "half_of_shots" and self.shots < 2:
             raise ValueError("validation_images 'half_of_shots' needs at least 2 shots")
@@ -292,7 +294,9 @@ class SearchSpec(Model):
 
     @property
     def id(self) -> str:
-        left_out = {"validation_images"} if self.validation_images is None else set()
+        """The same before and after the bases of a source are known."""
+        left_out = {name for name in ("validation_images", "source") if getattr(self, name) is None}
+        left_out |= {"bases"} if self.source else set()
         return f"seed{self.seed}-{digest(self.model_dump(mode='json', exclude=left_out))}"
 
     @property
@@ -306,7 +310,7 @@ class SearchSpec(Model):
         return self.shared_seed if self.few_shot_draw == "shared" else self.seed
 
 
-def digest(value: JsonValue) -> str:
-    """Ten hexadecimal digits of the SHA-256 of a JSON value, independent of key order."""
+def digest(value: JsonValue, digits: int = 10) -> str:
+    """Hexadecimal digits of the SHA-256 of a JSON value, independent of key order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]

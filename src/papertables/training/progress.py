@@ -1,34 +1,19 @@
 """How far training is, on a terminal and in logs."""
 
-import sys
 from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from papertables.base.progress import bar
+
 if TYPE_CHECKING:
     from papertables.training.run import Run
 
 
 def progress(title: str, epochs: int, done: int) -> tqdm:
-    """A bar on a terminal; in a log a line now and then, without carriage returns."""
-    terminal = sys.stderr.isatty()
-    log = {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
-    settings = {"mininterval": 0.2} if terminal else log
-    return tqdm(total=epochs, initial=done, desc=title, unit="epoch", **settings)
-
-
-class Lines:
-    """A file for tqdm that puts every state of the bar on a line of its own."""
-
-    def write(self, text: str) -> None:
-        text = text.strip("\r\n")
-        if text.strip():
-            print(text, file=sys.stderr)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
+    return bar(title, epochs, done, "epoch")
 
 
 def summary(runs: "Sequence[Run]") -> str:

@@ -790,6 +790,7 @@ def test_panels_fill_lines(count, width, lines_of_panels):
     assert sum(not axes.axison for axes in figure.axes) == len(figure.axes) - 2 * count
 
 
+@pytest.mark.slow
 def test_no_text_is_smaller_than_seven_points(tmp_path, monkeypatch):
     artefact = against_shots()
     trained = vp_alone("evolution")

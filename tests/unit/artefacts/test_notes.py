@@ -71,8 +71,19 @@ def test_a_choice_of_images_is_said_where_the_data_set_is_shown():
 
 
 def test_searched_attributes_are_said():
-    assert "Attributes: the winner" in notes("atprompt_table11", attributes="searched")
+    assert "Attributes: the winner" in notes("atprompt_table11", anchors="searched")
     assert "Attributes: the winner" not in notes("atprompt_table11")
+    generated = notes("atprompt_table11", anchors="searched", bases="own", llm={"model": "tiny"})
+    assert (
+        "search on each data set, in the bases of own: a chat model behind an OpenAI-compatible address (tiny), not"
+        in generated
+    )
+
+
+def test_every_table_says_whose_sentences_it_shows():
+    assert "Sentences: mini: composed by the mini world's grammar." in notes("attrvr_table1")
+    assert "Sentences: own: a chat model" in notes("attrvr_table1", sentences="own")
+    assert "Sentences: " not in notes("blm_padding")
 
 
 def test_what_stands_for_itself_is_no_stand_in():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papertables.attributes import catalog
-from papertables.attributes.catalog import AttributeSource, Spelling, attribute_sources
+from papertables.attributes.catalog import AttributeSource, Spelling, attribute_sources, language_models
 from papertables.attributes.names import check_names
 from papertables.attributes.sampling import read_attributes, read_sentences
 from papertables.base.errors import UserError
@@ -52,7 +52,7 @@ def test_every_class_has_an_entry_in_every_published_file(tmp_path, file):
 
 def test_every_declared_spelling_is_of_a_published_file_and_has_a_reason():
     files = {(file["source"], f"{file['dataset']}_{file['kind']}") for file in PUBLISHED}
-    for source in attribute_sources().values():
+    for source in (each for id, each in attribute_sources().items() if id not in language_models()):
         for name, spelling in source.spellings.items():
             assert (source.id, name) in files
             assert spelling.names and spelling.reason.strip()

@@ -244,6 +244,7 @@ def test_weights_at_the_published_name_are_the_published_ones(resnet, tmp_path):
         checked_tower("resnet18", str(tmp_path / "nowhere.pth"), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "said"),
     [("resnet81", "did you mean 'resnet18'"), ("vit_b_16", "the last layer of vit_b_16 is no linear 'fc'")],

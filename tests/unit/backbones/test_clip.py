@@ -67,6 +67,7 @@ def test_files_that_hold_no_such_model(model, tmp_path):
         clip.load(ENTRY.model_copy(update={"image_size": 32}), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu"])
 def test_weights_of_the_users_are_read_as_what_they_are_said_to_be(tmp_path, name):
     """open_clip's models of both names have the same tensors; they differ in the activation alone."""
@@ -92,6 +93,7 @@ def test_pixels_are_normalised_as_the_user_says(model, tmp_path):
     assert (tower.mean, tower.std) == ((0.5,) * 3, (0.25,) * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ViT-B-23", "ViT-B-16-SigLIP", "coca_ViT-B-32"])
 def test_what_is_no_clip_is_refused(model, tmp_path, name):
     path = tmp_path / "own.pt"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from papertables.backbones import mini
 from papertables.data.miniworld import grammar
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=mini.VISION)

@@ -15,7 +15,7 @@ from papertables.data.miniworld.draw import ATTRIBUTES, SHAPES, SIDE
 from papertables.data.miniworld.targets import COUNTS, MIXTURES, draw_target
 from papertables.data.prepare import prepare
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=mini_classifiers.NAMES)

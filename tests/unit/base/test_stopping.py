@@ -58,6 +58,7 @@ def test_it_ends_with_its_pipeline(job):
     assert (started.returncode, shown) == (STOPPED, f"stopped: {GONE}; {KEPT}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [None, "4194304"])
 def test_without_a_pipeline_of_this_machine_it_works_on(tmp_path, named):
     script = textwrap.dedent(JOB).replace("60", "2.5")

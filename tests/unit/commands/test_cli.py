@@ -51,6 +51,7 @@ def test_plan_shows_what_is_selected_with_subtotals(project):
     ]
 
 
+@pytest.mark.slow
 def test_plan_as_json_adds_up(project):
     record = json.loads(call("plan", "--scale", "paper", "--config", "artefacts=all", "--json"))
     made = plan_of(scale="paper", artefacts="all")
@@ -146,3 +147,23 @@ def test_works_from_any_folder(tmp_path, monkeypatch):
     assert "attrvr_table1" in call("plan")
     assert os.getcwd() == str(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_language_model_on_the_command_line():
+    assert cli.asking(None, None, ["selection=last"]) == []
+    told = cli.asking("tiny", "http://localhost:1/v1", None)
+    assert told[:3] == ["sentences=own", "bases=own", "anchors=searched"]
+    assert json.loads(told[3].removeprefix("llm=")) == {"model": "tiny", "base_url": "http://localhost:1/v1"}
+    own = cli.asking("tiny", None, ["bases=published", "llm={concurrency: 2}"])
+    assert own == ["sentences=own", "anchors=searched", 'llm={"model": "tiny", "concurrency": 2}']
+
+
+def test_plan_tells_requests_and_tokens(project):
+    told = call("plan", "attrvr_table1", "--model", "tiny", "--base-url", "http://localhost:1/v1")
+    assert (
+        "Asked of own: a chat model behind an OpenAI-compatible address (tiny) for mini_digits (des, dist): 20 requests"
+        in told
+    )
+    priced = "llm={price: {input: 1, output: 2}}"
+    assert "at most" in call("plan", "attrvr_table1", "--model", "tiny", "--config", priced)
+    assert "Asked" not in call("plan", "attrvr_table1")

@@ -21,6 +21,7 @@ SHIPPED = [
     ("backbones", PACKAGE / "backbones" / "catalog.yaml"),
     ("attributes", PACKAGE / "attributes" / "catalog.yaml"),
     ("anchors", PACKAGE / "attributes" / "anchors.yaml"),
+    *(("llm", path) for path in sorted((PACKAGE / "attributes" / "llms").glob("*.yaml"))),
 ]
 
 

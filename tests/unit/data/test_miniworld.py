@@ -13,7 +13,7 @@ from papertables.data.miniworld.draw import ATTRIBUTES, DIGITS, PALETTE, SHAPES,
 from papertables.data.miniworld.sentences import QUALITIES, degraded
 from papertables.data.miniworld.targets import SETS, SOURCES
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 COMMITTED = Path(__file__).parents[3] / "attributes"
 

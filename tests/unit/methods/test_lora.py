@@ -20,7 +20,7 @@ from papertables.training.run import Run, trained_values
 from tests.unit.small_world import CLASSES, MARGIN, PER_CLASS, SIDE, World, mapped_spec, whole
 from tests.unit.training.test_job import EVERY_EPOCH, learners, results, same
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 WIDTH, DEPTH, RANK = 24, 2, 3
 OPTIONS = METHODS["lora"].options | {"rank": RANK}

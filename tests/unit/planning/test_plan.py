@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.unit.plans import REPOSITORY
 from tests.unit.plans import plan_of as plan
 
@@ -43,12 +45,14 @@ def test_one_gpu_job_per_seed_at_the_paper_scale():
     assert {len(job.trained) for job in made.jobs.values()} == {1}
 
 
+@pytest.mark.slow
 def test_another_seed_moves_no_run_to_another_job():
     for scale in ("mini", "paper"):
         before, after = plan(scale=scale, seeds=[1, 2]), plan(scale=scale, seeds=[1, 2, 3])
         assert all(after.job_of[id] == job for id, job in before.job_of.items())
 
 
+@pytest.mark.slow
 def test_selection_of_artefacts_changes_no_job():
     assert plan(artefacts=["attrvr_table2"]).jobs == plan(artefacts="all").jobs
 

@@ -48,6 +48,7 @@ def test_weights_that_are_not_there():
         preflight.check_files(plan_of(weights={"resnet18": "nowhere.pth"}))
 
 
+@pytest.mark.slow
 def test_the_paper_scale_without_a_gpu_says_what_it_would_cost(without_gpu, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
@@ -82,6 +83,7 @@ def test_no_artefact_of_the_mini_scale_downloads():
     check_downloads(made, made.artefacts)
 
 
+@pytest.mark.slow
 def test_downloads_of_the_paper_scale():
     made = plan_of(scale="paper")
     found = downloads(made, "attrvr_table1")

@@ -96,6 +96,7 @@ def test_weights_of_the_users_that_are_replaced_by_an_older_file(tmp_path):
     assert changed(before, told(plan_of(**config))) == of_backbone(CLASSIFIER, before.keys())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [{"mean": (0.5,) * 3, "std": (0.5,) * 3}, {"architecture": "ViT-B-32"}])
 def test_what_the_user_says_of_weights(tmp_path, said):
     id, scale = ("clip_vit_b32", "paper") if "architecture" in said else (CLASSIFIER, "mini")
@@ -139,6 +140,7 @@ def test_the_page_says_the_configuration():
     assert ("index", "") in changed(before, told(plan_of(selection="last")))
 
 
+@pytest.mark.slow
 def test_a_replaced_image_sets_off_its_data_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = plan_of(data_root="data", scale="paper")

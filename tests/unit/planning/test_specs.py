@@ -16,7 +16,7 @@ RECORD = Path(__file__).parents[1] / "recorded" / "specs.json"
 CONFIGURATIONS = {
     "published": {},
     "repaired": {"fidelity": "repaired"},
-    "searched": {"attributes": "searched"},
+    "searched": {"anchors": "searched"},
     "last": {"selection": "last"},
 }
 CASES = [f"{scale} {name}" for scale in ("mini", "paper") for name in CONFIGURATIONS]

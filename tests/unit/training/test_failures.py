@@ -12,7 +12,7 @@ from papertables.training.failures import alone
 from papertables.training.run import Run
 from tests.unit.small_world import World, spec
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 RUNS = [spec("zero_shot"), spec("ar"), spec("ar", 2), spec("vp")]
 BROKEN = RUNS[2].id

@@ -36,7 +36,7 @@ from tests.unit.small_world import (
     train,
 )
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 PLAIN = CacheKey("test", "crop", SIDE)
 METHODS = ("attr_zs", "vp", "ar", "attrvr")

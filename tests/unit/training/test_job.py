@@ -19,7 +19,7 @@ from papertables.training.learners import sampled_sentences
 from tests.unit import small_world
 from tests.unit.small_world import INNER, PER_CLASS, World, sentence_features, spec
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 EVERY_EPOCH = {"checkpoint_seconds": 0}  # how often it is saved
 TIMES = ("cost", "versions", "git_commit")  # what may differ between two runs of the same

@@ -15,7 +15,7 @@ from papertables.training.progress import progress
 from papertables.training.run import LOGIT_SCALE, Run
 from tests.unit.small_world import whole
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 SIDE = 8
 

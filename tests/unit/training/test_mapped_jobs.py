@@ -14,7 +14,7 @@ from papertables.training.mapping_history import TOP, kept
 from tests.unit.small_world import CLASSES, CLASSIFIER, PER_CLASS, SIDE, World, mapped_spec
 from tests.unit.training.test_job import EVERY_EPOCH, Killed, learners, results, same
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 PACKED = [mapped_spec("smm"), mapped_spec("smm", seed=2), mapped_spec("watermark", "blmp_fast", seed=2)]
 MAPPINGS = ("rlm", "flm", "ilm", "blm", "blmp", "ilm_fast", "blm_fast", "blmp_fast")

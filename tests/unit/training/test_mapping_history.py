@@ -13,7 +13,7 @@ from papertables.methods.sources import LinearSource
 from papertables.results.mappings import read_mappings
 from papertables.training.mapping_history import TOP, Mappings, change, kept, recall
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 LABELS, CLASSES, WIDTH = 30, 4, 6
 

@@ -16,7 +16,7 @@ from tests.unit.training import test_prompt_jobs as prompts
 from tests.unit.training.test_job import EVERY_EPOCH, Killed, learners, results, same
 from tests.unit.training.test_loop import Learner, cached, settings, trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 IMAGES, STEPS = 12, 3  # of the little learner, in batches of 4
 OPTIMIZERS = [{"name": "sgd", "lr": 0.5, "momentum": 0.9, "weight_decay": 0.01}, {"name": "adam", "lr": 0.05}]

@@ -15,7 +15,7 @@ from papertables.training.present import Present
 from papertables.training.record import fingerprints
 from tests.unit.small_world import BACKBONE, World, spec, train
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 RUNS = {"zero_shot": spec("zero_shot"), "attr_zs": spec("attr_zs"), "vp": spec("vp", epochs=1)}
 

@@ -13,7 +13,7 @@ from papertables.specs.spec import RunSpec, SearchSpec, Target
 from papertables.training.job import _Work
 from tests.unit.small_world import BACKBONE, SIDE, World
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 NEW = Target("small", "new")
 

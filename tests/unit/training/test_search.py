@@ -23,7 +23,7 @@ from papertables.training.optimization import learning_rate
 from papertables.training.search import Search, Searcher, all_combinations, search
 from tests.unit.small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.slow
 
 FIVE = ("shape", "color", "material", "function", "size")
 BASES = ("color", "shape", "season")

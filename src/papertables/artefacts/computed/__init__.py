@@ -17,6 +17,6 @@ from papertables.specs.rules import ArtefactFiles
 def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:
     """The table that ``artefact.computed`` names."""
     results = tuple(read_search(Path(path)) for path in files.searches)
-    source = Source(planned, Path(files.published_folder), results, read_subsets(files.manifests))
+    source = Source(planned, Path(files.published_folder), results, read_subsets(files.manifests), files.sentences)
     computed: ComputedTable = import_module(f"{__name__}.{planned.artefact.computed}").compute(source)
     return table(source, computed)

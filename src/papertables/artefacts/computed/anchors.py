@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
-from papertables.attributes.anchors import anchors
+from papertables.attributes.anchors import anchor_sets
 from papertables.data.catalog import dataset
+from papertables.planning.asking import source_said
 from papertables.results.searches import SearchResult
 from papertables.specs.spec import Combination
 
@@ -28,11 +29,26 @@ def compute(source: Source) -> ComputedTable:
         rows.append(ComputedRow(value.label, ("", value.label, ""), own))
     for name, results in found.items():
         label = dataset(name).label
-        rows.append(ComputedRow(label, ("", label, ""), (", ".join(anchors(name).bases), "–", *_found(results))))
-    known = [result for result in source.searches if anchors(result.spec.dataset).actual]
+        rows.append(ComputedRow(label, ("", label, ""), (", ".join(results[0].spec.bases), "–", *_found(results))))
+    known = [result for result in source.searches if _actual(result)]
     lines = {line["source"]: None for line in source.printed()}
     unit = "Words, and the weight of what is found"
-    return ComputedTable("Data set", unit, COLUMNS, tuple(rows), _notes(known), HOW, sources=tuple(lines))
+    notes = (*_named(source), *_notes(known))
+    return ComputedTable("Data set", unit, COLUMNS, tuple(rows), notes, HOW, sources=tuple(lines))
+
+
+def _named(source: Source) -> tuple[str, ...]:
+    """The bases that were searched, where a language model named them."""
+    named = {dataset(each.spec.dataset).label: each.spec.bases for each in source.searches if each.spec.source}
+    config = source.planned.scope.config
+    words = "; ".join(f"{label}: {', '.join(bases)}" for label, bases in named.items())
+    return (f"Searched here: the bases of {source_said(config, config.bases)}: {words}.",) if named else ()
+
+
+def _actual(result: SearchResult) -> set[str]:
+    """The attributes that tell the classes apart, where they are known and among the bases that were searched."""
+    known = anchor_sets().get(result.spec.dataset)
+    return set(known.actual) & set(result.spec.bases) if known else set()
 
 
 def _found(results: Sequence[SearchResult]) -> tuple[str, str, str, str]:
@@ -42,7 +58,7 @@ def _found(results: Sequence[SearchResult]) -> tuple[str, str, str, str]:
     counted = Counter(result.winner for result in results)
     winners = "; ".join(_words(each) + (f" × {n}" if n > 1 else "") for each, n in counted.most_common())
     weight = f"{fmean(max(result.last) for result in results):.2f}"
-    actual = set(anchors(results[0].spec.dataset).actual)
+    actual = _actual(results[0])
     if not actual:
         return winners, weight, "–", "–"
     everything = sum(set(result.winner) <= actual for result in results)
@@ -58,7 +74,7 @@ def _notes(results: Sequence[SearchResult]) -> tuple[str, ...]:
     """How often searches whose answer is known found it."""
     if not results:
         return ()
-    actual = [set(anchors(result.spec.dataset).actual) for result in results]
+    actual = [_actual(result) for result in results]
     something = sum(bool(set(result.winner) & own) for result, own in zip(results, actual, strict=True))
     everything = sum(set(result.winner) <= own for result, own in zip(results, actual, strict=True))
     chance = fmean(_share(result, own) for result, own in zip(results, actual, strict=True))

@@ -27,12 +27,14 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 @dataclass(frozen=True)
 class Source:
     """The artefact's declaration, its published numbers and the results of the searches that it shows. subsets: what is
-    said of data sets that are there in part, by name."""
+    said of data sets that are there in part, by name. sentences: the files of those that it is about, by source and
+    data set."""
 
     planned: PlannedArtefact
     published_folder: Path
     searches: tuple[SearchResult, ...] = ()
     subsets: Mapping[str, str] = field(default_factory=dict)
+    sentences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Artefact:

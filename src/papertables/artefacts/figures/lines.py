@@ -1,4 +1,4 @@
-"""Accuracy against a number, such as shots: a line per row."""
+"""Accuracy against a number, such as shots, or against names, such as sources of sentences: a line per row."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,9 @@ LABELS = {
     "fraction": "Share of the training images",
     "training.epochs": "Epochs",
     "options.context": "Learned tokens of each context",
+    "attributes": "Source of the sentences",
 }
+NAMED = ("attributes",)  # what is no number, and stands in the order of the columns
 BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 10}  # of logarithmic axes
 
 
@@ -32,7 +34,7 @@ BASES = {"shots": 2, "options.patch": 2, "options.width": 2, "options.laplace": 
 class Lines:
     """frame: series, x, mean, std, n, published, published_std; accuracies in percent, NaN where there is none.
 
-    series: look by name, in order. base: of a logarithmic x, else None.
+    series: look by name, in order. base: of a logarithmic x, else None. names: of x, where these are no numbers.
     """
 
     frame: pd.DataFrame
@@ -41,12 +43,17 @@ class Lines:
     base: int | None
     footer: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
-        x = sorted(self.frame["x"].unique())
+        first, *_, last = map(self.at, sorted(self.frame["x"].unique()))
         names = ", ".join(self.series)
-        return f"Lines: accuracy in percent against {self.x_label} ({x[0]:g} to {x[-1]:g}) for {names}."
+        return f"Lines: accuracy in percent against {self.x_label} ({first} to {last}) for {names}."
+
+    def at(self, x: float) -> str:
+        """What stands at the axis there."""
+        return self.names[round(x)] if self.names else f"{x:g}"
 
 
 def collect(sources: Sources) -> Lines:
@@ -71,6 +78,9 @@ def collect(sources: Sources) -> Lines:
     numbers = [column for column in frame if column not in ("series", "n")]
     vary = planned.artefact.columns.vary
     published = frame["published"].notna().any()
+    names = tuple(value.label for value in planned.columns) if vary in NAMED else ()
+    if names:
+        frame.insert(2, vary, [names[round(x)] for x in frame["x"]])
     return Lines(
         frame.astype(dict.fromkeys(numbers, float)),
         style.of_rows(planned, table.rows),
@@ -78,11 +88,14 @@ def collect(sources: Sources) -> Lines:
         BASES.get(vary),
         footer(sources, over_seeds(sources)),
         ("Hollow markers are published values.",) if published else (),
+        names,
     )
 
 
 def _numbers(planned: PlannedArtefact) -> list[float]:
     vary = planned.artefact.columns.vary
+    if vary in NAMED:
+        return list(map(float, range(len(planned.columns))))
     try:
         return [_number(value, vary) for value in planned.columns]
     except (TypeError, ValueError):
@@ -102,7 +115,7 @@ def draw(data: Lines) -> Figure:
     for name, look in data.series.items():
         own = data.frame[data.frame["series"] == name].sort_values("x")
         width = 1.8 if name == "Average" else 1.2
-        line = {"marker": look.marker, "linestyle": look.dashes, "linewidth": width}
+        line = {"marker": look.marker, "linestyle": "none" if data.names else look.dashes, "linewidth": width}
         axes.plot(own["x"], own["mean"], color=look.colour, label=style.in_legend(name), **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
@@ -118,7 +131,10 @@ def draw(data: Lines) -> Figure:
         axes.set_xscale("symlog", base=data.base, linthresh=next(each for each in x if each > 0))
     axes.xaxis.set_major_locator(FixedLocator(x))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: data.at(value))
+    if data.names:
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlabel(data.x_label)
     axes.set_ylabel("Accuracy (%)")
     handles, names = axes.get_legend_handles_labels()
