@@ -3,8 +3,8 @@
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
 split and of every image, one of the split alone, and where the split comes from, of a subset ``split_subset.json``.
-``images.sha256`` keeps the digest of every image, to be compared when it is cached and, where it lies in the raw folder,
-when the set is prepared the next time.
+``images.sha256`` keeps the digest of every image, to be compared when it is cached and, of the raw folder, when the set
+is prepared the next time.
 """
 
 import csv
