@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import Damaged
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics, read_record
 from papertables.results.store import METRICS, Store
@@ -48,6 +49,7 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
         found = {id: each for id, each in looked_at.items() if each is not None}
     else:
         found = read_jobs(map(Path, files.jobs), store, runs)
+        _check_whole(found, runs, files)
     _check_images(found, store, files)
     return found
 
@@ -56,11 +58,7 @@ def read_jobs(paths: Iterable[Path], store: Store, runs: Sequence[RunSpec]) -> d
     """Run id to metrics as the store has them. Raises UserError for a line that is no record, and for a run that no job
     file has."""
     paths, found, wanted = list(paths), {}, {run.id for run in runs}
-    for line in _lines(paths):
-        try:
-            written = read_record(line.text, line.where)
-        except UserError as error:
-            raise UserError(f"{error}: {line.mend}") from None
+    for line, written in read_lines(paths):
         if written.run in wanted:
             found[written.run] = _recorded(line, written, store)
     for run in runs:
@@ -84,9 +82,20 @@ def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
     return found
 
 
+def read_lines(paths: Iterable[Path]) -> Iterator[tuple[Line, Metrics]]:
+    """The lines of job files with what they hold; raises UserError for one that holds no valid record."""
+    for line in _lines(paths):
+        try:
+            yield line, read_record(line.text, line.where)
+        except UserError as error:
+            raise UserError(f"{error}: {line.mend}") from None
+
+
 def _lines(paths: Iterable[Path]) -> Iterator[Line]:
     for path in paths:
         text = Path(path).read_text("utf-8", errors="replace")
+        if not text.strip():
+            raise Damaged(path, "it is empty")
         yield from (Line(Path(path), number, line) for number, line in enumerate(text.splitlines(), start=1))
 
 
@@ -108,6 +117,15 @@ def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
             "it is the one that was changed"
         )
     return recorded
+
+
+def _check_whole(found: dict[str, Metrics], runs: Sequence[RunSpec], files: ArtefactFiles) -> None:
+    """Raises UserError for a run of which no job file has a line: a file was cut off at the end of one."""
+    for run in (run for run in runs if run.id not in found):
+        of_its_kind = (run.dataset, run.backbone)  # as all of a job
+        lines = read_lines(map(Path, files.jobs))
+        cut = [str(line.file) for line, each in lines if (each.spec.dataset, each.spec.backbone) == of_its_kind]
+        raise UserError(f"{run.id}: no job file has it: delete {' and '.join(dict.fromkeys(cut))} and run again")
 
 
 def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles) -> None:

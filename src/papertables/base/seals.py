@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from zipfile import ZipFile
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from papertables.base.errors import UserError
 
+M = TypeVar("M", bound=BaseModel)
 SEAL = "sha256"
 BYTES = 32  # of a SHA-256
 MEND = "delete it and run again"
@@ -64,6 +65,14 @@ def read_sealed(path: Path) -> dict[str, JsonValue]:
     if not isinstance(found, dict):
         raise Damaged(path, "it holds no JSON object")
     return found
+
+
+def read_model(model: type[M], path: Path) -> M:
+    """What a JSON file holds, as a model of it. Raises Damaged, and FileNotFoundError."""
+    try:
+        return model.model_validate_json(unsealed_json(path.read_bytes()))
+    except ValueError as error:
+        raise Damaged(path, error) from None
 
 
 def tensors_header(entries: dict[str, JsonValue], end: int) -> bytes:

@@ -44,6 +44,7 @@ class Checkpoint:
         except Exception as error:  # what torch raises depends on the bytes
             damage = error if isinstance(error, Damaged) else Damaged(self.path, error)
             print(f"{damage.found}: its runs start anew", file=sys.stderr)
+            self.delete()
             return None
 
     def resume(self, runs: Sequence[Run]) -> tuple[int, float]:
