@@ -55,18 +55,12 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
 
 
 def read_jobs(paths: Iterable[Path], store: Store, runs: Sequence[RunSpec]) -> dict[str, Metrics]:
-    """Run id to metrics as the store has them. Raises UserError for a line that is no record, and for a run that no job
-    file has."""
-    paths, found, wanted = list(paths), {}, {run.id for run in runs}
+    """Run id to metrics, of those of ``runs`` that are in job files, with one run a line, as the store has them."""
+    found, wanted = {}, {run.id for run in runs}
     for line, written in read_lines(paths):
         if written.run in wanted:
             found[written.run] = _recorded(line, written, store)
-    for run in runs:
-        if run.id not in found:
-            own = [path for path in paths if f".{run.dataset}.{run.backbone}." in path.name] or paths
-            which = " and ".join(map(str, own))
-            raise UserError(f"{which}: without the run {run.id}: delete {which} and run again")
-    return {run.id: found[run.id] for run in runs}
+    return {run.id: found[run.id] for run in runs if run.id in found}
 
 
 def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:

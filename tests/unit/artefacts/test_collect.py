@@ -50,22 +50,18 @@ def test_a_corrupt_line_names_file_and_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 5])
-def test_a_job_file_without_its_last_lines_is_named(tmp_path, kept):
-    expected, runs = world.metrics(), list(world.planned().runs)
-    store = stored(tmp_path, expected.values())
+@pytest.mark.parametrize(("kept", "said"), [(0, "it is empty"), (1, "no job file has it")])
+def test_a_job_file_without_its_last_lines_is_named(tmp_path, kept, said):
+    expected = world.metrics()
+    stored(tmp_path, expected.values())
     jobs = {data: [each for each in expected.values() if each.spec.dataset == data] for data in ("dtd", "eurosat")}
-    paths = [write_job(tmp_path / f"t.{data}.clip_vit_b16.0.jsonl", found) for data, found in jobs.items()]
-    lines = paths[1].read_text().splitlines(keepends=True)
-    paths[1].write_text("".join(lines[:kept]))
-    if kept >= len(lines):
-        assert collect.read_jobs(paths, store, runs) == expected
-        return
-    with pytest.raises(
-        UserError, match=r"eurosat\S+: without the run eurosat/\S+: delete \S+eurosat\S+ and run"
-    ) as error:
-        collect.read_jobs(paths, store, runs)
-    assert str(paths[0]) not in str(error.value)
+    whole, cut = (write_job(tmp_path / f"{data}.jsonl", found) for data, found in jobs.items())
+    files = world.files(tmp_path, jobs=(str(whole), str(cut)))
+    assert collect.gather(world.planned(), files) == expected
+    cut.write_text("".join(cut.read_text().splitlines(keepends=True)[:kept]))
+    with pytest.raises(UserError, match=said) as error:
+        collect.gather(world.planned(), files)
+    assert str(cut) in str(error.value) and str(whole) not in str(error.value)
 
 
 def test_a_record_with_a_wrong_value_names_the_key(tmp_path):
