@@ -10,7 +10,8 @@ sentences as JSON. They stand apart, so that who reads no sentences needs none.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,16 +104,18 @@ def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "c
 
 
 def read_frozen_features(path: Path) -> FrozenFeatures:
-    tensors, described = _read(path)
+    """Raises UserError where the file is damaged."""
     names = ("mean", "std", "class_names", "source_names")
-    return FrozenFeatures(
-        image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
-    )
+    with _whole(path) as (tensors, described):
+        return FrozenFeatures(
+            image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
+        )
 
 
 def read_sentence_features(path: Path) -> SentenceFeatures:
-    tensors, described = _read(path)
-    return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
+    """Raises UserError where the file is damaged."""
+    with _whole(path) as (tensors, described):
+        return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
 
 
 def _write(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
@@ -121,13 +124,14 @@ def _write(out: Path, features: Mapping[str, Tensor], described: Mapping) -> Non
     write_atomic(out, sealed_tensors(save(tensors, {"described": json.dumps(described)})))
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Raises UserError where the file is damaged."""
+@contextmanager
+def _whole(path: Path) -> Iterator[tuple[dict[str, Tensor], dict]]:
+    """The tensors of a file by name, and what is described; Damaged where these are not what a reader needs."""
     check_tensors(path)
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys() if name != SEAL}  # noqa: SIM118
-            return tensors, json.loads(file.metadata()["described"])
+            yield tensors, json.loads(file.metadata()["described"])
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         raise Damaged(path, error) from None
 

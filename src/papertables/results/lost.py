@@ -15,7 +15,7 @@ from papertables.specs.spec import RunSpec, digest
 def state(store: Store, job: Path, specs: Sequence[RunSpec]) -> str | None:
     """What sets the rule off: another text once a record or a learner is gone, and the same for as long as none is.
     None where none ever was."""
-    noted = _note(job).read_text("utf-8") if _note(job).exists() else None
+    noted = _note(job).read_text("utf-8", errors="replace") if _note(job).exists() else None
     gone = store.lost(specs) if job.exists() else []
     return digest([noted, *map(str, gone)]) if gone else noted
 
