@@ -49,6 +49,7 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
         found = {id: each for id, each in looked_at.items() if each is not None}
     else:
         found = read_jobs(map(Path, files.jobs), store, runs)
+        _check_whole(found, runs, files)
     _check_images(found, store, files)
     return found
 
@@ -110,6 +111,15 @@ def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
             "it is the one that was changed"
         )
     return recorded
+
+
+def _check_whole(found: dict[str, Metrics], runs: Sequence[RunSpec], files: ArtefactFiles) -> None:
+    """Raises UserError for a run of which no job file has a line: a file was cut off at the end of one."""
+    for run in (run for run in runs if run.id not in found):
+        of_its_kind = (run.dataset, run.backbone)  # as all of a job
+        lines = read_lines(map(Path, files.jobs))
+        cut = [str(line.file) for line, each in lines if (each.spec.dataset, each.spec.backbone) == of_its_kind]
+        raise UserError(f"{run.id}: no job file has it: delete {' and '.join(dict.fromkeys(cut))} and run again")
 
 
 def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles) -> None:
