@@ -219,7 +219,8 @@ def project(undisturbed, tmp_path):
 def made(project: Project) -> dict[str, object]:
     """What there is below the results, without what a clock measured and without what no later step reads."""
     apart = ("logs/", "benchmarks/", "checkpoints/", "data/mini_digits/raw.json")
-    return {name: each for name, each in kept(project.results).items() if not name.startswith(apart)}
+    found = kept(project.results)
+    return {name: each for name, each in found.items() if not name.startswith(apart) and not name.endswith(".lost")}
 
 
 def verified(project: Project) -> tuple[int, str]:

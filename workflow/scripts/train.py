@@ -3,7 +3,7 @@ from pathlib import Path
 from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
-    from papertables.results import lost
+    from papertables.planning import lost
     from papertables.training.job import train_job
 
     given, output = snakemake.params, Path(snakemake.output[0])

@@ -13,9 +13,9 @@ from papertables.base.files import write_atomic
 from papertables.base.seals import Damaged
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics, read_record
-from papertables.results.store import METRICS, Store
+from papertables.results.store import Store
 from papertables.specs.rules import ArtefactFiles
-from papertables.specs.spec import Fidelity, RunSpec
+from papertables.specs.spec import METRICS, Fidelity, RunSpec
 from papertables.training.present import Present
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from papertables.artefacts import damage
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
-from papertables.commands import damage, terminal
+from papertables.commands import terminal
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files

@@ -16,10 +16,9 @@ from papertables.base.files import file_digest
 from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
+from papertables.planning import lost
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
-from papertables.results import lost
-from papertables.results.store import Store
 from papertables.specs.rules import Files
 from papertables.specs.spec import digest
 
@@ -71,7 +70,7 @@ class Signatures:
         """Changes when a run that a job has made is gone, or its learner. That is looked up when the rule is
         planned."""
         paths = self.plan.paths
-        return lost.state(Store(Path(paths.runs)), Path(paths.job(job)), self.plan.jobs[job].runs)
+        return lost.state(Path(paths.runs), Path(paths.job(job)), self.plan.jobs[job].runs)
 
     def dataset(self, name: str) -> str:
         """Changes with the catalog's entry, the shared numerics and, for a drawn set, with the code that draws it."""

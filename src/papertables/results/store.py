@@ -11,12 +11,12 @@ from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
 from papertables.base.seals import Damaged, check_tensors, check_zip, sealed_json, sealed_tensors
 from papertables.results.metrics import Fingerprint, Metrics, read_record
-from papertables.specs.spec import RunSpec
+from papertables.specs.spec import LEARNER, METRICS, RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-METRICS, LEARNER, MAPPINGS = "metrics.json", "learner.safetensors", "mappings.npz"
+MAPPINGS = "mappings.npz"
 
 
 class Store:
@@ -82,13 +82,6 @@ class Store:
         except FileNotFoundError:
             raise Damaged(path, "it is gone", mend="run again") from None
         return path
-
-    def lost(self, specs: Iterable[RunSpec]) -> list[Path]:
-        """The records and learners that are not there; nothing is read."""
-        wanted = (
-            path for spec in specs for path in (self.root / spec.id / METRICS, spec.training and self.learner(spec.id))
-        )
-        return [path for path in wanted if path and not path.exists()]
 
     def line(self, run: str) -> str:
         """The metrics as they lie in the store: one line of JSON."""

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from papertables.base.files import write_atomic
-from papertables.results.store import Store
 from papertables.specs.spec import RunSpec, digest
 
 
-def state(store: Store, job: Path, specs: Sequence[RunSpec]) -> str | None:
+def gone(store: Path, specs: Sequence[RunSpec]) -> list[Path]:
+    """The files that runs leave and that are not in the store."""
+    paths = (store / spec.id / name for spec in specs for name in spec.leaves)
+    return [path for path in paths if not path.exists()]
+
+
+def state(store: Path, job: Path, specs: Sequence[RunSpec]) -> str | None:
     """What sets the rule off: another text once a record or a learner is gone, and the same for as long as none is.
     None where none ever was."""
     noted = _note(job).read_text("utf-8", errors="replace") if _note(job).exists() else None
-    gone = store.lost(specs) if job.exists() else []
-    return digest([noted, *map(str, gone)]) if gone else noted
+    missing = gone(store, specs) if job.exists() else []
+    return digest([noted, *map(str, missing)]) if missing else noted
 
 
 def note(job: Path, told: str | None) -> None:

@@ -10,11 +10,13 @@ from papertables.backbones.catalog import backbone_with
 from papertables.base.errors import UserError
 from papertables.base.seals import MEND, Damaged, check_tensors, check_zip, is_sealed, read_sealed
 from papertables.planning.jobs import Job
+from papertables.planning.lost import gone
 from papertables.planning.plan import Plan
 from papertables.results.mappings import read_mappings
 from papertables.results.searches import read_search
-from papertables.results.store import LEARNER, MAPPINGS, METRICS, Store
+from papertables.results.store import MAPPINGS, Store
 from papertables.specs.manifests import check_split, read_manifest
+from papertables.specs.spec import LEARNER, METRICS
 
 Kind = tuple[str, Callable[[Path], object], str]  # files below the results, how they are read, what runs again
 
@@ -56,7 +58,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
         path = Path(plan.paths.job(job.id))
         if path.exists():
             yield _looked_at(path, partial(_lines, job), "the job, which trains what is not whole")
-            for lost in store.lost(job.runs):
+            for lost in gone(store.root, job.runs):
                 yield Finding(str(lost), "it is gone: run again", f"the job {job.id}")
 
 
