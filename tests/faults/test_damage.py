@@ -245,6 +245,10 @@ def follow(project: Project, said: str) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("how", ["flipped", "cut off", "deleted"])
 @pytest.mark.parametrize("kind", KINDS)
+@tried(
+    "a file of each kind is altered, cut off or deleted, and what is said is followed",
+    "the same command makes it again; same bits of everything, and `papertables verify` finds nothing",
+)
 def test_the_mend_heals(undisturbed, project, kind, how):
     path = sorted(project.results.glob(KINDS[kind].place))[0]
     harmed(path, how)

@@ -53,7 +53,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
     yield from _weights(plan)
     for pattern, read, again in kinds:
         for path in sorted(results.glob(pattern)):
-            yield _looked_at(path, read, again)
+            yield _looked_at(path, read, again, elsewhere=read is _split)
     for job in plan.jobs.values():
         path = Path(plan.paths.job(job.id))
         if path.exists():
@@ -62,19 +62,20 @@ def look_through(plan: Plan) -> Iterator[Finding]:
                 yield Finding(str(lost), "it is gone: run again", f"the job {job.id}")
 
 
-def _looked_at(path: Path, read: Callable[[Path], object], again: str) -> Finding:
+def _looked_at(path: Path, read: Callable[[Path], object], again: str, elsewhere: bool = False) -> Finding:
+    """elsewhere: whether its checksum stands in another file."""
     try:
         read(path)
     except UserError as error:
         return Finding(str(path), str(error).removeprefix(f"{path}: "), again)
-    return Finding(str(path), sealed=is_sealed(path))
+    return Finding(str(path), sealed=elsewhere or is_sealed(path))
 
 
 def _weights(plan: Plan) -> Iterator[Finding]:
     for name in dict.fromkeys(job.backbone for job in plan.jobs.values()):
         path, entry = Path(plan.paths.weights(name)), backbone_with(name, plan.config.weights.get(name))
         if path.is_file():
-            yield _looked_at(path, entry.check, "fetch_weights, and what reads it")
+            yield _looked_at(path, entry.check, "fetch_weights, and what reads it", elsewhere=True)
 
 
 def _split(path: Path) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from papertables.artefacts import damage
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
+from papertables.base.seals import read_sealed
 from papertables.commands import terminal
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
@@ -97,7 +98,7 @@ def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_js
     if not file.exists():
         raise UserError(f"{artefact} is not made yet: papertables make {artefact} --scale {made.scale.name}")
     if as_json:
-        typer.echo(file.read_text("utf-8"), nl=False)
+        typer.echo(json.dumps(read_sealed(file), indent=1, ensure_ascii=False))
     elif made.artefacts[artefact].artefact.kind == "table":
         terminal.show_table(out, file)
     else:

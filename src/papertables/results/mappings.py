@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from papertables.base.errors import UserError
-from papertables.base.seals import check_zip
+from papertables.base.seals import Damaged, check_zip
 
 ROUNDING = 0.01  # of up to 20 weights in fp16
 
@@ -18,6 +18,8 @@ def read_mappings(path: Path) -> dict[str, np.ndarray]:
         check_zip(path)
         with np.load(path) as file:
             found = {name: file[name] for name in file.files}
+    except Damaged as error:
+        raise UserError(f"{error.found}: {mend}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no label mappings ({error}): {mend}") from None
     for problem in _problems(found):
