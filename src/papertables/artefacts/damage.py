@@ -67,7 +67,7 @@ def _looked_at(path: Path, read: Callable[[Path], object], again: str, elsewhere
     try:
         read(path)
     except UserError as error:
-        return Finding(str(path), str(error).removeprefix(f"{path}: "), again)
+        return Finding(str(path), str(error).removeprefix(f"{path}:").strip(), again)
     return Finding(str(path), sealed=elsewhere or is_sealed(path))
 
 

@@ -1,7 +1,8 @@
 """Whether runs that a job made are gone, without reading one: a job's file stays when the folder of a run is deleted.
 
-Beside a job's file lies a note of what set the job off the last time that some were. It is no output of the rule, which
-would delete it before the rule runs again.
+Beside the file of a job that ended lies a note of what set the job off the last time that some were; empty where none
+ever was. It is no output of the rule, which would delete it before the rule runs again: so a job that has begun, whose
+file is deleted already, is told the same as when it was planned.
 """
 
 from collections.abc import Sequence
@@ -20,16 +21,16 @@ def gone(store: Path, specs: Sequence[RunSpec]) -> list[Path]:
 def state(store: Path, job: Path, specs: Sequence[RunSpec]) -> str | None:
     """What sets the rule off: another text once a record or a learner is gone, and the same for as long as none is.
     None where none ever was."""
-    noted = _note(job).read_text("utf-8", errors="replace") if _note(job).exists() else None
-    missing = gone(store, specs) if job.exists() else []
-    return digest([noted, *map(str, missing)]) if missing else noted
+    ended = _note(job).exists()
+    noted = _note(job).read_text("utf-8", errors="replace") if ended else ""
+    missing = gone(store, specs) if ended or job.exists() else []
+    return digest([noted, *map(str, missing)]) if missing else noted or None
 
 
 def note(job: Path, told: str | None) -> None:
-    """Writes down what ``state`` told when the job was planned."""
-    if told:
-        write_atomic(_note(job), told.encode())
+    """Writes down what ``state`` told when the job was planned, once it has ended."""
+    write_atomic(_note(job), (told or "").encode())
 
 
 def _note(job: Path) -> Path:
-    return job.with_suffix(".lost")
+    return job.with_suffix(".note")

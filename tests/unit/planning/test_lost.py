@@ -17,6 +17,7 @@ def made(tmp_path):
     for spec in SPECS:
         make(tmp_path, spec)
     (tmp_path / "job.jsonl").touch()
+    lost.note(tmp_path / "job.jsonl", None)
     return tmp_path / "job.jsonl", tmp_path
 
 
@@ -26,11 +27,18 @@ def make(store, spec):
         (store / spec.id / name).touch()
 
 
-def test_nothing_is_told_of_a_job_that_is_whole_or_was_never_made(made):
+def test_nothing_is_told_of_a_job_that_is_whole_or_never_ended(made):
     job, store = made
     assert lost.state(store, job, SPECS) is None
-    job.unlink()
-    assert lost.state(store, job, (*SPECS, world.run("vp", "dtd", 2))) is None
+    assert lost.state(store, store / "another.jsonl", [world.run("vp", "dtd", 2)]) is None
+
+
+def test_a_job_that_an_earlier_version_left_without_a_note_is_looked_at(made):
+    job, store = made
+    job.with_suffix(".note").unlink()
+    assert lost.state(store, job, SPECS) is None
+    shutil.rmtree(store / TRAINED.id)
+    assert lost.state(store, job, SPECS) is not None
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.method)
@@ -50,7 +58,10 @@ def test_what_is_gone_is_told_until_it_is_made_and_the_same_after(made, spec, wh
         told = lost.state(store, job, SPECS)
         assert told not in (None, before)
         assert lost.state(store, job, SPECS) == told  # as long as it is not made
+        job.unlink()  # as Snakemake does before the job begins, and asks once more
+        assert lost.state(store, job, SPECS) == told
         make(store, spec)
+        job.touch()
         lost.note(job, told)
         assert lost.state(store, job, SPECS) == told  # nothing sets the job off again
 
@@ -58,5 +69,5 @@ def test_what_is_gone_is_told_until_it_is_made_and_the_same_after(made, spec, wh
 def test_a_damaged_note_is_read(made):
     job, store = made
     lost.note(job, "told")
-    job.with_suffix(".lost").write_bytes(b"\xff")
+    job.with_suffix(".note").write_bytes(b"\xff")
     assert lost.state(store, job, SPECS) is not None
