@@ -220,7 +220,7 @@ def made(project: Project) -> dict[str, object]:
     """What there is below the results, without what a clock measured and without what no later step reads."""
     apart = ("logs/", "benchmarks/", "checkpoints/", "data/mini_digits/raw.json")
     found = kept(project.results)
-    return {name: each for name, each in found.items() if not name.startswith(apart) and not name.endswith(".lost")}
+    return {name: each for name, each in found.items() if not name.startswith(apart) and not name.endswith(".note")}
 
 
 def verified(project: Project) -> tuple[int, str]:
