@@ -62,7 +62,7 @@ KINDS = {
     "attribute search": Kind("searches/*/*/*.json", SHOWN),
     "learner": Kind("runs/*/*/attrvr-*/learner.safetensors", SHOWN),
     "record of a run": Kind("runs/*/*/attrvr-*/metrics.json", SHOWN),
-    "label mappings": Kind("runs/*/*/*/mappings.npz", SHOWN, gone="no label mappings"),
+    "label mappings": Kind("runs/*/*/*-mappingblmp-*seed1-*/mappings.npz", SHOWN, gone="no label mappings"),
     "lines of a job": Kind("jobs/attrvr_*.jsonl", SHOWN),
     "inspection": Kind("inspections/*/*/*/*.safetensors", ("figures", "tables")),
 }
