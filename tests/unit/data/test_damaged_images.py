@@ -60,7 +60,7 @@ def test_a_damaged_list_of_digests_is_named(folder):
         build(folder)
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_the_mend_draws_the_same_images(tmp_path):
     manifest = prepare("mini_digits", tmp_path, tmp_path / "raw", seed=1)
     whole, known = build(tmp_path), read_known(tmp_path)
