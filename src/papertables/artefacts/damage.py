@@ -79,7 +79,10 @@ def _weights(plan: Plan) -> Iterator[Finding]:
 
 
 def _split(path: Path) -> None:
-    check_split(path, path.with_name("manifest.json"))
+    """Against its manifest, which is told by itself where it is damaged."""
+    manifest = path.with_name("manifest.json")
+    if _looked_at(manifest, read_manifest, "").problem is None:
+        check_split(path, manifest)
 
 
 def _lines(job: Job, path: Path) -> None:
