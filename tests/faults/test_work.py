@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from papertables.artefacts import render, tables
+from papertables.base.seals import unsealed_json
 from papertables.specs.spec import RunSpec
 from tests.faults.processes import FORK, KILLS, killed
 from tests.faults.table import fault
@@ -49,10 +50,15 @@ def kept(folder: Path) -> dict[str, object]:
     found = {}
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content: object = path.read_bytes()
-        if path.suffix in (".json", ".jsonl") and content:
-            content = {key: value for key, value in json.loads(content).items() if key not in CLOCK}
+        if content and path.suffix in (".json", ".jsonl"):
+            records = path.read_bytes().splitlines() if path.suffix == ".jsonl" else [path.read_bytes()]
+            content = [without_clock(json.loads(unsealed_json(each))) for each in records]
         found[str(path.relative_to(folder))] = content
     return found
+
+
+def without_clock(record: dict) -> dict:
+    return {key: value for key, value in record.items() if key not in CLOCK}
 
 
 def undisturbed(work: Callable[[], None]) -> float:

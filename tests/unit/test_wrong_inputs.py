@@ -231,7 +231,7 @@ CASES = [
     Case(
         "a truncated JPEG, to be cached as it is",
         cached("x.jpg", jpeg()[:-900], "original"),
-        ("x.jpg: cannot be read as an image (image file is truncated", "fetch it again"),
+        ("x.jpg: cannot be read as an image (image file is truncated", "manifest.json and run again"),
     ),
     Case(
         "a JPEG that was truncated and closed",

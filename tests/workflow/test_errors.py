@@ -107,7 +107,7 @@ def test_unreadable_image_names_the_file_and_keeps_the_rest(project):
     folder = project.results / "data" / "mini_digits"
     for image in folder.rglob("*.png"):
         image.write_bytes(b"not an image")
-    reason = line(project.run("attrvr_table1", check=False), "cannot be read as an image")
+    reason = line(project.run("attrvr_table1", check=False), "not what it was when its data set was prepared")
     assert reason.startswith("cache failed: ") and ".png" in reason  # told once more at the end, where a user looks
     assert (folder / "manifest.json").exists()
 

@@ -24,9 +24,12 @@ import numpy as np
 from PIL import Image
 
 from papertables.base.errors import UserError
-from papertables.base.files import write_atomic
+from papertables.base.files import file_digest, write_atomic
+from papertables.base.seals import check_tensors_once, sealed, tensors_header
 from papertables.data.images import UnknownGreys, as_rgb
+from papertables.data.known_images import read_known
 from papertables.data.splits import Item, few_shot, read_split, validated
+from papertables.specs.manifests import check_split
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept
@@ -38,6 +41,10 @@ TRANSFORMS = {
     "square": "resize {size} x {size}, bilinear",
     "original": "none",
 }
+
+
+class DamagedImage(UserError):
+    """An image that is not what was prepared; without a mend."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +159,7 @@ def build(
     draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
     UserError for an image that cannot be read.
     """
+    check_split(folder / "split.json", folder / "manifest.json")
     split = validated(read_split(folder / "split.json"))
     items = getattr(split, part)
     chosen = range(len(items))
@@ -162,9 +170,13 @@ def build(
 
 
 def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int, fit: Fit, out: Path) -> None:
-    """Caches these items, which stand at ``indices`` of their part; UserError for an image that cannot be read."""
+    """Caches these items, which stand at ``indices`` of their part; UserError for an image that cannot be read, or that
+    is not what it was when the data set was prepared."""
     paths = [folder / item.path for item in items]
-    shapes = [_shape(path, size, fit) for path in paths]
+    known = read_known(folder)
+    digests = [known.get(item.path) for item in items]
+    with _prepared_again(folder):
+        shapes = [_shape(path, size, fit) for path in paths]
     arrays = {
         "items": np.array(indices, np.int64),
         "labels": np.array([item.label for item in items], np.int64),
@@ -180,21 +192,23 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
         header[key] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
         start += array.nbytes
     header[name] = {"dtype": "U8", "shape": (total,), "data_offsets": (start, start + total)}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
 
     def chunks() -> Iterator[bytes]:
-        yield len(text).to_bytes(8, "little") + text
+        yield tensors_header(header, start + total)
         yield from (array.tobytes() for array in arrays.values())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, len(paths), BLOCK):
-                yield from pool.map(lambda path: _content(path, size, fit), paths[first : first + BLOCK])
+                block = slice(first, first + BLOCK)
+                yield from pool.map(lambda *one: _content(*one, size, fit), paths[block], digests[block])
 
-    write_atomic(out, chunks())
+    with _prepared_again(folder):
+        write_atomic(out, sealed(chunks()))
 
 
 def read(path: Path) -> ImageCache:
-    """Opens a cache; nothing is read before it is asked for."""
+    """Opens a cache, which is read once per process to see that it is whole, and else only as it is asked for. Raises
+    UserError where it is damaged."""
+    check_tensors_once(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -247,8 +261,11 @@ def _shape(path: Path, size: int, fit: Fit) -> tuple[int, int]:
     return shape if fit == "original" else resized_shape(*shape, size)
 
 
-def _content(path: Path, size: int, fit: Fit) -> bytes:
-    """What the cache holds of an image; UserError where it cannot be decoded, even if it is not decoded here."""
+def _content(path: Path, digest: str | None, size: int, fit: Fit) -> bytes:
+    """What the cache holds of an image; DamagedImage where it has another SHA-256 than is known, or cannot be decoded,
+    even if it is not decoded here."""
+    if digest and path.is_file() and file_digest(path) != digest:
+        raise DamagedImage(f"{path}: not what it was when its data set was prepared")
     image = load(path, size, fit)
     return path.read_bytes() if fit == "original" else image.tobytes()
 
@@ -270,10 +287,19 @@ def _rgb(file: Path | BytesIO) -> Image.Image:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """An image that cannot be read is a UserError."""
+    """An image that cannot be read is a DamagedImage, one of unknown greys a UserError."""
     try:
         yield
     except UnknownGreys as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as an image ({error}): fetch it again") from None
+        raise DamagedImage(f"{path}: cannot be read as an image ({error})") from None
+
+
+@contextmanager
+def _prepared_again(folder: Path) -> Iterator[None]:
+    """Adds the mend: where images are drawn they are drawn again, others come from their archive."""
+    try:
+        yield
+    except DamagedImage as error:
+        raise UserError(f"{error}: delete {folder / 'manifest.json'} and run again") from None

@@ -2,8 +2,9 @@
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
-split and of every image, and where the split comes from, of a subset ``split_subset.json``. ``images.sha256`` keeps
-the digest of every image that lies in the raw folder, to be compared the next time.
+split and of every image, one of the split alone, and where the split comes from, of a subset ``split_subset.json``.
+``images.sha256`` keeps the digest of every image, to be compared when it is cached and, of the raw folder, when the set
+is prepared the next time.
 """
 
 import csv
@@ -18,14 +19,15 @@ from pathlib import Path
 from PIL import Image
 
 from papertables.base.errors import UserError
-from papertables.base.files import full_disk, read_text, write_atomic
+from papertables.base.files import file_digest, full_disk, read_text, write_atomic
+from papertables.base.seals import sealed_json
 from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import BY_HAND, unverified
 from papertables.data.imagenet import imagenet_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
+from papertables.data.known_images import KNOWN, keep_known, read_known
 from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
 
-KNOWN = "images.sha256"  # as sha256sum writes it, so that ``sha256sum -c`` in that folder reads it
 BATCH = 10_000  # images waiting for a thread at a time
 AGAIN = "delete the folders of this data set and make it again"
 
@@ -59,7 +61,8 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
             else:
                 _link(folder / "images", raw / entry.images)
                 split, made_by = _split(entry, raw, seed)
-            _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
+            parts = {part: _moved(getattr(split, part)) for part in PARTS}
+            write_atomic(folder / "split.json", json.dumps(parts, ensure_ascii=False).encode())
         return verify(folder, entry, made_by, [SUBSET] if has_subset(raw) else unverified(entry, raw))
 
 
@@ -92,17 +95,18 @@ def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str]
     digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked=from_archives)
     for name, image in images.items():
         digest.update(f"{name}\0{image}\n".encode())
-    if (folder / "images").is_symlink():
-        _compare(folder / KNOWN, entry, images)
+    others = _unchanged(folder, entry, images) if (folder / "images").is_symlink() else {}
+    keep_known(folder, others | images)
     manifest = {
         "dataset": entry.id,
         "digest": digest.hexdigest(),
+        "split": file_digest(path),
         "images": len(images),
         **counts,
         "made_by": made_by,
         **({"unverified": list(unverified)} if unverified else {}),
     }
-    _write(folder / "manifest.json", manifest)
+    write_atomic(folder / "manifest.json", sealed_json(json.dumps(manifest, ensure_ascii=False)))
     return manifest
 
 
@@ -125,27 +129,18 @@ def _hashed(folder: Path, entry: Dataset, split: Split, checked: bool) -> dict[s
     return found
 
 
-def _compare(path: Path, entry: Dataset, images: dict[str, str]) -> None:
-    """Keeps the digests of a set's images in ``path``; UserError where some differ from those that were kept there."""
-    known = _known(path)
+def _unchanged(folder: Path, entry: Dataset, images: dict[str, str]) -> dict[str, str]:
+    """The digests that were kept of this set; UserError where some of its images have others now."""
+    known = read_known(folder)
     changed = [name for name, image in images.items() if known.get(name, image) != image]
     if changed:
         more = f" and {len(changed) - 3:,} more" if changed[3:] else ""
         raise UserError(
             f"{entry.id}: {len(changed):,} of {len(images):,} images are not what they were when this set was last "
             f"prepared ({', '.join(changed[:3])}{more}): bring them back (what you delete comes from its archive, "
-            f"where that lies in the raw folder), or delete {path} to take them as they are"
+            f"where that lies in the raw folder), or delete {folder / KNOWN} to take them as they are"
         )
-    lines = (f"{image}  {name}\n" for name, image in sorted((known | images).items()))
-    write_atomic(path, "".join(lines).encode())
-
-
-def _known(path: Path) -> dict[str, str]:
-    """The digests of images by path, as they were kept; none where nothing was."""
-    if not path.exists():
-        return {}
-    lines = (line.split("  ", 1) for line in read_text(path).split("\n") if line)
-    return {name: image for image, name in lines}
+    return known
 
 
 def _check_image(path: Path, id: str) -> str:
@@ -314,7 +309,3 @@ def _link(link: Path, target: Path) -> None:
     elif link.exists():
         raise UserError(f"{link} is in the way of a link to the raw images: move or delete it")
     link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()), target_is_directory=True)
-
-
-def _write(path: Path, content: dict) -> None:
-    write_atomic(path, json.dumps(content, ensure_ascii=False).encode())

@@ -20,6 +20,7 @@ from pydantic import (
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
+METRICS, LEARNER = "metrics.json", "learner.safetensors"  # of a run, in its folder of the store
 ClassSet = Literal["all", "base", "new"]
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
@@ -203,6 +204,11 @@ class RunSpec(Model):
     attributes: str | None = None
     training: Training | None = None
     fidelity: Fidelity
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The files that it leaves in its folder of the store, whatever its method."""
+        return (METRICS, LEARNER) if self.training else (METRICS,)
 
     @property
     def trained_classes(self) -> ClassSet:

@@ -50,6 +50,20 @@ def test_a_corrupt_line_names_file_and_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("kept", "said"), [(0, "it is empty"), (1, "no job file has it")])
+def test_a_job_file_without_its_last_lines_is_named(tmp_path, kept, said):
+    expected = world.metrics()
+    stored(tmp_path, expected.values())
+    jobs = {data: [each for each in expected.values() if each.spec.dataset == data] for data in ("dtd", "eurosat")}
+    whole, cut = (write_job(tmp_path / f"{data}.jsonl", found) for data, found in jobs.items())
+    files = world.files(tmp_path, jobs=(str(whole), str(cut)))
+    assert collect.gather(world.planned(), files) == expected
+    cut.write_text("".join(cut.read_text().splitlines(keepends=True)[:kept]))
+    with pytest.raises(UserError, match=said) as error:
+        collect.gather(world.planned(), files)
+    assert str(cut) in str(error.value) and str(whole) not in str(error.value)
+
+
 def test_a_record_with_a_wrong_value_names_the_key(tmp_path):
     path = write_job(tmp_path / "a.jsonl", list(world.metrics().values())[:1])
     path.write_text(path.read_text().replace('"accuracy":40.0', '"accuracy":140.0'))

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from papertables.artefacts import render
 from papertables.artefacts.tables import build
 from papertables.base.errors import UserError
+from papertables.base.seals import sealed_json
 from papertables.commands import cli
 from papertables.planning.cost import estimate, total
 from tests.unit import artefact_world as world
@@ -167,3 +168,19 @@ def test_plan_tells_requests_and_tokens(project):
     priced = "llm={price: {input: 1, output: 2}}"
     assert "at most" in call("plan", "attrvr_table1", "--model", "tiny", "--config", priced)
     assert "Asked" not in call("plan", "attrvr_table1")
+
+
+def test_verify_names_what_is_damaged_and_what_would_run_again(project):
+    folder = project / "results" / "mini" / "data" / "mini_digits"
+    folder.mkdir(parents=True)
+    manifest = folder / "manifest.json"
+    manifest.write_bytes(sealed_json('{"digest": "0"}'))
+    whole = json.loads(call("verify", "--scale", "mini", "--json"))
+    assert whole["files"] > 1 and whole["damaged"] == []
+    manifest.write_bytes(manifest.read_bytes().replace(b'"0"', b'"1"'))
+    done = CliRunner().invoke(cli.app, ["verify", "--scale", "mini"])
+    assert done.exit_code == 1
+    line, summary = done.output.splitlines()
+    assert line.startswith("results/mini/data/mini_digits/manifest.json: damaged (it is altered")
+    assert line.endswith("delete it and run again; then runs: prepare, and what reads that data set")
+    assert summary == f"{whole['files']} files: {whole['files'] - 1} whole, 1 damaged or gone"

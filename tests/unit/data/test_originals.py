@@ -98,7 +98,7 @@ def test_whole_images_are_resized_as_a_box(folder, images, monkeypatch):
 
 def test_the_cache_holds_the_files_themselves(folder, file, images):
     stored = load_file(file)
-    assert set(stored) == {"items", "labels", "sizes", "offsets", "files"}
+    assert set(stored) == {"items", "labels", "sizes", "offsets", "files", "sha256"}
     assert stored["labels"].tolist() == [number % 2 for number in range(len(PATHS))]
     assert stored["sizes"].tolist() == [list(shape) for _, shape in IMAGES.values()]
     parts = np.split(stored["files"], stored["offsets"][1:-1])
@@ -134,7 +134,9 @@ def test_an_unreadable_image_is_named_in_one_line(tmp_path, damage):
     path.write_bytes(path.read_bytes()[:900] if damage is None else damage)
     items = [["broken.jpg", 0, "a"]]
     (tmp_path / "split.json").write_text(json.dumps({"train": items, "val": [], "test": items}))
-    with pytest.raises(UserError, match=r"broken\.jpg: cannot be read as an image .* fetch it again") as error:
+    with pytest.raises(
+        UserError, match=r"broken\.jpg: cannot be read as an image .* delete .*manifest\.json and run again"
+    ) as error:
         cache.build(tmp_path, "train", 0, "original", None, tmp_path / "cache")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "cache").exists()

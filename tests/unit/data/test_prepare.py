@@ -115,7 +115,12 @@ def test_cifar10(served, tmp_path, monkeypatch):
         assert np.array_equal(pixels(tmp_path / "ready" / path), image)
     again = prepare("cifar10", tmp_path / "ready", tmp_path / "raw", seed=2)
     assert again == manifest
-    assert sorted(path.name for path in (tmp_path / "ready").iterdir()) == ["images", "manifest.json", "split.json"]
+    assert sorted(path.name for path in (tmp_path / "ready").iterdir()) == [
+        "images",
+        "images.sha256",
+        "manifest.json",
+        "split.json",
+    ]
 
 
 def test_cifar100_takes_the_fine_classes(served, tmp_path, monkeypatch):
