@@ -26,8 +26,8 @@ from papertables.planning.plan import make_plan
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey
 
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))  # of the jobs
-os.environ[PIPELINE] = str(os.getpid())
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
+os.environ.update({PIPELINE: str(os.getpid())})
 
 try:
     read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice
