@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from papertables.artefacts import render, tables
+from papertables.base.seals import unsealed_json
 from papertables.specs.spec import RunSpec
 from tests.faults.processes import FORK, KILLS, killed
 from tests.faults.table import fault
@@ -50,7 +51,7 @@ def kept(folder: Path) -> dict[str, object]:
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content: object = path.read_bytes()
         if path.suffix in (".json", ".jsonl") and content:
-            content = {key: value for key, value in json.loads(content).items() if key not in CLOCK}
+            content = {key: value for key, value in json.loads(unsealed_json(content)).items() if key not in CLOCK}
         found[str(path.relative_to(folder))] = content
     return found
 

@@ -4,6 +4,9 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import save
+
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
@@ -20,6 +23,7 @@ TRAINING = {
     "optimizer": {"name": "sgd", "lr": 40},
     "schedule": {"name": "cosine_step"},
 }
+LEARNER = save({"best.x": np.zeros(1), "last.x": np.zeros(1)})
 PAPER = Paper(
     id="attrvr",
     title="A paper on 100 % _prompts_ & images",

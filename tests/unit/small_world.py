@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from papertables.backbones import mini
 from papertables.backbones.catalog import backbone
 from papertables.backbones.frozen_features import make_frozen_features, make_sentence_features
+from papertables.base.seals import unsealed_json
 from papertables.data import cache
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.specs.rules import (
@@ -143,7 +144,7 @@ def train(job: TrainJob, results: Path, **changes) -> list[dict]:
     """Runs a job, with its store below ``results``; returns what it wrote, a dictionary per run."""
     output = results / "job.jsonl"
     train_job(job, Training(str(results / "runs"), str(results / "checkpoints"), **changes), output)
-    return [json.loads(line) for line in output.read_text().splitlines()]
+    return [json.loads(unsealed_json(line)) for line in output.read_bytes().splitlines()]
 
 
 def spec(method: str, seed: int | None = 1, *, lr: float = 40.0, epochs: int = 3, shots: int = 4, **options) -> RunSpec:

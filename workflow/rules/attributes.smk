@@ -27,6 +27,7 @@ rule describe:
         f"{BENCHMARKS}/describe/{{source}}/{{dataset}}_{{kind}}.tsv"
     wildcard_constraints:
         kind="des|dist",
+    priority: 1  # before anything trains for long
     localrule: True
     conda:
         "../../envs/train.yaml"
@@ -49,6 +50,7 @@ rule bases:
         f"{LOGS}/bases/{{source}}/{{dataset}}.log",
     benchmark:
         f"{BENCHMARKS}/bases/{{source}}/{{dataset}}.tsv"
+    priority: 1  # before anything trains for long
     localrule: True
     conda:
         "../../envs/train.yaml"

@@ -61,6 +61,7 @@ rule train:
         training=PLAN.inputs.training,
         signature=lambda w: PLAN.signatures.train(PLAN.jobs[w.job]),
         retrain=lambda w: PLAN.signatures.retrain(w.job),
+        lost=lambda w: PLAN.signatures.lost(w.job),
     script:
         "../scripts/train.py"
 

@@ -1,6 +1,5 @@
 """Gathers what the runs left: from job files or from the store, into metrics by run and one tidy table."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pydantic import JsonValue
 
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import Damaged
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics, read_record
 from papertables.results.store import METRICS, Store
@@ -49,6 +49,7 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
         found = {id: each for id, each in looked_at.items() if each is not None}
     else:
         found = read_jobs(map(Path, files.jobs), store, runs)
+        _check_whole(found, runs, files)
     _check_images(found, store, files)
     return found
 
@@ -56,11 +57,7 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
 def read_jobs(paths: Iterable[Path], store: Store, runs: Sequence[RunSpec]) -> dict[str, Metrics]:
     """Run id to metrics, of those of ``runs`` that are in job files, with one run a line, as the store has them."""
     found, wanted = {}, {run.id for run in runs}
-    for line in _lines(paths):
-        try:
-            written = read_record(line.text, line.where)
-        except UserError as error:
-            raise UserError(f"{error}: {line.mend}") from None
+    for line, written in read_lines(paths):
         if written.run in wanted:
             found[written.run] = _recorded(line, written, store)
     return {run.id: found[run.id] for run in runs if run.id in found}
@@ -79,9 +76,20 @@ def read_store(store: Store, runs: Iterable[RunSpec]) -> dict[str, Metrics]:
     return found
 
 
+def read_lines(paths: Iterable[Path]) -> Iterator[tuple[Line, Metrics]]:
+    """The lines of job files with what they hold; raises UserError for one that holds no valid record."""
+    for line in _lines(paths):
+        try:
+            yield line, read_record(line.text, line.where)
+        except UserError as error:
+            raise UserError(f"{error}: {line.mend}") from None
+
+
 def _lines(paths: Iterable[Path]) -> Iterator[Line]:
     for path in paths:
         text = Path(path).read_text("utf-8", errors="replace")
+        if not text.strip():
+            raise Damaged(path, "it is empty")
         yield from (Line(Path(path), number, line) for number, line in enumerate(text.splitlines(), start=1))
 
 
@@ -105,6 +113,15 @@ def _recorded(line: Line, written: Metrics, store: Store) -> Metrics:
     return recorded
 
 
+def _check_whole(found: dict[str, Metrics], runs: Sequence[RunSpec], files: ArtefactFiles) -> None:
+    """Raises UserError for a run of which no job file has a line: a file was cut off at the end of one."""
+    for run in (run for run in runs if run.id not in found):
+        of_its_kind = (run.dataset, run.backbone)  # as all of a job
+        lines = read_lines(map(Path, files.jobs))
+        cut = [str(line.file) for line, each in lines if (each.spec.dataset, each.spec.backbone) == of_its_kind]
+        raise UserError(f"{run.id}: no job file has it: delete {' and '.join(dict.fromkeys(cut))} and run again")
+
+
 def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles) -> None:
     """Raises UserError for a record whose number of test images is not that of most records of the same images."""
     counts: dict[tuple, dict[str, int]] = defaultdict(dict)
@@ -122,9 +139,8 @@ def _check_images(found: dict[str, Metrics], store: Store, files: ArtefactFiles)
 
 
 def mend(run: str, files: ArtefactFiles) -> str:
-    """What to delete so that a run is made again: its folder, and what its job wrote."""
-    jobs = [str(line.file) for line in _lines(map(Path, files.jobs)) if json.loads(line.text)["run"] == run]
-    return f"delete {' and '.join([str(Path(files.store) / run), *dict.fromkeys(jobs)])} and run again"
+    """What to delete so that a run is made again: its folder."""
+    return f"delete {Path(files.store) / run} and run again"
 
 
 def _fidelity(name: str) -> "Column":

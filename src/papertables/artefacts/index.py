@@ -1,7 +1,6 @@
 """The page that lists what was made."""
 
 import base64
-import json
 import os
 from collections.abc import Iterable
 from datetime import date
@@ -12,6 +11,7 @@ import pandas as pd
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
 from papertables.base.files import write_atomic
+from papertables.base.seals import read_model, read_sealed
 from papertables.results.metrics import CHANGED
 from papertables.specs.config import Config, Scale
 
@@ -45,7 +45,7 @@ def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Sc
 
 def _entry(file: Path, folder: Path) -> dict[str, object]:
     """A table, or a figure with its image inside the page."""
-    if "drawing" not in json.loads(file.read_text("utf-8")):
+    if "drawing" not in read_sealed(file):
         return {"what": read(file), "image": None, "links": _links(file, folder, FORMATS)}
     png = file.with_suffix(".png").read_bytes()
     width = int.from_bytes(png[16:20], "big")  # dots, where the header has them
@@ -53,7 +53,7 @@ def _entry(file: Path, folder: Path) -> dict[str, object]:
         "source": f"data:image/png;base64,{base64.b64encode(png).decode()}",
         "width": round(width / DOTS_PER_INCH * SHOWN_PER_INCH),
     }
-    record = FigureRecord.model_validate_json(file.read_text("utf-8"))
+    record = read_model(FigureRecord, file)
     return {"what": record, "image": image, "links": _links(file, folder, FIGURE_FORMATS)}
 
 

@@ -115,11 +115,14 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
         if run.training
     ]
     own = [run.training for run in trained]
-    for name, value in (
-        ("epochs", lambda training: training.epochs),
-        ("batch size", lambda training: training.batch_size),
-        ("learning rate", lambda training: training.optimizer.lr),
-    ):
+    told = {
+        "epochs": lambda training: training.epochs,
+        "batch size": lambda training: training.batch_size,
+        "learning rate": lambda training: training.optimizer.lr,
+    }
+    if any(ours.evaluate_every != theirs.evaluate_every for _, ours, theirs in pairs):
+        told["epochs between tests"] = lambda training: training.evaluate_every
+    for name, value in told.items():
         parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from papertables.artefacts.compare import Quote
 from papertables.artefacts.tables import Table, TableCell
 from papertables.base.files import write_atomic
+from papertables.base.seals import read_model, sealed_json
 
 NOTHING = "–"
 LATEX = str.maketrans(
@@ -40,15 +41,15 @@ def write(table: Table, stem: Path) -> None:
         ".csv": tidy(table).to_csv(index=False),
         ".tex": latex(table),
         ".html": html(table),
-        ".json": table.model_dump_json(indent=1) + "\n",
+        ".json": sealed_json(table.model_dump_json(indent=1)).decode(),
     }
     for suffix, text in made.items():
         write_atomic(stem.with_name(stem.name + suffix), text.encode())
 
 
 def read(path: Path) -> Table:
-    """The table that ``write`` left in its JSON file."""
-    return Table.model_validate_json(path.read_text("utf-8"))
+    """The table that ``write`` left in its JSON file; raises UserError where that is damaged."""
+    return read_model(Table, path)
 
 
 def tidy(table: Table) -> pd.DataFrame:

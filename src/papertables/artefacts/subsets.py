@@ -1,11 +1,11 @@
 """Which data sets of an artefact are there in part only: what a user took of them is no published test set."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from papertables.data.catalog import dataset
 from papertables.data.splits import SUBSET
+from papertables.specs.manifests import read_manifest
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -13,7 +13,7 @@ PARTS = {"train": "training", "val": "validation", "test": "test"}
 def read_subsets(manifests: Mapping[str, str]) -> dict[str, str]:
     """What is said of each data set that is a subset, by name: its counts and the whole's. manifests: their files, by
     data set; one that is not there yet says nothing."""
-    read = {name: json.loads(Path(path).read_text("utf-8")) for name, path in manifests.items() if Path(path).exists()}
+    read = {name: read_manifest(Path(path)) for name, path in manifests.items() if Path(path).exists()}
     return {name: _said(name, each) for name, each in read.items() if each.get("made_by") == SUBSET}
 
 

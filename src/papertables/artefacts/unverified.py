@@ -1,6 +1,5 @@
 """What stands under a table where no checksum vouches for images or weights that its numbers come from."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import SUBSET
 from papertables.planning.cells import PlannedArtefact
+from papertables.specs.manifests import read_manifest
 
 
 def unverified_notes(planned: PlannedArtefact, manifests: Mapping[str, str]) -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def unverified_notes(planned: PlannedArtefact, manifests: Mapping[str, str]) -> 
     set. A subset that the user took is said by itself."""
     images, weights = [], []
     for name, path in manifests.items():
-        sources = json.loads(Path(path).read_text("utf-8")).get("unverified", []) if Path(path).exists() else []
+        sources = read_manifest(Path(path)).get("unverified", []) if Path(path).exists() else []
         if sources and sources != [SUBSET]:
             images.append(f"{dataset(name).label} ({', '.join(sources)})")
     for entry in [backbone(name) for name in sorted({run.backbone for run in planned.runs})]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.base.errors import UserError, unknown
-from papertables.base.files import file_digest, read_yaml
+from papertables.base.files import file_digest, read_json, read_yaml
 from papertables.data.catalog import File
 from papertables.specs.config import OwnWeights
 from papertables.specs.spec import Model, Number, Rate, digest
@@ -98,13 +98,16 @@ class Backbone(Model):
         return None if now == first_readings().get(self.id) else now
 
     def check(self, path: Path) -> str:
-        """The file's SHA-256; raises UserError where there is no file, or where the file of weights that are not a
-        user's own does not begin with what is known of it."""
+        """The file's SHA-256; raises UserError where there is no file, or where that of weights that are not a user's
+        own does not begin with what is known of it, or is another than their record beside them says."""
         try:
             found = file_digest(path)
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file of weights: {self.mend}") from None
         known = self.sha256 or self.sha256_prefix
+        record = path.with_suffix(".json")  # of weights that were pretrained here
+        if not known and self.shipped and record.is_file() and read_json(record).get("weights", found) != found:
+            raise UserError(f"{path}: damaged, its SHA-256 is not the one in {record.name}: {self.mend}")
         if not self.own and known and not found.startswith(known):
             raise UserError(
                 f"{path}: these are not the published weights of {self.id}, or they are altered or truncated: the "

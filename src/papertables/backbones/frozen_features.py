@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -26,6 +26,7 @@ from papertables.backbones.catalog import backbone
 from papertables.backbones.pixels import Normalise
 from papertables.base.device import pick_device
 from papertables.base.files import write_atomic
+from papertables.base.seals import SEAL, Damaged, check_tensors, sealed_tensors
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.specs.rules import FrozenFeaturesJob, SentenceFeaturesJob
@@ -74,7 +75,7 @@ def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu",
     torch.set_num_threads(threads)
     entry = backbone(job.backbone)
     tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
-    names = read_split(Path(job.prepared.split)).class_names
+    names = read_split(job.prepared.checked_split).class_names
     test = cache.read(Path(job.images))
     features = {"images": image_features(tower, test), "labels": torch.from_numpy(test.labels)}
     described = {"image_size": tower.image_size, "mean": tower.mean, "std": tower.std, "class_names": names}
@@ -117,13 +118,18 @@ def read_sentence_features(path: Path) -> SentenceFeatures:
 def _write(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
     tensors = {name: value.cpu().contiguous() for name, value in features.items()}
     # one entry, for several would be written in any order
-    write_atomic(out, save(tensors, {"described": json.dumps(described)}))
+    write_atomic(out, sealed_tensors(save(tensors, {"described": json.dumps(described)})))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, json.loads(file.metadata()["described"])
+    """Raises UserError where the file is damaged."""
+    check_tensors(path)
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys() if name != SEAL}  # noqa: SIM118
+            return tensors, json.loads(file.metadata()["described"])
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise Damaged(path, error) from None
 
 
 @torch.inference_mode()

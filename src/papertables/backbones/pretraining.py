@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from papertables.base.files import file_digest
+
 KEPT_EVERY, TOLD_EVERY = 400, 100  # steps
 SCORED = 600  # images, at these
 
@@ -63,8 +65,10 @@ def make_optimizers(model: nn.Module, recipe: dict) -> list[torch.optim.Optimize
 
 
 def write_record(out: Path, record: dict, losses: Sequence[float], accuracies: dict[str, float]) -> dict:
-    """Writes the record of the weights ``out`` beside them; returns it with the loss of every step."""
+    """Writes the record of the weights ``out``, which are there, beside them; returns it with the loss of every
+    step."""
     record = record | {
+        "weights": file_digest(out),
         "steps": len(losses),
         "torch": torch.__version__,
         "loss": {"first": float(np.mean(losses[:5])), "last": float(np.mean(losses[-20:]))},

@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
-from papertables.commands import terminal
+from papertables.commands import damage, terminal
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
@@ -101,6 +101,24 @@ def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_js
         terminal.show_table(out, file)
     else:
         terminal.show_figure(out, file)
+
+
+@app.command()
+def verify(scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """What is damaged or gone of what was made, and what would run again; exits with 1 where anything is."""
+    found = list(damage.look_through(_plan(scale, config)))
+    bad = [each for each in found if each.problem]
+    old = sum(not each.sealed for each in found if not each.problem)
+    if as_json:
+        problems = [{"file": each.file, "problem": each.problem, "again": each.again} for each in bad]
+        counts = {"files": len(found), "without_checksum": old, "damaged": problems}
+        typer.echo(json.dumps(counts, indent=1, ensure_ascii=False))
+    else:
+        for each in bad:
+            out.print(f"{each.file}: {each.problem}; then runs: {each.again}", soft_wrap=True, markup=False)
+        unsealed = f", {old:,} of them without a checksum, from before there were any" if old else ""
+        out.print(f"{len(found):,} files: {len(found) - len(bad):,} whole{unsealed}, {len(bad):,} damaged or gone")
+    raise typer.Exit(1 if bad else 0)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

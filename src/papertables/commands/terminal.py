@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import beside, ours, printed, published_caption, read
 from papertables.artefacts.tables import Table
+from papertables.base.seals import read_model
 
 UNLIMITED = 10_000  # columns where the output is no terminal
 
@@ -30,7 +31,7 @@ def show_table(console: Console, file: Path) -> None:
 
 def show_figure(console: Console, file: Path) -> None:
     """The files of a figure, with what its JSON file says beside them."""
-    figure = FigureRecord.model_validate_json(file.read_text("utf-8"))
+    figure = read_model(FigureRecord, file)
     _head(console, figure)
     for suffix in (".png", ".pdf", ".csv"):
         console.print(str(file.with_suffix(suffix)), soft_wrap=True, markup=False)

@@ -25,8 +25,10 @@ from PIL import Image
 
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import check_tensors_once, sealed, tensors_header
 from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.splits import Item, few_shot, read_split, validated
+from papertables.specs.manifests import check_split
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept
@@ -152,6 +154,7 @@ def build(
     draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
     UserError for an image that cannot be read.
     """
+    check_split(folder / "split.json", folder / "manifest.json")
     split = validated(read_split(folder / "split.json"))
     items = getattr(split, part)
     chosen = range(len(items))
@@ -180,21 +183,21 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
         header[key] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
         start += array.nbytes
     header[name] = {"dtype": "U8", "shape": (total,), "data_offsets": (start, start + total)}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
 
     def chunks() -> Iterator[bytes]:
-        yield len(text).to_bytes(8, "little") + text
+        yield tensors_header(header, start + total)
         yield from (array.tobytes() for array in arrays.values())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, len(paths), BLOCK):
                 yield from pool.map(lambda path: _content(path, size, fit), paths[first : first + BLOCK])
 
-    write_atomic(out, chunks())
+    write_atomic(out, sealed(chunks()))
 
 
 def read(path: Path) -> ImageCache:
-    """Opens a cache; nothing is read before it is asked for."""
+    """Opens a cache, which is read once per process to see that it is whole, and else only as it is asked for. Raises
+    UserError where it is damaged."""
+    check_tensors_once(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))

@@ -2,8 +2,8 @@
 
 ``split.json`` is CoOp's format: ``{"train": [[path, label, class name], …], "val": …, "test": …}``, paths
 relative to the folder. Images that come as arrays are written as PNG files. The manifest holds a digest of the
-split and of every image, and where the split comes from, of a subset ``split_subset.json``. ``images.sha256`` keeps
-the digest of every image that lies in the raw folder, to be compared the next time.
+split and of every image, one of the split alone, and where the split comes from, of a subset ``split_subset.json``.
+``images.sha256`` keeps the digest of every image that lies in the raw folder, to be compared the next time.
 """
 
 import csv
@@ -20,7 +20,8 @@ from pathlib import Path
 from PIL import Image
 
 from papertables.base.errors import UserError
-from papertables.base.files import full_disk, read_text, write_atomic
+from papertables.base.files import file_digest, full_disk, read_text, write_atomic
+from papertables.base.seals import Damaged, sealed_json
 from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import BY_HAND, unverified
 from papertables.data.imagenet import imagenet_classes, lacks_classes, validation_classes
@@ -61,7 +62,8 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
             else:
                 _link(folder / "images", raw, entry.images)
                 split, made_by = _split(entry, raw, seed)
-            _write(folder / "split.json", {part: _moved(getattr(split, part)) for part in PARTS})
+            parts = {part: _moved(getattr(split, part)) for part in PARTS}
+            write_atomic(folder / "split.json", json.dumps(parts, ensure_ascii=False).encode())
         return verify(folder, entry, made_by, [SUBSET] if has_subset(raw) else unverified(entry, raw))
 
 
@@ -99,12 +101,13 @@ def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str]
     manifest = {
         "dataset": entry.id,
         "digest": digest.hexdigest(),
+        "split": file_digest(path),
         "images": len(images),
         **counts,
         "made_by": made_by,
         **({"unverified": list(unverified)} if unverified else {}),
     }
-    _write(folder / "manifest.json", manifest)
+    write_atomic(folder / "manifest.json", sealed_json(json.dumps(manifest, ensure_ascii=False)))
     return manifest
 
 
@@ -146,7 +149,9 @@ def _known(path: Path) -> dict[str, str]:
     """The digests of images by path, as they were kept; none where nothing was."""
     if not path.exists():
         return {}
-    lines = (line.split("  ", 1) for line in read_text(path).split("\n") if line)
+    lines = [line.split("  ", 1) for line in read_text(path).split("\n") if line]
+    if any(len(line) != 2 for line in lines):
+        raise Damaged(path, "a line is no checksum and path")
     return {name: image for image, name in lines}
 
 
@@ -337,7 +342,3 @@ def _link(link: Path, raw: Path, images: str) -> None:
     elif link.exists():
         raise UserError(f"{link} is in the way of a link to the raw images: move or delete it")
     link.symlink_to(os.path.relpath(raw.resolve() / images, link.parent.resolve()), target_is_directory=True)
-
-
-def _write(path: Path, content: dict) -> None:
-    write_atomic(path, json.dumps(content, ensure_ascii=False).encode())

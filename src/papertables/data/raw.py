@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import read_sealed, sealed_json
 from papertables.specs.spec import digest
 
 NOTE = "raw.json"
@@ -34,16 +36,18 @@ def stamps(raw: Path) -> Stamps:
 
 def note(prepared: Path, found: Stamps, told: str | None) -> None:
     """Writes down how the raw folder was found, and what ``state`` told when the rule was planned."""
-    write_atomic(prepared / NOTE, json.dumps({"told": told, "stamps": found}).encode())
+    write_atomic(prepared / NOTE, sealed_json(json.dumps({"told": told, "stamps": found})))
 
 
 def state(prepared: Path, raw: Path) -> str | None:
     """What sets the rule off: another text once the raw folder is no longer as noted, and the same for as long as it
-    is. None where nothing was noted or nothing has changed since the first time."""
+    is, or once the note is damaged. None where nothing was noted or nothing has changed since the first time."""
     try:
-        noted = json.loads((prepared / NOTE).read_text("utf-8"))
-    except (OSError, ValueError):
+        noted = read_sealed(prepared / NOTE)
+    except OSError:
         return None
+    except UserError as error:
+        return digest(str(error))
     now = {path: stamp(raw / path) for path in noted["stamps"]}
     then = {path: stamp and tuple(stamp) for path, stamp in noted["stamps"].items()}
     return noted["told"] if now == then else digest(list(now.items()))

@@ -4,6 +4,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -135,11 +136,12 @@ def measured_rates(jobs: Path) -> dict[str, float]:
     """Images per second by backbone: the median over the trainings that job files report."""
     rates = defaultdict(list)
     for file in jobs.glob("*.jsonl"):
-        for line in file.read_text("utf-8").splitlines():
-            run = json.loads(line)
-            if run["spec"]["training"] and run["outcome"] == "finished" and run["cost"]["seconds"] > 0:
-                cost = run["cost"]
-                rates[run["spec"]["backbone"]].append(cost["images"] * cost["group_size"] / cost["seconds"])
+        for line in file.read_text("utf-8", errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
+                run = json.loads(line)
+                if run["spec"]["training"] and run["outcome"] == "finished" and run["cost"]["seconds"] > 0:
+                    cost = run["cost"]
+                    rates[run["spec"]["backbone"]].append(cost["images"] * cost["group_size"] / cost["seconds"])
     return {name: median(values) for name, values in rates.items()}
 
 

@@ -18,6 +18,8 @@ from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
+from papertables.results import lost
+from papertables.results.store import Store
 from papertables.specs.rules import Files
 from papertables.specs.spec import digest
 
@@ -65,6 +67,12 @@ class Signatures:
         matches = glob and any(fnmatchcase(run.id, glob) for run in self.plan.jobs[job].runs)
         return f"{glob} at {time()}" if matches else None
 
+    def lost(self, job: str) -> str | None:
+        """Changes when a run that a job has made is gone, or its learner. That is looked up when the rule is
+        planned."""
+        paths = self.plan.paths
+        return lost.state(Store(Path(paths.runs)), Path(paths.job(job)), self.plan.jobs[job].runs)
+
     def dataset(self, name: str) -> str:
         """Changes with the catalog's entry, the shared numerics and, for a drawn set, with the code that draws it."""
         entry = dataset(name)
@@ -73,8 +81,8 @@ class Signatures:
         return digest(told | {"given": self._given("prepare", {})})
 
     def raw(self, name: str) -> str | None:
-        """Changes when the raw images of a data set are no longer as they were when it was prepared. Of all that a plan
-        tells the only thing that it looks up, when the rule is planned."""
+        """Changes when the raw images of a data set are no longer as they were when it was prepared. That is looked up
+        when the rule is planned."""
         return raw.state(Path(self.plan.paths.split(name)).parent, Path(self.plan.paths.raw(name)))
 
     def asking(self, source: str, job: str) -> str:

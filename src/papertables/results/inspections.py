@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from papertables.base.errors import UserError
+from papertables.base.seals import MEND, SEAL, check_tensors
 
 ROUNDING = 1e-3  # of a cosine, and of a confidence against its loss
 STATES = ("before", "after")
@@ -94,6 +95,7 @@ def read_inspection(path: Path) -> Inspection:
     from safetensors import SafetensorError  # not where only pages are made
 
     try:
+        check_tensors(path)
         found = _read(path)
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise _unsound(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
@@ -105,7 +107,7 @@ def read_inspection(path: Path) -> Inspection:
 
 
 def _unsound(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: no inspection of a run ({reason}): delete it and run again")
+    return UserError(f"{path}: no inspection of a run ({reason}): {MEND}")
 
 
 def _read(path: Path) -> Inspection:
@@ -113,7 +115,7 @@ def _read(path: Path) -> Inspection:
 
     with safe_open(path, "np") as file:
         metadata = json.loads(file.metadata()["described"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name != SEAL}  # noqa: SIM118
     return Inspection(
         run=metadata["run"],
         selection=metadata["selection"],

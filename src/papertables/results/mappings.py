@@ -1,25 +1,24 @@
 """The label mappings that a run leaves, epoch by epoch, as ``training.mapping_history`` writes them."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from papertables.base.errors import UserError
-from papertables.results.store import FOLDER_MEND
+from papertables.base.seals import check_zip
 
 ROUNDING = 0.01  # of up to 20 weights in fp16
 
 
-def read_mappings(path: Path, mend: str = FOLDER_MEND) -> dict[str, np.ndarray]:
-    """The arrays of ``Mappings.file``; UserError, which ends with ``mend``, where there is no such file or it
-    contradicts itself."""
+def read_mappings(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of ``Mappings.file``; UserError where there is no such file or it contradicts itself."""
+    mend = f"delete {path.parent} and run again"
     try:
+        check_zip(path)
         with np.load(path) as file:
             found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: no label mappings ({error}): {mend}") from None
     for problem in _problems(found):
         raise UserError(f"{path}: no label mappings ({problem}): {mend}")

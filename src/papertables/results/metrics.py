@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from papertables.base.errors import UserError
+from papertables.base.seals import Broken, unsealed_json
 from papertables.results.consistency import problems, whole_hits
 from papertables.specs.config import Selection
 from papertables.specs.spec import ClassSet, Combination, Model, RunSpec, Target
@@ -162,7 +163,9 @@ class Metrics(Model):
 def read_record(text: str, where: str) -> Metrics:
     """Raises UserError, which begins with ``where``, for a text that is no record or one that contradicts itself."""
     try:
-        return Metrics.model_validate_json(text)
+        return Metrics.model_validate_json(unsealed_json(text.encode()))
+    except Broken as error:
+        raise UserError(f"{where}: no valid record of a run ({error})") from None
     except ValidationError as error:
         raise UserError(f"{where}: no valid record of a run ({reason(error)})") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError, model_validator
 
 from papertables.base.errors import UserError
+from papertables.base.seals import MEND, Broken, unsealed_json
 from papertables.results.metrics import Digest, NonNegative, Positive, reason
 from papertables.specs.spec import Combination, Model, SearchSpec
 
@@ -64,9 +65,11 @@ class SearchResult(Model):
 def read_search(path: Path) -> SearchResult:
     """Raises UserError for a file that is none, or that is of another search than its place says."""
     try:
-        found = SearchResult.model_validate_json(path.read_text("utf-8", errors="replace"))
+        found = SearchResult.model_validate_json(unsealed_json(path.read_bytes()))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such result of an attribute search") from None
+    except Broken as error:
+        raise _unsound(path, str(error)) from None
     except ValidationError as error:
         raise _unsound(path, reason(error)) from None
     if path.parts[-3:] != (found.spec.dataset, found.spec.backbone, f"{found.spec.id}.json"):
@@ -75,4 +78,4 @@ def read_search(path: Path) -> SearchResult:
 
 
 def _unsound(path: Path, why: str) -> UserError:
-    return UserError(f"{path}: no result of an attribute search ({why}): delete it and run again")
+    return UserError(f"{path}: no result of an attribute search ({why}): {MEND}")

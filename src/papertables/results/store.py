@@ -1,5 +1,5 @@
-"""The store of runs: ``<run id>/metrics.json``, ``learner.safetensors`` and, of a run that maps labels,
-``mappings.npz``. Only ever added to."""
+"""The store of runs: ``<run id>/metrics.json``, ``learner.safetensors`` of a run that was trained and, of one that maps
+labels, ``mappings.npz``. Only ever added to."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
+from papertables.base.seals import Damaged, check_tensors, check_zip, sealed_json, sealed_tensors
 from papertables.results.metrics import Fingerprint, Metrics, read_record
 from papertables.specs.spec import RunSpec
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METRICS, LEARNER, MAPPINGS = "metrics.json", "learner.safetensors", "mappings.npz"
-FOLDER_MEND = "delete the run's folder and run again"
 
 
 class Store:
@@ -31,10 +31,11 @@ class Store:
         folder = self.root / metrics.run
         if learner is not None:
             (folder / METRICS).unlink(missing_ok=True)
-        for name, content in ((LEARNER, learner), (MAPPINGS, mappings)):
-            if content is not None:
-                write_atomic(folder / name, content)
-        write_atomic(folder / METRICS, metrics.model_dump_json().encode() + b"\n")
+        if learner is not None:
+            write_atomic(folder / LEARNER, sealed_tensors(learner))
+        if mappings is not None:
+            write_atomic(folder / MAPPINGS, mappings)
+        write_atomic(folder / METRICS, sealed_json(metrics.model_dump_json()))
 
     def read(self, run: str) -> Metrics | None:
         """None where there are no metrics, or none that are valid."""
@@ -54,14 +55,40 @@ class Store:
             raise UserError(f"{path}: no valid record of a run (it is of {found.run})")
         return found
 
-    def unsound(self, runs: Iterable[str]) -> Iterator[str]:
-        """The file of every record that is there but not valid, and why."""
-        for run in runs:
-            if (self.root / run / METRICS).exists():
+    def unsound(self, specs: Iterable[RunSpec]) -> Iterator[str]:
+        """Of every run that has a record, the first file that is not valid or not there, and why."""
+        for spec in specs:
+            if (self.root / spec.id / METRICS).exists():
                 try:
-                    self.record(run)
+                    self.record(spec.id)
+                    self._check_kept(spec)
+                except Damaged as error:
+                    yield error.found
                 except UserError as error:
                     yield str(error)
+
+    def _check_kept(self, spec: RunSpec) -> None:
+        """Raises UserError where a run was trained and its learner is not there, or where what it keeps is damaged."""
+        if spec.training:
+            self.checked_learner(spec.id)
+        if self.mappings(spec.id).exists():
+            check_zip(self.mappings(spec.id))
+
+    def checked_learner(self, run: str) -> Path:
+        """Raises UserError where it is damaged or not there."""
+        path = self.learner(run)
+        try:
+            check_tensors(path)
+        except FileNotFoundError:
+            raise Damaged(path, "it is gone", mend="run again") from None
+        return path
+
+    def lost(self, specs: Iterable[RunSpec]) -> list[Path]:
+        """The records and learners that are not there; nothing is read."""
+        wanted = (
+            path for spec in specs for path in (self.root / spec.id / METRICS, spec.training and self.learner(spec.id))
+        )
+        return [path for path in wanted if path and not path.exists()]
 
     def line(self, run: str) -> str:
         """The metrics as they lie in the store: one line of JSON."""
@@ -70,17 +97,15 @@ class Store:
     def learner(self, run: str) -> Path:
         return self.root / run / LEARNER
 
-    def state(self, run: str, when: Literal["best", "last"], mend: str = FOLDER_MEND) -> "dict[str, Tensor]":
-        """The state of the kept learner after the best or the last epoch. Raises UserError with ``mend`` where there is
-        none."""
+    def state(self, run: str, when: Literal["best", "last"]) -> "dict[str, Tensor]":
+        """The state of the kept learner after the best or the last epoch. Raises UserError where there is none."""
         from safetensors.torch import load_file
 
-        path = self.learner(run)
+        path = self.checked_learner(run)
         try:
             states = load_file(path).items()
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}: no trained learner ({reason}): {mend}") from None
+            raise Damaged(path, error) from None
         return {name.removeprefix(f"{when}."): value for name, value in states if name.startswith(f"{when}.")}
 
     def mappings(self, run: str) -> Path:
@@ -89,14 +114,19 @@ class Store:
     def missing(
         self, specs: Sequence[RunSpec], fingerprints: Mapping[str, Fingerprint], retrain: str | None = None
     ) -> list[RunSpec]:
-        """The runs without valid metrics or with another fingerprint, and those that ``retrain`` matches."""
+        """The runs without valid metrics, without their learner or with another fingerprint, and those that ``retrain``
+        matches."""
         return [spec for spec in specs if not self._valid(spec, fingerprints[spec.id], retrain)]
 
     def _valid(self, spec: RunSpec, fingerprint: Fingerprint, retrain: str | None) -> bool:
         if retrain and fnmatchcase(spec.id, retrain):
             return False
-        metrics = self.read(spec.id)
-        return metrics is not None and metrics.is_of(spec) and same_numbers(metrics.fingerprint, fingerprint)
+        try:
+            metrics = self.record(spec.id)
+            self._check_kept(spec)
+        except UserError:
+            return False
+        return metrics.is_of(spec) and same_numbers(metrics.fingerprint, fingerprint)
 
 
 def same_numbers(recorded: Fingerprint, now: Fingerprint) -> bool:

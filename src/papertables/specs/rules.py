@@ -5,13 +5,13 @@ to the one function that does the work: so a rule and its script read the same f
 knows it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from papertables.specs.config import OwnWeights
 from papertables.specs.language_models import Kind, LanguageModel
+from papertables.specs.manifests import check_split, read_manifest
 from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
@@ -32,7 +32,13 @@ class Prepared:
     @property
     def digest(self) -> str:
         """The digest of the data set's contents, read from its manifest."""
-        return json.loads(Path(self.manifest).read_text("utf-8"))["digest"]
+        return read_manifest(Path(self.manifest))["digest"]
+
+    @property
+    def checked_split(self) -> Path:
+        """The split, of which the manifest has the checksum; raises UserError where it is another."""
+        check_split(Path(self.split), Path(self.manifest))
+        return Path(self.split)
 
 
 @dataclass(frozen=True)
@@ -216,7 +222,7 @@ class InspectJob:
     def files(self) -> Files:
         sentences = [*self.sentences.texts, self.sentences.features] if self.sentences else []
         own = {"job": self.job, "frozen": self.frozen, "weights": self.weights, "plain": self.plain, "own": self.own}
-        return {"split": self.prepared.split, "sentences": sentences} | own
+        return self.prepared.files | {"sentences": sentences} | own
 
 
 @dataclass(frozen=True)

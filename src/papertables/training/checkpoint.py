@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from papertables.base.files import write_atomic
+from papertables.base.seals import Damaged, check_zip
 from papertables.training.run import Run
 
 
@@ -35,12 +36,15 @@ class Checkpoint:
 
     def read(self) -> dict | None:
         try:
+            check_zip(self.path)  # torch.load compares no checksum
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             return content if content["fingerprints"] == self.fingerprints else None
         except FileNotFoundError:
             return None
-        except Exception as error:
-            print(f"checkpoint {self.path} is not used, it cannot be read: {error}", file=sys.stderr)
+        except Exception as error:  # what torch raises depends on the bytes
+            damage = error if isinstance(error, Damaged) else Damaged(self.path, error)
+            print(f"{damage.found}: its runs start anew", file=sys.stderr)
+            self.delete()
             return None
 
     def resume(self, runs: Sequence[Run]) -> tuple[int, float]:

@@ -15,6 +15,7 @@ import numpy as np
 from papertables.attributes.sampling import read_attributes
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import sealed_tensors
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.methods.table import METHODS
@@ -48,7 +49,7 @@ def inspect(
     from papertables.base.device import pick_device
 
     torch.set_num_threads(threads)
-    spec, split, frozen = job.run, read_split(Path(job.prepared.split)), read_frozen_features(Path(job.frozen))
+    spec, split, frozen = job.run, read_split(job.prepared.checked_split), read_frozen_features(Path(job.frozen))
     sentences, sampled = {}, {}
     if job.sentences:
         sentences = sampled_sentences(spec, split, read_attributes(*map(Path, job.sentences.texts)))
@@ -62,13 +63,12 @@ def inspect(
         "sentences": {kind: [text for row in chosen for text in row] for kind, chosen in sentences.items()},
     }
     metadata = {"described": json.dumps(described)}
-    mend = f"delete {store.learner(spec.id).parent} and {job.job} and run again"
     try:
         metrics = store.record(spec.id)
     except UserError as error:
-        raise UserError(f"{error}: {mend}") from None
+        raise UserError(f"{error}: delete {store.learner(spec.id).parent} and run again") from None
     if metrics.diverged and not (selection == "best" and metrics.has_best):
-        write_atomic(out, save({}, metadata))
+        write_atomic(out, sealed_tensors(save({}, metadata)))
         return
 
     tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
@@ -78,10 +78,10 @@ def inspect(
 
     labels, before = frozen.labels, frozen.plain_features
     if spec.training:
-        _remember(learner, store.mappings(spec.id), mend)
+        _remember(learner, store.mappings(spec.id))
     judged = {"before": work.judge(before, labels)}
     if spec.training:
-        learner.load_state_dict(store.state(spec.id, selection, mend))
+        learner.load_state_dict(store.state(spec.id, selection))
     after = work.features(own) if spec.training else before
     judged["after"] = work.judge(after, labels)
     shown = choose(labels.numpy(), *(judged[state]["predicted"].numpy() for state in ("before", "after")))
@@ -98,7 +98,7 @@ def inspect(
             near, cosine = nearest(features[f"{state}.images"], features[kind].flatten(0, 1))
             features |= {f"{state}.{kind}.nearest": near, f"{state}.{kind}.cosine": cosine}
     tensors = {name: value.contiguous().clone() for name, value in features.items()}  # some are the same
-    write_atomic(out, save(tensors, metadata))
+    write_atomic(out, sealed_tensors(save(tensors, metadata)))
 
 
 def choose(labels: np.ndarray, before: np.ndarray, after: np.ndarray, most: int = SHOWN) -> np.ndarray:
@@ -119,14 +119,14 @@ def nearest(unit: "Tensor", sentences: "Tensor") -> tuple["Tensor", "Tensor"]:
     return torch.cat([part.indices for part in parts]), torch.cat([part.values for part in parts])
 
 
-def _remember(learner: "BaseLearner", path: Path, mend: str) -> None:
+def _remember(learner: "BaseLearner", path: Path) -> None:
     """Gives an untrained learner the first label mapping of its run, if that made any from statistics."""
     from papertables.training.mapping_history import recall
     from papertables.training.run import mapping_head
 
     head = mapping_head(learner)
     if head is not None and head.due(1):
-        recall(read_mappings(path, mend), head)
+        recall(read_mappings(path), head)
 
 
 class _Work:

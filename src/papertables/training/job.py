@@ -43,7 +43,7 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
     texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
     winners = {id: read_search(Path(path)).winner for id, path in job.searches.items()}
     prints = fingerprints(job, texts, winners)
-    for problem in store.unsound(spec.id for spec in job.runs):
+    for problem in store.unsound(job.runs):
         print(f"{problem}: it is made again", file=sys.stderr)
     missing = store.missing(job.runs, prints, training.retrain)
     print(f"{len(job.runs)} runs, {len(missing)} to make", file=sys.stderr)
@@ -80,7 +80,7 @@ class _Work:
         make_deterministic(self.device)
         self.job, self.training, self.store = job, training, store
         self.texts, self.winners, self.prints = texts, winners, prints
-        self.split = read_split(Path(job.prepared.split))
+        self.split = read_split(job.prepared.checked_split)
         self.test_sets, self.transfer = TestSets(job), TransferTargets(job)
         self.recorder = Recorder(store, prints, self.device)
         self.failures = Failures()

@@ -1,6 +1,5 @@
 """Which runs of a store are what a training would make today, as far as the files that are there can tell."""
 
-import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from papertables.methods.table import method_code
 from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search
 from papertables.results.store import same_numbers
+from papertables.specs.manifests import read_manifest
 from papertables.specs.rules import TrainJob
 from papertables.specs.spec import RunSpec, digest
 from papertables.training.record import data_part
@@ -58,7 +58,7 @@ class Present:
 
 
 def _manifest(path: str) -> str | None:
-    return json.loads(Path(path).read_text("utf-8"))["digest"] if Path(path).is_file() else None
+    return read_manifest(Path(path))["digest"] if Path(path).is_file() else None
 
 
 def _weights(path: str) -> str | None:

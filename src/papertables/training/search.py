@@ -22,6 +22,7 @@ from papertables.backbones.prompts import Text, TextPrompts
 from papertables.base.device import make_deterministic, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
+from papertables.base.seals import sealed_json
 from papertables.data import cache
 from papertables.data.augment import training_images
 from papertables.data.splits import read_split, search_items
@@ -141,7 +142,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
     entry, weights = backbone_with(spec.backbone, job.own_weights), Path(job.weights)
     fingerprint = entry.check(weights)
     tower = load_tower(entry, weights, chosen)
-    split = read_split(Path(job.prepared.split))
+    split = read_split(job.prepared.checked_split)
     train, validation = cache.read(Path(job.train)), cache.read(Path(job.val))
     items, validation_items = search_items(split, spec)
     rows, validation_rows = train.rows(items), validation.rows(validation_items)
@@ -193,7 +194,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
         data=job.prepared.digest,
         backbone=fingerprint,
     )
-    write_atomic(out, (result.model_dump_json(indent=1) + "\n").encode())
+    write_atomic(out, sealed_json(result.model_dump_json(indent=1)))
 
 
 def _schedule(spec: SearchSpec) -> Training:

@@ -315,7 +315,7 @@ def test_a_frame_shows_its_pixels_around_a_neutral_inside(tmp_path):
     inside = np.all(image == patterns.NEUTRAL, axis=-1)
     assert inside[2:5, 2:5].all() and inside.sum() == 9  # the extra pixel lies left and above
     np.testing.assert_allclose(image[~inside], 0.25, rtol=1e-6)
-    with pytest.raises(UserError, match=r"no best\.pixels\.program can be read"):
+    with pytest.raises(UserError, match=r"learner\.safetensors: damaged .*best\.pixels\.program"):
         patterns.read_pattern(Store(tmp_path), run, "best")
 
 

@@ -12,7 +12,7 @@ from tests.unit.plans import plan_of
 def manifests(folder, **unverified) -> dict[str, str]:
     found = {name: folder / f"{name}.json" for name in unverified}
     for name, sources in unverified.items():
-        found[name].write_text(json.dumps({"unverified": sources} if sources else {}))
+        found[name].write_text(json.dumps({"digest": "0"} | ({"unverified": sources} if sources else {})))
     return {name: str(path) for name, path in found.items()} | {"caltech101": str(folder / "not there")}
 
 

@@ -27,6 +27,7 @@ from papertables.data.imagenet import imagenet_classes
 from papertables.data.miniworld.targets import SETS
 from papertables.data.prepare import prepare, verify
 from papertables.data.splits import few_shot, read_split
+from papertables.specs.manifests import read_manifest
 from papertables.training.learners import prompt_names
 
 REAL = [entry for entry in datasets().values() if entry.source.kind != "drawn"]
@@ -232,7 +233,7 @@ def test_prepare_links_the_images_and_writes_a_manifest(raw, tmp_path, tiny):
     tiny(entry_for(SPLIT_FILE))
     folder = tmp_path / "ready"
     manifest = prepare("tiny", folder, raw, seed=1)
-    assert manifest == json.loads((folder / "manifest.json").read_text())
+    assert manifest == read_manifest(folder / "manifest.json")
     assert {key: manifest[key] for key in ("dataset", "images", "classes", "train", "val", "test")} == {
         "dataset": "tiny",
         "images": 8,

@@ -98,7 +98,7 @@ def test_whole_images_are_resized_as_a_box(folder, images, monkeypatch):
 
 def test_the_cache_holds_the_files_themselves(folder, file, images):
     stored = load_file(file)
-    assert set(stored) == {"items", "labels", "sizes", "offsets", "files"}
+    assert set(stored) == {"items", "labels", "sizes", "offsets", "files", "sha256"}
     assert stored["labels"].tolist() == [number % 2 for number in range(len(PATHS))]
     assert stored["sizes"].tolist() == [list(shape) for _, shape in IMAGES.values()]
     parts = np.split(stored["files"], stored["offsets"][1:-1])

@@ -203,7 +203,8 @@ def test_what_was_not_edited_is_read(made, tmp_path):
     expected = {record["run"]: Metrics.model_validate(record)}
     store, runs = Store(tmp_path / "runs"), [spec_of(record)]
     assert collect.read_jobs([job], store, runs) == collect.read_store(store, runs) == expected
-    assert list(store.unsound([record["run"]])) == [] and path.exists()
+    save_file({}, store.learner(record["run"]))
+    assert list(store.unsound(runs)) == [] and path.exists()
 
 
 @pytest.mark.parametrize(("which", "edit", "said"), EDITS, ids=[f"{name}: {said}" for name, _, said in EDITS])
@@ -217,7 +218,7 @@ def test_an_edited_record_is_named_wherever_it_stands(which, edit, said, tmp_pat
     write(path, edited)
     write(job, sound)
     assert store.read(run) is None  # so it is made again
-    (line,) = store.unsound([run])
+    (line,) = store.unsound(runs)
     assert str(path) in line and "\n" not in line
     with pytest.raises(UserError, match=said) as error:
         collect.read_jobs([job], store, runs)
@@ -304,7 +305,7 @@ def test_records_of_the_same_images_agree_in_how_many_there_are(partial, tmp_pat
     with pytest.raises(UserError, match=r"50 test images of dtd .* other records have 100") as error:
         collect.gather(planned, files)
     line = named(error, tmp_path / "runs" / VP.id / "metrics.json")
-    assert (f"and {jobs}" in line) != partial
+    assert f"delete {tmp_path / 'runs' / VP.id} and run again" in line
 
 
 # Searches, inspections and label mappings.
@@ -411,7 +412,7 @@ def test_edited_mappings_are_named(edit, said, tmp_path):
     np.savez(path, **record)
     with pytest.raises(UserError, match=said) as error:
         read_mappings(path)
-    assert "delete the run's folder" in named(error, path)
+    named(error, path)
 
 
 def inspected() -> Record:
@@ -481,6 +482,6 @@ def test_an_inspection_of_another_run_is_named(described, tmp_path):
 def test_a_damaged_inspection_is_named(tmp_path):
     path = inspection_file(tmp_path, inspected())
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match="no inspection of a run") as error:
+    with pytest.raises(UserError, match="its header cannot be read") as error:
         read_inspection(path)
     named(error, path)

@@ -26,7 +26,7 @@ def recorded(folder: Path, method: str, code: str) -> tuple[Store, RunSpec]:
     trained = METHODS[method].trains
     spec = world.run("vp", "dtd", 1).model_copy(update={"method": method} | ({} if trained else {"training": None}))
     store = Store(folder)
-    store.write(world.metrics_of(spec, 60.0, 60.0).model_copy(update={"fingerprint": fingerprint(code)}))
+    store.write(world.metrics_of(spec, 60.0, 60.0).model_copy(update={"fingerprint": fingerprint(code)}), world.LEARNER)
     return store, spec
 
 
@@ -84,7 +84,7 @@ def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_
     spec, store = world.run("vp", "dtd", 1), Store(tmp_path)
     now = fingerprint("c0")
     record = world.metrics_of(under(spec, made), 60.0, 50.0).model_copy(update={"fingerprint": now, **changes})
-    store.write(record)
+    store.write(record, world.LEARNER)
     missing = {rule: store.missing([under(spec, rule)], {spec.id: now}) for rule in RULES}
     assert {rule for rule, found in missing.items() if not found} == set(valid)
 
@@ -92,7 +92,7 @@ def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_
 def test_a_record_in_the_folder_of_another_run_is_missing(tmp_path):
     spec, other = (world.run("vp", "dtd", seed) for seed in (1, 2))
     store, now = Store(tmp_path), fingerprint("c0")
-    store.write(world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now}))
+    store.write(world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now}), world.LEARNER)
     (tmp_path / spec.id).rename(tmp_path / other.id)
     assert store.missing([other], {other.id: now}) == [other]
 

@@ -141,7 +141,7 @@ def test_a_missing_or_damaged_learner_is_named(world):
     try:
         for damaged in (b"nonsense", None):
             path.write_bytes(damaged) if damaged else path.unlink()
-            with pytest.raises(UserError, match=r"learner\.safetensors: no trained learner"):
+            with pytest.raises(UserError, match=r"learner\.safetensors: damaged"):
                 make(world, "ar")
     finally:
         path.write_bytes(content)

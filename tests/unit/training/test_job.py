@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from papertables.attributes.sampling import read_attributes
 from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
 from papertables.base.errors import UserError
+from papertables.base.seals import SEAL
 from papertables.data.splits import read_split
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
@@ -34,7 +35,9 @@ def results(lines: list[dict]) -> list[dict]:
 
 
 def learners(folder, specs) -> list[dict]:
-    return [load_file(Store(folder / "runs").learner(each.id)) for each in specs]
+    """Without their checksums."""
+    states = [load_file(Store(folder / "runs").learner(each.id)) for each in specs]
+    return [{name: value for name, value in state.items() if name != SEAL} for state in states]
 
 
 def same(some: list[dict], others: list[dict]) -> bool:

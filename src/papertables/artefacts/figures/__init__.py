@@ -11,6 +11,7 @@ from papertables.artefacts import tables
 from papertables.artefacts.figures.sources import FigureRecord, Sources, made_how
 from papertables.artefacts.subsets import read_subsets
 from papertables.base.files import write_atomic
+from papertables.base.seals import sealed_json
 from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.rules import ArtefactFiles
@@ -37,7 +38,7 @@ def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: Artefact
     )
     made |= {
         ".csv": data.frame.to_csv(index=False, float_format="%.6g").encode(),
-        ".json": (record.model_dump_json(indent=1) + "\n").encode(),
+        ".json": sealed_json(record.model_dump_json(indent=1)),
     }
     for suffix, content in made.items():
         write_atomic(stem.with_name(stem.name + suffix), content)

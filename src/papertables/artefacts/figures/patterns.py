@@ -10,8 +10,8 @@ from safetensors import safe_open
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
-from papertables.base.errors import UserError
-from papertables.results.store import FOLDER_MEND, Store
+from papertables.base.seals import Damaged
+from papertables.results.store import Store
 from papertables.specs.spec import RunSpec
 
 ACROSS = 6  # data sets
@@ -65,9 +65,7 @@ def collect(sources: Sources) -> Patterns:
     for cell, runs in sources.cells():
         first = [run for run in runs if run.seed == cell.members[0].runs[0].seed and run.training]
         if first and has_program(first[0]):
-            found[cell.row.label, cell.column.label] = read_pattern(
-                store, first[0], planned.selection, sources.mend(first[0])
-            )
+            found[cell.row.label, cell.column.label] = read_pattern(store, first[0], planned.selection)
     shown = {row for row, _ in found}
     rows = [value.label for value in planned.rows]
     without = [row for row in rows if row not in shown]
@@ -87,14 +85,14 @@ def collect(sources: Sources) -> Patterns:
     )
 
 
-def read_pattern(store: Store, run: RunSpec, selection: str, mend: str = FOLDER_MEND) -> Pattern:
+def read_pattern(store: Store, run: RunSpec, selection: str) -> Pattern:
     """From the stored learner of a run whose options say where its frame is."""
-    path, name = store.learner(run.id), f"{selection}.pixels.program"
+    path, name = store.checked_learner(run.id), f"{selection}.pixels.program"
     try:
         with safe_open(path, "np") as file:
             program = file.get_tensor(name)  # (3, P, P)
     except Exception as error:
-        raise UserError(f"{path}: no {name} can be read ({error}): {mend}") from None
+        raise Damaged(path, error) from None
     return pattern_of(program, run)
 
 

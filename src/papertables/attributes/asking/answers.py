@@ -34,10 +34,8 @@ class Answer:
         counted = usage_of(self.body)
         if counted:
             return counted
-        given = sum(map(len, self.request["turns"]))
-        return given // CHARACTERS_PER_TOKEN, sum(
-            len(each.text) for each in choices_of(self.body)
-        ) // CHARACTERS_PER_TOKEN
+        given, made = sum(map(len, self.request["turns"])), sum(len(each.text) for each in choices_of(self.body))
+        return given // CHARACTERS_PER_TOKEN, made // CHARACTERS_PER_TOKEN
 
 
 class Answers:

@@ -24,7 +24,7 @@ class Stopped(Exception):
 
 
 class Asking:
-    """Of one job. used: the answers that it took, in the order of their requests' names."""
+    """Of one job. used: the answers that it took, by the names of their requests."""
 
     def __init__(self, source: LanguageModel, folder: Path, title: str, expected: int):
         self.source, self.answers = source, Answers(folder)

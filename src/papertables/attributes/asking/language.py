@@ -26,8 +26,8 @@ OTHERS = {
     "French": {"le", "les", "des", "et", "est", "une", "du", "avec", "dans", "sont", "par", "qui", "aux", "ou"},
     "Spanish": {"el", "los", "las", "y", "con", "una", "del", "por", "que", "es", "son", "su", "se"},
     "Italian": {"il", "gli", "di", "che", "con", "una", "della", "sono", "è", "per", "del", "le"},
-    "Portuguese": {"os", "as", "com", "uma", "do", "da", "que", "são", "é", "por", "e"},
-    "Dutch": {"het", "een", "van", "en", "met", "zijn", "op", "die", "of", "door"},
+    "Portuguese": {"os", "com", "uma", "da", "dos", "que", "são", "é", "por", "e"},
+    "Dutch": {"het", "een", "van", "en", "met", "zijn", "op", "die", "voor", "niet"},
 }
 
 

@@ -71,10 +71,10 @@ def trouble(choice: Choice, source: LanguageModel, shortest: int = MIN_CHARACTER
     text = tidy(choice.text)
     if choice.refused or apologises(text):
         return "refusals"
-    if not text:
-        return "empty"
     if choice.ended == "length":
         return "cut by the length limit"
+    if not text:
+        return "empty"
     if source.language and not is_english(text):
         return "in another language"
     return TOO_SHORT if len(text) < shortest else None
