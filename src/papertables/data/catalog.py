@@ -22,9 +22,9 @@ class Archive(Model):
     """A file in the raw folder.
 
     sha256_prefix: the first digits, where no more is known. git_blob: the name that git gives to its contents.
-    inner: archives inside it, unpacked as well. nested: whether it holds an archive of each class, unpacked to a folder of
-    its name. wrapped: whether a folder at its top, where that is all there is, is left out. into: the folder of the raw
-    one that it is unpacked to.
+    inner: archives inside it, unpacked as well. nested: whether it holds an archive of each class, to be a folder of
+    its name. wrapped: whether a folder at its top, where that is all there is, is left out. into: the folder of the
+    raw one that it is unpacked to.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Unsorted(Model):
 
 
 class Manual(Model):
-    """What nobody but the user can fetch: ``step`` says how. Where one of ``archives`` lies in the raw folder instead of
+    """What nobody but the user can fetch: ``step`` says how. Where one of ``archives`` lies in the raw folder and not
     the images, it is checked and unpacked."""
 
     kind: Literal["manual"]

@@ -12,7 +12,7 @@ from papertables.data import shared
 from papertables.data.catalog import Archive, Dataset, File, Manual, Url
 from papertables.data.imagenet import lacks_classes
 from papertables.data.transfer import DIRECT, Network, NotThere, arrive
-from papertables.data.unpack import DamagedArchive, unpack
+from papertables.data.unpack import BEGUN, DamagedArchive, note_of, unpack
 
 UNKNOWN = "no checksum known"
 BY_HAND = "what you unpacked"
@@ -86,7 +86,7 @@ def _there(dataset: Dataset, source: Url, folder: Path, network: Network) -> boo
     """Whether the images are there: from archives, unpacked by the user or in a shared folder."""
     if any(all(_is_done(file, folder) for file in way) for way in source.ways):
         return True
-    if any(_note(file, folder).exists() for way in source.ways for file in way):
+    if any(note_of(file, folder).exists() for way in source.ways for file in way):
         ours = {folder / place for place in dataset.places} - {*shared.linked(dataset, folder)}
         if any(place.exists() for place in ours):  # but some of it is not
             return False
@@ -133,11 +133,11 @@ def _unpack_once(
     """Bring and unpack an archive unless a note in the folder says that this very one was."""
     if _is_done(archive, folder) and not anew:
         return
-    note, path = _note(archive, folder), folder / archive.name
+    note, path = note_of(archive, folder), folder / archive.name
     _bring(archive, folder, network, beside)
     names = [archive.name]
     if archive.format:
-        write_atomic(note, b"unpacking")
+        write_atomic(note, BEGUN)
         try:
             names = unpack(archive, folder)
         except DamagedArchive:
@@ -161,15 +161,11 @@ def _bring(archive: Archive, folder: Path, network: Network, beside: Sequence[Pa
 
 def _is_done(archive: Archive, folder: Path) -> bool:
     """Whether a note says that this very archive was unpacked, and all files that it had are there."""
-    note = _note(archive, folder)
+    note = note_of(archive, folder)
     if not note.exists():
         return False
     content, *names = read_text(note).split("\n")
     return content in (archive.hashes or (UNKNOWN,)) and all((folder / name).exists() for name in names)
-
-
-def _note(archive: Archive, folder: Path) -> Path:
-    return folder / f".{archive.name}.done"
 
 
 def download(file: File, folder: Path, network: Network = DIRECT, beside: Sequence[Path] = ()) -> None:
@@ -228,7 +224,7 @@ def _from_user(dataset: Dataset, source: Manual, folder: Path, network: Network)
     shared.link_images(dataset, folder, network.shared)
     beside = shared.file_places(dataset, network.shared)
     for archive in source.archives:
-        begun = _note(archive, folder).exists()  # what is there may then be half of it
+        begun = note_of(archive, folder).exists()  # what is there may then be half of it
         if begun or any(archive.into in (".", place) for place in missing()):
             path = folder / archive.name
             if path.exists() or shared.link_file(archive, path, beside):
@@ -247,6 +243,6 @@ def _unpack_classes(folder: Path) -> None:
     """Unpack the archives of single classes that lie in a folder, each to a folder of its name beside it."""
     for path in sorted(folder.glob("n[0-9]*.tar")):
         archive = Archive(name=path.name, format="tar", into=path.stem)
-        if _note(archive, folder).exists() or not (folder / archive.into).is_dir():
+        if note_of(archive, folder).exists() or not (folder / archive.into).is_dir():
             shared.open_link(folder)
             _unpack_once(archive, folder)

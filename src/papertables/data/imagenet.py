@@ -1,6 +1,7 @@
 """ImageNet's classes, as CLIP names them: so they stand in the prompts of CoOp, ATPrompt and AttrVR. And the classes of
 its validation images, which are published in one folder."""
 
+import os
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +22,9 @@ def imagenet_classes() -> dict[str, str]:
 
 def lacks_classes(folder: Path) -> bool:
     """Whether images lie in a folder that has no folders of classes."""
-    found = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    return bool(found) and not any(path.is_dir() for path in found)
+    with os.scandir(folder) as entries:
+        kinds = {entry.is_dir() for entry in entries if not entry.name.startswith(".")}
+    return kinds == {False}
 
 
 def validation_classes(devkit: Path) -> list[str]:

@@ -15,17 +15,24 @@ from papertables.base.files import orphans, own_part
 from papertables.data.catalog import Archive
 
 Member = TypeVar("Member")
+BEGUN = b"unpacking"  # in the note of an archive, until it is unpacked
 
 
 class DamagedArchive(UserError):
     """An archive that ends early or is none."""
 
 
+def note_of(archive: Archive, folder: Path) -> Path:
+    """Where it stands how far an archive is unpacked."""
+    return folder / f".{archive.name}.done"
+
+
 def unpack(archive: Archive, folder: Path) -> list[str]:
     """Unpack an archive that lies in ``folder``, and those inside it; return the paths of its files below that.
 
     It is unpacked beside, and each file moved to its place, which becomes ours where it was a link. What an unpacking
-    left behind that was killed is removed. Raises DamagedArchive, and a UserError where the archive holds a path that leaves the folder.
+    left behind that was killed is removed. Raises DamagedArchive, and a UserError where the archive holds a path that
+    leaves the folder.
     """
     beside = folder / f".{archive.name}"
     for orphan in orphans(beside):

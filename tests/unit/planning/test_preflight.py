@@ -79,14 +79,15 @@ def test_jobs_that_are_done_need_no_gpu(without_gpu, tmp_path, monkeypatch):
 
 def test_no_artefact_of_the_mini_scale_downloads():
     made = plan_of()
-    assert not any(downloads(made, id) for id in made.artefacts)
+    assert not any(downloads(made, [id]) for id in made.artefacts)
     check_downloads(made, made.artefacts)
 
 
 @pytest.mark.slow
-def test_downloads_of_the_paper_scale():
+def test_downloads_of_the_paper_scale(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     made = plan_of(scale="paper")
-    found = downloads(made, "attrvr_table1")
+    found = downloads(made, ["attrvr_table1"])
     assert {"ImageNet", "EuroSAT", "CLIP ViT-B/16"} < set(found)
     assert any(name.endswith("sentences for EuroSAT") for name in found)
     check_downloads(made, made.artefacts)
