@@ -37,8 +37,9 @@ def _images(dataset: Dataset, raw: Path, folders: Sequence[Path]) -> Found:
     by_hand = dataset.source.kind == "manual"
     ways = (dataset.source.archives,) if by_hand else dataset.source.ways
     missing = [place for place in dataset.places if not (raw / place).exists()]
-    begun = any(note_of(archive, raw).exists() for way in ways for archive in way)
-    unpacked = any(way and all(_is_unpacked(archive, raw) for archive in way) for way in ways)
+    notes = [[_note(archive, raw) for archive in way] for way in ways]
+    begun = any(note == BEGUN for way in notes for note in way)
+    unpacked = any(way and None not in way for way in notes) and not begun
     if unpacked or (dataset.places and not missing and not begun):
         return Found("there", tuple(link.resolve() for link in shared.linked(dataset, raw)) or (raw,))
     elsewhere = shared.image_places(dataset, folders)
@@ -53,9 +54,9 @@ def _images(dataset: Dataset, raw: Path, folders: Sequence[Path]) -> Found:
     return Found("step" if by_hand else "fetch")
 
 
-def _is_unpacked(archive: Archive, raw: Path) -> bool:
+def _note(archive: Archive, raw: Path) -> bytes | None:
     note = note_of(archive, raw)
-    return note.exists() and note.read_bytes() != BEGUN
+    return note.read_bytes() if note.exists() else None
 
 
 def _lists(dataset: Dataset, raw: Path, folders: Sequence[Path]) -> list[File]:

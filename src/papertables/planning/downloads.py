@@ -85,9 +85,10 @@ def check_downloads(plan: Plan, artefacts: Iterable[str], files: Iterable[str] =
     something, and neither scale nor configuration lets it."""
     if plan.scale.downloads if plan.config.downloads is None else plan.config.downloads:
         return
-    named = [name for name in datasets() if {plan.paths.split(name), plan.paths.manifest(name)} & {*files}]
-    wanted = [(dataset(name).label, Needs((name,), (), ())) for name in named if dataset(name).source.kind != "drawn"]
-    for name, needed in [*((id, needs(plan, [id])) for id in artefacts), *wanted]:
+    prepared = {path: id for id in datasets() for path in (plan.paths.split(id), plan.paths.manifest(id))}
+    named = [(path, prepared[path]) for path in files if path in prepared]
+    alone = [(path, Needs((id,), (), ())) for path, id in named if dataset(id).source.kind != "drawn"]
+    for name, needed in [*((id, needs(plan, [id])) for id in artefacts), *alone]:
         lacking = ", ".join(_lacking(plan, needed))
         if lacking:
             who = "the configuration" if plan.config.downloads is False else f"scale {plan.scale.name}"

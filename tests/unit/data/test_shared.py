@@ -15,9 +15,11 @@ from papertables.base.errors import UserError
 from papertables.data import prepare, ready
 from papertables.data.catalog import Dataset, dataset, datasets
 from papertables.data.download import IN_PLACE, fetch, unverified
+from papertables.data.found import Found, find
 from papertables.data.ready import make_ready
 from papertables.data.shared import image_places
 from papertables.data.transfer import Network
+from papertables.data.unpack import BEGUN, note_of
 from tests.archives import sha256, tar
 from tests.fault_server import FaultServer
 
@@ -363,3 +365,37 @@ def test_what_is_nowhere_is_a_step_of_the_users(lab, imagenet, tmp_path):
     with pytest.raises(UserError, match=r"needs a step of yours: .* \(missing: images/val\)"):
         fetch(imagenet, tmp_path / "raw", Network(shared=[shared]))
     assert unverified(imagenet, tmp_path / "raw") == [IN_PLACE]
+
+
+STATES = dict.fromkeys(KINDS, "in place") | dict.fromkeys(("official archives", "images and an archive"), "archive")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_plan_tells_of_imagenet_is_what_happens(lab, web, imagenet, tmp_path, kind):
+    raw, shared = tmp_path / "raw", lab(KINDS[kind])
+    found = find(imagenet, raw, [shared])
+    assert found.state == STATES[kind]
+    assert all(path.is_relative_to(shared) for path in found.where)
+    make(tmp_path, shared)
+    assert bool(asked(web)) == bool(found.lists)
+    assert find(imagenet, raw, [shared])._replace(where=()) == Found("there")
+
+
+def test_what_a_plan_tells_of_other_sets(lab, web, tiny, tmp_path):
+    raw, shared = tmp_path / "raw", lab(below("a/tiny-set/pictures", IMAGES) | {"b/tiny.tar.gz": ARCHIVE})
+    assert find(tiny, raw, []) == Found("fetch", (), ("split_tiny.json",))
+    assert find(tiny, raw, [shared / "b", shared / "a"]) == Found(
+        "in place", (shared / "a/tiny-set/pictures",), ("split_tiny.json",)
+    )
+    assert find(tiny, raw, [shared / "b"])[:2] == ("archive", (shared / "b/tiny.tar.gz",))
+    note = note_of(tiny.source.files[0], raw)
+    write(raw, {"pictures/cat/0.jpg": b"half of it", note.name: BEGUN})
+    assert find(tiny, raw, [shared / "a"]).state == "fetch"
+    make(tmp_path, shared / "a")
+    assert find(tiny, raw, [shared / "a"]) == Found("there", (raw,))
+    write(raw, {"split_subset.json": b"{}"})
+    assert find(tiny, raw, []).where == (raw / "split_subset.json",)
+
+
+def test_what_only_a_user_can_bring_is_a_step(imagenet, tmp_path):
+    assert find(imagenet, tmp_path / "raw", [tmp_path]).state == "step"
