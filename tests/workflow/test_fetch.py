@@ -11,6 +11,8 @@ from tests.fault_server import FaultServer
 from tests.unit.data.test_shared import ARCHIVE, IMAGES, SPLIT, write
 from tests.workflow.test_errors import line
 
+pytestmark = pytest.mark.slow
+
 OURS = ("artefacts=[attrvr_mine]",)
 MINE = """\
 title: One of my own
