@@ -22,6 +22,7 @@ from papertables.base.stopping import PIPELINE
 from papertables.commands.front_door import enter
 from papertables.commands.snakemake_command import snakemake_command
 from papertables.planning.asking import asked
+from papertables.planning.downloads import fetched_files
 from papertables.planning.plan import make_plan
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey

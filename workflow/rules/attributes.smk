@@ -9,6 +9,8 @@ rule fetch_attributes:
         kind="des|dist",
     conda:
         "../../envs/train.yaml"
+    resources:
+        downloads=1,
     params:
         named=lambda w: PLAN.inputs.named(w.dataset),
     script:

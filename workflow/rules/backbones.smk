@@ -7,6 +7,8 @@ rule fetch_weights:
         f"{BENCHMARKS}/fetch_weights/{{file}}.tsv"
     conda:
         "../../envs/train.yaml"
+    resources:
+        downloads=1,
     script:
         "../scripts/fetch_weights.py"
 

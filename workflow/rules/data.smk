@@ -9,6 +9,8 @@ rule prepare:
     priority: 1  # or sentences would be compared with an old split that is about to be made anew
     conda:
         "../../envs/train.yaml"
+    resources:
+        downloads=1,
     params:
         raw=PATHS.raw("{dataset}"),
         seed=PLAN.scale.world_seed,
@@ -36,3 +38,8 @@ rule cache:
         numerics=NUMERICS,
     script:
         "../scripts/cache.py"
+
+
+rule fetch:
+    input:
+        fetched_files(PLAN, PLAN.selected),

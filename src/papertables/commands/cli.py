@@ -21,13 +21,14 @@ from papertables.commands import terminal
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
-from papertables.planning.targets import NAMES, asked
+from papertables.planning.targets import FETCH, NAMES, asked
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 OWN = "own"  # the declared language model that a user names on the command line
 out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.")]
+Artefacts = Annotated[list[str] | None, typer.Argument(help="Artefacts and papers; none: what config.yaml names.")]
 ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …; none: that of config.yaml.")]
 Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="A language model that makes sentences and bases.")]
@@ -139,6 +140,13 @@ def make(
     overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *asking(model, base_url, config)]
     command = [sys.executable, "-m", "snakemake", *names, "--snakefile", str(root / "Snakefile"), "--cores", cores]
     os.execv(command[0], [*command, *options, *(["--config", *overrides] if overrides else [])])
+
+
+@app.command()
+def fetch(artefacts: Artefacts = None, scale: ScaleName = None, config: Overrides = None) -> None:
+    """Brings what artefacts and papers need from elsewhere, for machines without a network: ``snakemake fetch``."""
+    chosen = [f"artefacts={json.dumps(artefacts)}"] if artefacts else []
+    make([FETCH], scale, [*(config or []), *chosen])
 
 
 def asking(model: str | None, base_url: str | None, overrides: list[str] | None) -> list[str]:

@@ -10,7 +10,7 @@ from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu
-from papertables.planning.targets import ADOPT, PLAN, asked, left_behind
+from papertables.planning.targets import ADOPT, FETCH, PLAN, asked, left_behind
 
 
 def enter(plan: Plan, command: Command | None) -> None:
@@ -31,8 +31,8 @@ def enter(plan: Plan, command: Command | None) -> None:
         sys.exit()
     if command.locks:
         check_alone(plan, wanted)
-    check_downloads(plan, wanted)
-    if command.runs:
+    check_downloads(plan, wanted, command.targets)
+    if command.runs and {*command.targets} != {FETCH}:
         check_asking(plan, wanted)
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

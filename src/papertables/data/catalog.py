@@ -1,8 +1,10 @@
 """The data sets by name. Nothing here imports torch, so that a plan can be made without it."""
 
+import hashlib
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
+from urllib.parse import urlparse
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
@@ -20,8 +22,9 @@ class Archive(Model):
     """A file in the raw folder.
 
     sha256_prefix: the first digits, where no more is known. git_blob: the name that git gives to its contents.
-    inner: archives inside it, unpacked as well. wrapped: whether a folder at its top, where that is all there is, is
-    left out. into: the folder of the raw one that it is unpacked to.
+    inner: archives inside it, unpacked as well. nested: whether it holds an archive of each class, to be a folder of
+    its name. wrapped: whether a folder at its top, where that is all there is, is left out. into: the folder of the
+    raw one that it is unpacked to.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Archive(Model):
     md5: Md5 | None = None
     format: Literal["zip", "tar"] | None = None  # None: nothing to unpack
     inner: tuple[str, ...] = ()
+    nested: bool = False
     wrapped: bool = False
     into: str = "."
 
@@ -44,11 +48,33 @@ class Archive(Model):
     def known_hash(self) -> str | None:
         return next(iter(self.hashes), None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the file may be called where somebody else has put it."""
+        return (self.name,)
+
+    def fits(self, path: Path) -> bool:
+        """Whether a file has the checksum that is known of this one; True where none is."""
+        if self.known_hash is None:
+            return True
+        algorithm, expected = self.known_hash.split(":")
+        with path.open("rb") as file:
+            if algorithm == "git":  # of a blob: its kind and size come before the content
+                digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+                digest.update(file.read())
+            else:
+                digest = hashlib.file_digest(file, algorithm)
+        return digest.hexdigest().startswith(expected)
+
 
 class File(Archive):
     """An archive with the addresses that hold it, tried in order; none where only the user can bring it."""
 
     urls: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([self.name, *(PurePosixPath(urlparse(url).path).name for url in self.urls)]))
 
 
 class Drawn(Model):
@@ -61,13 +87,11 @@ class Url(Model):
     """Files at public addresses.
 
     instead: other archives of the same images, a list for each, tried in order where one of ``files`` cannot be had.
-    needs: what lies in the raw folder where the user has unpacked the images there; it is then taken as it is.
     """
 
     kind: Literal["url"]
     files: Annotated[tuple[File, ...], Field(min_length=1)]
     instead: tuple[tuple[File, ...], ...] = ()
-    needs: tuple[str, ...] = ()
 
     @property
     def ways(self) -> tuple[tuple[File, ...], ...]:
@@ -75,16 +99,21 @@ class Url(Model):
         return (self.files, *self.instead)
 
 
-class Manual(Model):
-    """What nobody but the user can fetch: ``step`` says how, ``needs`` what must then lie in the raw folder.
+class Unsorted(Model):
+    """A folder whose images may lie there without folders of classes, and the file that then says their labels."""
 
-    Where one of ``archives`` lies there instead, it is checked and unpacked.
-    """
+    folder: str
+    labels: File
+
+
+class Manual(Model):
+    """What nobody but the user can fetch: ``step`` says how. Where one of ``archives`` lies in the raw folder and not
+    the images, it is checked and unpacked."""
 
     kind: Literal["manual"]
     step: str
-    needs: tuple[str, ...]
     archives: tuple[Archive, ...] = ()
+    unsorted: Unsorted | None = None
 
 
 Source = Annotated[Drawn | Url | Manual, Field(discriminator="kind")]
@@ -134,6 +163,8 @@ class Dataset(Model):
 
     classes, train, val, test: what must be found after preparation, as numbers of classes and of images.
     images: the folder inside the raw one that the paths of the split start from.
+    places: what the raw folder must hold, each with where else it may lie in a folder that a lab shares, in CoOp's or
+    torchvision's layout. What is there already is taken as it is.
     bytes: about what is downloaded; None where no source says.
     """
 
@@ -142,6 +173,7 @@ class Dataset(Model):
     source: Source
     split: SplitRule | None = None  # None: drawn together with the images
     images: str = "."
+    places: dict[str, tuple[str, ...]] = {}
     licence: str
     homepage: str | None = None
     classes: PositiveInt
@@ -165,6 +197,14 @@ class Dataset(Model):
     def _only_drawn_sets_bring_their_split(self):
         if (self.split is None) != (self.source.kind == "drawn"):
             raise ValueError("a data set has a split rule unless it is drawn")
+        return self
+
+    @model_validator(mode="after")
+    def _a_step_of_the_users_leads_to_a_place(self):
+        if self.source.kind == "manual" and not self.places:
+            raise ValueError("what a user brings needs places")
+        if self.split and self.split.rule == "imagenet" and not (self.source.kind == "manual" and self.source.unsorted):
+            raise ValueError("rule imagenet needs a source that says what its unsorted images are")
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,9 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +25,7 @@ from papertables.base.files import file_digest, full_disk, read_text, write_atom
 from papertables.base.seals import sealed_json
 from papertables.data.catalog import Dataset, SplitRule, dataset
 from papertables.data.download import BY_HAND, unverified
-from papertables.data.imagenet import imagenet_classes
+from papertables.data.imagenet import imagenet_classes, lacks_classes, validation_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
 from papertables.data.known_images import KNOWN, keep_known, read_known
 from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
@@ -54,12 +56,12 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
             made_by = f"drawn, seed {seed}"
         else:
             if has_subset(raw):
-                _link(folder / "images", raw)
+                _link(folder / "images", raw, ".")
                 split, made_by = _published(raw / SUBSET), SUBSET
             elif entry.split.rule == "torchvision":
                 split, made_by = _unpacked(entry, raw, folder / "images")
             else:
-                _link(folder / "images", raw / entry.images)
+                _link(folder / "images", raw, entry.images)
                 split, made_by = _split(entry, raw, seed)
             parts = {part: _moved(getattr(split, part)) for part in PARTS}
             write_atomic(folder / "split.json", json.dumps(parts, ensure_ascii=False).encode())
@@ -171,7 +173,7 @@ def _split(entry: Dataset, raw: Path, seed: int) -> tuple[Split, str]:
         case "fgvc_aircraft":
             return _fgvc_aircraft(images.parent), "images_variant_{train,val,test}.txt"
         case "imagenet":
-            return _imagenet(images), "class folders, named as by CLIP"
+            return _imagenet(images, raw / entry.source.unsorted.labels.name), "class folders, named as by CLIP"
         case "imagenet_test":
             return _imagenet_test(images), "class folders, named as by CLIP"
         case "gtsrb":
@@ -204,10 +206,31 @@ def _fgvc_aircraft(folder: Path) -> Split:
     return Split(**parts)
 
 
-def _imagenet(images: Path) -> Split:
-    """Train on ``train``, test on ``val``; classes in the order of their identifiers."""
-    train, test = (_class_folders(images, part, imagenet_classes()) for part in ("train", "val"))
+def _imagenet(images: Path, devkit: Path) -> Split:
+    """Train on ``train``, test on ``val``, whose images may lie in one folder as they are published; classes in the
+    order of their identifiers."""
+    classes = imagenet_classes()
+    train, flat = _class_folders(images, "train", classes), lacks_classes(images / "val")
+    test = _validation(images, devkit, classes) if flat else _class_folders(images, "val", classes)
     return Split(train=tuple(train), val=(), test=tuple(test))
+
+
+def _validation(images: Path, devkit: Path, classes: dict[str, str]) -> Iterator[Item]:
+    """The images of ``images/val`` by the devkit's list, ordered and labelled as ``_class_folders`` does."""
+    if not devkit.exists():
+        raise UserError(
+            f"{images / 'val'} has no folders of classes: put {devkit.name} from https://image-net.org at {devkit}, "
+            "whose list has the class of each image, or put each image into a folder named as its class, "
+            f"{next(iter(classes))} and so on"
+        )
+    known, by_class = validation_classes(devkit), defaultdict(list)
+    for image in sorted(name for name in os.listdir(images / "val") if not name.startswith(".")):
+        number = re.fullmatch(r"ILSVRC2012_val_(\d{8})\.JPEG", image)
+        if not number or not 0 < int(number[1]) <= len(known):
+            raise UserError(f"{images / 'val' / image} is no validation image of ImageNet: keep nothing else there")
+        by_class[known[int(number[1]) - 1]].append(image)
+    for label, name in enumerate(name for name in classes if name in by_class):
+        yield from (Item(f"val/{image}", label, classes[name]) for image in by_class[name])
 
 
 def _imagenet_test(images: Path) -> Split:
@@ -300,12 +323,12 @@ def _lines(path: Path) -> list[str]:
         raise DamagedImages(f"{path} is missing: {AGAIN}") from error
 
 
-def _link(link: Path, target: Path) -> None:
+def _link(link: Path, raw: Path, images: str) -> None:
     """A relative link to the raw images, so that a data folder can be moved as a whole."""
-    if not target.is_dir():
-        raise DamagedImages(f"the images are not at {target}: {AGAIN}")
+    if not (raw / images).is_dir():
+        raise DamagedImages(f"the images are not at {raw / images}: {AGAIN}")
     if link.is_symlink():
         link.unlink()
     elif link.exists():
         raise UserError(f"{link} is in the way of a link to the raw images: move or delete it")
-    link.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()), target_is_directory=True)
+    link.symlink_to(os.path.relpath(raw.resolve() / images, link.parent.resolve()), target_is_directory=True)

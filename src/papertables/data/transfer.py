@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from urllib.request import url2pathname
 import requests
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
+
+from papertables.specs.config import Config
 
 STALLED = 60.0  # seconds without a byte until a connection counts as broken
 PAUSES = (0.5, 60.0)  # seconds between two attempts: the first, which doubles, and the longest
@@ -25,16 +27,18 @@ class Network(NamedTuple):
     """How files are fetched.
 
     mirrors: by how an address begins, what stands there in its place; the longest beginning counts. patience: seconds
-    without progress until an address is given up.
+    without progress until an address is given up. shared: folders that are searched before any address is asked.
     """
 
     mirrors: Mapping[str, str] = {}
     patience: float = 300.0
+    shared: Sequence[Path] = ()
 
     @classmethod
     def of(cls, config: Mapping) -> "Network":
         """As the configuration says."""
-        return cls(config.get("mirrors", {}), float(config.get("download_patience", cls().patience)))
+        said = Config.model_validate(config)
+        return cls(said.mirrors, said.download_patience, tuple(map(Path, said.shared_data)))
 
     def address(self, url: str) -> str:
         """Where a file is asked for that the catalog has at ``url``."""

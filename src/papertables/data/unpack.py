@@ -15,17 +15,24 @@ from papertables.base.files import orphans, own_part
 from papertables.data.catalog import Archive
 
 Member = TypeVar("Member")
+BEGUN = b"unpacking"  # in the note of an archive, until it is unpacked
 
 
 class DamagedArchive(UserError):
     """An archive that ends early or is none."""
 
 
+def note_of(archive: Archive, folder: Path) -> Path:
+    """Where it stands how far an archive is unpacked."""
+    return folder / f".{archive.name}.done"
+
+
 def unpack(archive: Archive, folder: Path) -> list[str]:
     """Unpack an archive that lies in ``folder``, and those inside it; return the paths of its files below that.
 
-    It is unpacked beside, and each file moved to its place. What an unpacking left behind that was killed is removed.
-    Raises DamagedArchive, and a UserError where the archive holds a path that leaves the folder.
+    It is unpacked beside, and each file moved to its place, which becomes ours where it was a link. What an unpacking
+    left behind that was killed is removed. Raises DamagedArchive, and a UserError where the archive holds a path that
+    leaves the folder.
     """
     beside = folder / f".{archive.name}"
     for orphan in orphans(beside):
@@ -36,8 +43,12 @@ def unpack(archive: Archive, folder: Path) -> list[str]:
         _extract(folder / archive.name, stage, archive.format)
         for inner in archive.inner:
             _extract(stage / inner, stage, "tar")
+        for inner in [*stage.glob("*.tar")] if archive.nested else ():
+            _extract(inner, stage / inner.stem, "tar")
+            inner.unlink()
         root, into = _top(stage) if archive.wrapped else stage, folder / archive.into
         names = [(Path(archive.into) / path.relative_to(root)).as_posix() for path in root.rglob("*") if path.is_file()]
+        _own(folder, into)
         _move(root, into)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -80,11 +91,22 @@ def _stay_inside(archive: zipfile.ZipFile, folder: Path) -> None:
             raise tarfile.OutsideDestinationError(tarfile.TarInfo(name), str(root / name))
 
 
+def _own(folder: Path, into: Path) -> None:
+    """Removes links on the way from one folder to another below, so that nothing is moved to where they lead."""
+    for path in (into, *into.parents):
+        if path == folder:
+            return
+        if path.is_symlink():
+            path.unlink()
+
+
 def _move(source: Path, target: Path) -> None:
     """Moves a folder's contents to where another may have moved the same; whole folders where there is none yet."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         place = target / path.name
+        if place.is_symlink():
+            place.unlink()
         if path.is_dir():
             try:
                 path.rename(place)

@@ -108,9 +108,9 @@ def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
             cost.images += images
             cost.seconds += JOB_START + (images / rate if rate else _counted_seconds(job, *peaks))
             caches = _caches(plan, job)
-            cost.disk += sum(size for path, size in caches.items() if path not in seen)
+            cost.disk += sum(size for path, (_, size) in caches.items() if path not in seen)
             seen.update(caches)
-        needed = downloads(plan, id)
+        needed = downloads(plan, [id])
         cost.downloads = {name: size for name, size in needed.items() if name not in seen}
         seen.update(needed)
     return costs
@@ -158,15 +158,26 @@ def _counted_seconds(job: Job, half: float, single: float) -> float:
     return seconds
 
 
-def _caches(plan: Plan, job: Job) -> dict[str, int]:
-    """The caches of images that a job reads, with their bytes."""
-    data, tower = dataset(job.dataset), backbone(job.backbone)
-    sizes = {plan.paths.plain_cache(data.id, tower.id): data.test * _pixel_bytes(tower.image_size)}
-    for key, path in plan.inputs.train(job.id).caches.items():
+def cached_bytes(plan: Plan, artefacts: Iterable[str]) -> dict[str, int]:
+    """By data set, the bytes of its caches."""
+    files = {path: cache for job in plan.jobs_for(*artefacts) for path, cache in _caches(plan, job).items()}
+    sizes = defaultdict(int)
+    for name, size in files.values():
+        sizes[name] += size
+    return sizes
+
+
+def _caches(plan: Plan, job: Job) -> dict[str, tuple[str, int]]:
+    """The caches of images that a job reads: by path, of which data set, and their bytes."""
+    data, tower, needed = dataset(job.dataset), backbone(job.backbone), plan.inputs.train(job.id)
+    tests = {plan.paths.plain_cache(name, tower.id): name for name in (data.id, *needed.transfer.prepared)}
+    tests |= {path: name for name, path in needed.transfer.images.items()}
+    sizes = {path: (name, dataset(name).test * _pixel_bytes(tower.image_size)) for path, name in tests.items()}
+    for key, path in needed.caches.items():
         draws = plan.inputs.draws(data.id, key)
         train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
         count = data.test if key.part == "test" else min(train, data.train)
-        sizes[path] = count * (_file_bytes(data) if key.fit == "original" else _pixel_bytes(key.size))
+        sizes[path] = data.id, count * (_file_bytes(data) if key.fit == "original" else _pixel_bytes(key.size))
     return sizes
 
 

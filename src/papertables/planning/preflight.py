@@ -12,11 +12,24 @@ BEARABLE = 24 * 3600.0  # seconds of training on a CPU that nobody has to be ask
 
 
 def check_files(plan: Plan) -> None:
-    """Raises UserError for a data folder that cannot be one, or weights of the user's that are not there."""
+    """Raises UserError for a data folder that cannot be one, shared folders or weights of the user's that are not
+    there, and braces in a path, which Snakemake takes for a wildcard."""
     folder = Path(plan.config.data_root).absolute()
+    for what, path in {"the project": plan.paths.root, "the working folder": Path.cwd(), "data_root": folder}.items():
+        if {*"{}"} & {*str(path)}:
+            raise UserError(
+                f"{what} is {path}, and Snakemake takes {{ and }} for wildcards: take a folder without them"
+            )
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         raise UserError(f"config: data_root is {plan.config.data_root}, but {nearest} is a file: name a folder")
+    for shared in map(Path, plan.config.shared_data):
+        if not shared.is_dir():
+            raise UserError(f"config: shared_data: there is no folder {shared}")
+        if folder.resolve().is_relative_to(shared.resolve()):
+            raise UserError(
+                f"config: data_root is {folder}, inside {shared}, and nothing is written into shared_data: name another"
+            )
     for name, own in plan.config.weights.items():
         if not Path(own.path).is_file():
             raise UserError(f"config: weights: {name}: there is no file {own.path}")

@@ -10,6 +10,7 @@ from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
 from papertables.planning.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
 from papertables.planning.plan import Plan
+from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
 
 HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache")
 
@@ -23,8 +24,7 @@ def text(plan: Plan, artefacts: Iterable[str]) -> str:
         rows += [(), *((id, *_cells(cost)) for id, cost in own.items())]
         rows += [(f"{paper}, in all", *_cells(total(own.values())))] if len(own) > 1 else []
     rows += [(), *((name, *_cells(total(some.values()))) for name, some in _sums(plan, costs).items())]
-    widths = [max(len(row[i]) for row in rows if row) for i in range(len(HEADER))]
-    return "\n".join([*(_line(row, widths) for row in rows), "", *notes(plan, costs)])
+    return "\n".join([*_lines(rows), "", *_sets(plan, costs), *notes(plan, costs)])
 
 
 def record(plan: Plan, artefacts: Iterable[str]) -> dict[str, JsonValue]:
@@ -36,7 +36,8 @@ def record(plan: Plan, artefacts: Iterable[str]) -> dict[str, JsonValue]:
         for paper in dict.fromkeys(row["paper"] for row in rows)
     }
     sums = {name: _numbers(total(some.values())) for name, some in _sums(plan, costs).items()}
-    return {"scale": plan.scale.name, "artefacts": rows, "papers": papers, **sums, "notes": notes(plan, costs)}
+    told = {"artefacts": rows, "papers": papers, **sums, "data": whereabouts(plan, costs), "notes": notes(plan, costs)}
+    return {"scale": plan.scale.name, **told}
 
 
 def _sums(plan: Plan, costs: dict[str, Cost]) -> dict[str, dict[str, Cost]]:
@@ -56,17 +57,24 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
         f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
         "Shared: runs that the jobs of an artefact above already make.",
     ]
-    jobs = plan.jobs_for(*costs)
-    names = dict.fromkeys(name for job in jobs for name in (job.dataset, *plan.transfer_datasets(job)))
-    steps = [each for each in map(dataset, names) if each.source.kind == "manual"]
+    steps = [dataset(row["dataset"]) for row in whereabouts(plan, costs) if row["state"] == "step"]
     if steps:
-        told = "; ".join(f"{each.id}: {each.source.step.rstrip('.')}" for each in steps)
+        told = "; ".join(
+            f"{each.id}: {each.source.step.rstrip('.')} ({plan.paths.raw(each.id)}, or shared_data: docs/data.md)"
+            for each in steps
+        )
         found.append(f"Steps of yours before these can be prepared: {told}.")
     unknown = [name for cost in costs.values() for name, size in cost.downloads.items() if size is None]
     if unknown:
         found.append(f"No source gives the size of: {', '.join(unknown)}.")
     found += [f"Cannot be planned, and left out: {id}: {error}" for id, error in plan.broken.items()]
     return [*found, *asking_notes(plan, costs), *overridden(plan, costs)]
+
+
+def _sets(plan: Plan, costs: dict[str, Cost]) -> list[str]:
+    """A line for each data set; nothing where all come with the project."""
+    rows = [cells(plan, each) for each in whereabouts(plan, costs)]
+    return [*_lines([COLUMNS, (), *rows], left=len(COLUMNS) - 1), ""] if rows else []
 
 
 def overridden(plan: Plan, artefacts: Iterable[str]) -> list[str]:
@@ -97,8 +105,16 @@ def _numbers(cost: Cost) -> dict[str, JsonValue]:
     return {name: getattr(cost, name) for name in names}
 
 
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    """The cells side by side; a rule where there are none."""
-    if not row:
-        return "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+def _lines(rows: list[tuple[str, ...]], left: int | None = None) -> list[str]:
+    """The cells side by side, numbers to the right, but for the first column and that of ``left``; a rule where there
+    are none."""
+    widths = [max(len(row[place]) for row in rows if row) for place in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if place in (0, left) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        if row
+        else "-" * (sum(widths) + 2 * (len(widths) - 1))
+        for row in rows
+    ]

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, did_you_mean, unknown
+from papertables.data.catalog import datasets
 from papertables.planning.jobs import Job
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
 from papertables.specs.rules import Files
 
-CONFIGURED, PLAN, GENERATE, ADOPT = "configured", "plan", "generate", "adopt"
+CONFIGURED, PLAN, FETCH, GENERATE, ADOPT = "configured", "plan", "fetch", "generate", "adopt"
 NAMES = {
     CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
     "index": "the page of what config.yaml names",
     "runs_csv": "every evaluation behind it, a row each",
     PLAN: "what it costs, before anything runs",
+    FETCH: "all that it needs from elsewhere: data, weights, sentences; after it no network is needed",
     GENERATE: "what the artefacts behind it need of a language model, and nothing trained",
     ADOPT: "copies a model's answers to attributes/, with --config source=…",
     "pretrain_mini": "the tiny backbones, trained anew",
@@ -57,7 +59,7 @@ def named(plan: Plan) -> dict[str, list[str]]:
 def _behind(plan: Plan, target: str) -> dict[str, bool]:
     names = named(plan)
     if target in names:
-        return dict.fromkeys(names[target], target != GENERATE)
+        return dict.fromkeys(names[target], target not in (FETCH, GENERATE))
     plan.require(target)
     made: dict[str, dict[str, bool]] = defaultdict(dict)
     for path, artefacts, runs in _files(plan):
@@ -105,6 +107,8 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
         yield paths.search(search), owners, True
         for path in _made(plan, plan.inputs.search(search.dataset, search.backbone, search.id).files):
             yield path, owners, False
+    for name in datasets():
+        yield from ((path, [], False) for path in (paths.split(name), paths.manifest(name)))
     for id, entry in backbones().items():
         if entry.shipped:
             yield f"{paths.pretrained(id)}.safetensors", [], False

@@ -86,6 +86,10 @@ def _listed(names: object) -> object:
     return names.replace(",", " ").split() if isinstance(names, str) else names
 
 
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 Seed = Annotated[int, BeforeValidator(no_switch), Field(ge=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
@@ -149,6 +153,9 @@ class Config(Model):
         examples=['{"recipe": "vanilla"}'],
     )
     data_root: Folder = "data"
+    shared_data: Annotated[
+        tuple[Folder, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | tuple[str, ...])
+    ] = Field((), description="folders with data in CoOp's layout, searched first and never written to")
     downloads: bool | None = Field(None, description="whether data, weights and sentences may be fetched")
     mirrors: dict[Address, Address] = Field(
         {},

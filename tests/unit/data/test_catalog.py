@@ -182,7 +182,8 @@ def entry_for(rule: dict, **changes) -> Dataset:
     known = {
         "id": "tiny",
         "label": "Tiny",
-        "source": {"kind": "manual", "step": "draw it", "needs": ["pictures"]},
+        "source": {"kind": "manual", "step": "draw it"},
+        "places": {"pictures": ()},
         "split": rule,
         "images": "pictures",
         "licence": "none",
@@ -337,7 +338,7 @@ def write_folders(images: Path, folders: dict[str, int]) -> None:
 def test_imagenet_tests_on_its_validation_folder(tmp_path, tiny):
     write_folders(tmp_path / "raw/pictures/train", {SHARK: 3, TENCH: 3})
     write_folders(tmp_path / "raw/pictures/val", {SHARK: 1, TENCH: 1})
-    tiny(entry_for({"rule": "imagenet"}, train=6, val=0))
+    tiny(entry_for({"rule": "imagenet"}, source=dataset("imagenet").source, train=6, val=0))
     prepare("tiny", tmp_path / "ready", tmp_path / "raw", seed=1)
     splits = json.loads((tmp_path / "ready/split.json").read_text())
     assert splits["val"] == []
@@ -405,7 +406,7 @@ def test_two_classes_of_one_name_are_two_classes(tmp_path, tiny, rule):
     for part in parts:
         write_folders(tmp_path / "raw/pictures" / part, folders)
     counts = {"train": 15 if rule == "imagenet" else 5, "val": 0, "test": 15}
-    tiny(entry_for({"rule": rule}, classes=5, **counts))
+    tiny(entry_for({"rule": rule}, source=dataset("imagenet").source, classes=5, **counts))
     prepare("tiny", tmp_path / "ready", tmp_path / "raw", seed=1)
     split = read_split(tmp_path / "ready/split.json")
     assert split.class_names == ("tench", "missile", "missile", "sunglasses", "sunglasses")

@@ -42,12 +42,13 @@ def tiny(source: dict, split: dict | None = None, bytes: int = 0) -> Dataset:
         task="object",
         clip_template="{}",
         bytes=bytes,
+        places={"images": ()},
     )
 
 
-def from_url(*urls: str, content: bytes = GOOD, instead: tuple = (), needs: tuple = (), **changes) -> Dataset:
+def from_url(*urls: str, content: bytes = GOOD, instead: tuple = (), **changes) -> Dataset:
     file = {"name": "tiny.tar.gz", "urls": urls, "sha256": sha256(content), "format": "tar"} | changes
-    return tiny({"kind": "url", "files": [file], "instead": instead, "needs": needs})
+    return tiny({"kind": "url", "files": [file], "instead": instead})
 
 
 def one_line(error) -> str:
@@ -156,7 +157,7 @@ def test_a_folder_around_everything_is_left_out(tmp_path, top):
 
 def test_images_that_the_user_unpacked_are_taken_as_they_are(server, tmp_path):
     (tmp_path / "images").mkdir()
-    entry = from_url(f"{server.url}/tiny.tar.gz", needs=["images"])
+    entry = from_url(f"{server.url}/tiny.tar.gz")
     fetch(entry, tmp_path)
     assert not server.asked
     assert unverified(entry, tmp_path) == ["what you unpacked"]
@@ -278,7 +279,7 @@ def test_a_manual_set_says_its_step(tmp_path):
 
 def by_hand(**changes) -> Dataset:
     archive = {"name": "tiny.tar.gz", "sha256": sha256(GOOD), "format": "tar"} | changes
-    return tiny({"kind": "manual", "step": "get tiny.tar.gz", "needs": ["images"], "archives": [archive]})
+    return tiny({"kind": "manual", "step": "get tiny.tar.gz", "archives": [archive]})
 
 
 def test_a_manual_set_takes_an_archive_or_its_folder(tmp_path):

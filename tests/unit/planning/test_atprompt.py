@@ -219,7 +219,8 @@ def test_originals_are_as_large_on_disk_as_they_were_downloaded():
     (cost,) = estimate(PLAN, ["atprompt_table2"]).values()
     data = dataset("imagenet")
     files = 3 * 16 * data.classes * data.bytes / (data.train + data.val + data.test)  # three seeds
-    tests = 3 * 224**2 * data.test
+    targets = {name for job in PLAN.jobs_for("atprompt_table2") for name in PLAN.transfer_datasets(job)}
+    tests = 3 * 224**2 * (data.test + sum(dataset(name).test for name in targets))
     assert cost.disk == pytest.approx(files + tests, rel=0.01)
 
 

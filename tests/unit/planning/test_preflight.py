@@ -1,5 +1,6 @@
 """What is told before the first job: folders that cannot be, files that are not there, a GPU that is missing."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from papertables.base.errors import UserError
 from papertables.planning import preflight
-from papertables.planning.downloads import check_downloads, downloads
+from papertables.planning.downloads import check_downloads, downloads, fetched_files
 from papertables.planning.plan import make_plan
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
@@ -36,6 +37,30 @@ def test_a_data_folder_that_cannot_be_one(tmp_path):
     with pytest.raises(UserError, match=f"data_root is {file}/x, but {file} is a file: name a folder"):
         preflight.check_files(plan_of(data_root=f"{file}/x"))
     preflight.check_files(plan_of(data_root=str(tmp_path / "made" / "later")))
+
+
+@pytest.mark.parametrize("folder", ["work {v2}", "work }"])
+def test_braces_are_told_with_the_folder(tmp_path, monkeypatch, folder):
+    (tmp_path / folder).mkdir()
+    with pytest.raises(
+        UserError, match=re.escape(f"data_root is {tmp_path / folder}, and Snakemake takes {{ and }} for")
+    ):
+        preflight.check_files(plan_of(data_root=str(tmp_path / folder)))
+    monkeypatch.chdir(tmp_path / folder)
+    with pytest.raises(UserError, match=re.escape(f"the working folder is {tmp_path / folder}, and")):
+        preflight.check_files(plan_of())
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "workflow", tmp_path / folder / "workflow")
+    with pytest.raises(UserError, match=re.escape(f"the project is {tmp_path / folder}, and")):
+        preflight.check_files(make_plan(tmp_path / folder, CONFIG))
+
+
+def test_shared_folders_that_cannot_be_ones(tmp_path):
+    with pytest.raises(UserError, match=f"shared_data: there is no folder {tmp_path}/lab"):
+        preflight.check_files(plan_of(shared_data=f"{tmp_path}/lab"))
+    with pytest.raises(UserError, match="and nothing is written into shared_data: name another"):
+        preflight.check_files(plan_of(shared_data=str(tmp_path), data_root=f"{tmp_path}/mine"))
+    preflight.check_files(plan_of(shared_data=str(tmp_path)))
 
 
 def test_the_home_folder_may_be_written_short(monkeypatch, tmp_path):
@@ -79,19 +104,56 @@ def test_jobs_that_are_done_need_no_gpu(without_gpu, tmp_path, monkeypatch):
 
 def test_no_artefact_of_the_mini_scale_downloads():
     made = plan_of()
-    assert not any(downloads(made, id) for id in made.artefacts)
+    assert not any(downloads(made, [id]) for id in made.artefacts)
     check_downloads(made, made.artefacts)
 
 
 @pytest.mark.slow
-def test_downloads_of_the_paper_scale():
+def test_downloads_of_the_paper_scale(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     made = plan_of(scale="paper")
-    found = downloads(made, "attrvr_table1")
+    found = downloads(made, ["attrvr_table1"])
     assert {"ImageNet", "EuroSAT", "CLIP ViT-B/16"} < set(found)
     assert any(name.endswith("sentences for EuroSAT") for name in found)
     check_downloads(made, made.artefacts)
     with pytest.raises(UserError, match="and the configuration downloads nothing: allow it with"):
         check_downloads(plan_of(scale="paper", downloads=False), ["attrvr_table1"])
+
+
+@pytest.mark.slow
+def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab" / "caltech-101" / "101_ObjectCategories" / "ant").mkdir(parents=True)
+    (tmp_path / "data" / "dtd").mkdir(parents=True)
+    (tmp_path / "data" / "dtd" / "split_subset.json").touch()
+    made = plan_of(scale="paper", shared_data=["lab"])
+    for path in fetched_files(made, ["attrvr_table1"]):
+        if not path.endswith("manifest.json"):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+    lacking = downloads(made, ["attrvr_table1"])
+    assert "split_zhou_Caltech101.json of Caltech101" in lacking and "EuroSAT" in lacking
+    assert not {"Caltech101", "DTD", "CLIP ViT-B/16"} & {*lacking}
+    assert not any("sentences" in name for name in lacking)
+
+
+def test_all_that_is_fetched_is_named(tmp_path):
+    made = plan_of(scale="paper", weights={"clip_vit_b16": "mine.pt"})
+    files = fetched_files(made, ["attrvr_table1", "attrvr_table2"])
+    assert {"results/paper/data/imagenet/manifest.json", "data/weights/RN50.pt"} < {*files}
+    assert "data/attributes/gpt3/eurosat_des.json" in files
+    assert not {"mine.pt", "data/weights/ViT-B-16.pt"} & {*files}
+    assert fetched_files(plan_of(), plan_of().artefacts) == []
+
+
+def test_a_file_that_is_asked_for_by_itself_is_downloaded_only_if_anything_may_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = plan_of().paths.manifest("eurosat")
+    with pytest.raises(UserError, match=f"{file} needs EuroSAT, and scale mini downloads nothing"):
+        check_downloads(plan_of(), [], [file])
+    (tmp_path / "data" / "eurosat").mkdir(parents=True)
+    (tmp_path / "data" / "eurosat" / "split_subset.json").touch()
+    check_downloads(plan_of(), [], [file, plan_of().paths.manifest("mini_digits")])
 
 
 def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):

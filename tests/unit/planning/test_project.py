@@ -64,6 +64,7 @@ def edit(path: Path, **values):
         ({"fidelity": "fixed"}, "fidelity: unknown value 'fixed' (did you mean 'repaired'?)"),
         ({"data_root": ""}, "data_root is '': it must be a text that is not empty"),
         ({"data_root": None}, "data_root has no value: it must be a text"),
+        ({"shared_data": [""]}, "shared_data.0 is '': it must be a text that is not empty"),
         ({"downloads": "sometimes"}, "downloads is 'sometimes': it must be true or false"),
         ({"mirrors": "http://lab/"}, "mirrors is 'http://lab/': it must be keys with values, such as {"),
         ({"mirrors": {"https://": "lab"}}, "mirrors.https://: it must begin with http://, https:// or file://"),

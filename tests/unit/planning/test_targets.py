@@ -17,6 +17,7 @@ def test_nothing_named_is_what_is_configured():
 def test_names():
     assert asked(MINI, ["attrvr_table2", "attrvr_table1"]) == {"attrvr_table1": True, "attrvr_table2": True}
     assert set(asked(MINI, ["blm"])) == {id for id in MINI.artefacts if id.startswith("blm_")}
+    assert asked(MINI, ["fetch"]) == dict.fromkeys(MINI.selected, False)
     assert asked(MINI, ["plan"]) == asked(MINI, ["pretrain_mini"]) == {}
     assert set(NAMES) < set(named(MINI))
 
@@ -35,6 +36,10 @@ def test_files(plan):
     assert asked(plan, [plan.paths.inspection(run.id, planned.selection)])["attrvr_embeddings"]
     search = plan.artefacts["atprompt_table3"].searches[0]
     assert asked(plan, [plan.paths.search(search)])["atprompt_table3"]
+
+
+def test_every_data_set_may_be_prepared_alone():
+    assert asked(MINI, [MINI.paths.manifest("dtd"), MINI.paths.split("dtd")]) == {}
 
 
 def test_what_is_downloaded_is_a_target_where_it_is_needed():

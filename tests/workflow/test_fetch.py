@@ -1,0 +1,86 @@
+"""Data from elsewhere: planned, fetched in one place, used in another without a network; or found in a lab's folder."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from tests.archives import sha256
+from tests.fault_server import FaultServer
+from tests.unit.data.test_shared import ARCHIVE, IMAGES, SPLIT, write
+from tests.workflow.test_errors import line
+
+pytestmark = pytest.mark.slow
+
+OURS = ("artefacts=[attrvr_mine]",)
+MINE = """\
+title: One of my own
+rows: {vary: method, values: [zero_shot]}
+columns: {vary: dataset, values: [tiny]}
+fixed: {backbone: clip_vit_b16}
+"""
+
+
+@pytest.fixture
+def web():
+    with FaultServer({"tiny.tar.gz": ARCHIVE, "split_tiny.json": SPLIT}) as server:
+        yield server
+
+
+@pytest.fixture
+def project(project, web):
+    """With a data set of two classes in its catalog, and a table of it."""
+    file = {"name": "tiny.tar.gz", "urls": [f"{web.url}/tiny.tar.gz"], "sha256": sha256(ARCHIVE), "format": "tar"}
+    split = {"name": "split_tiny.json", "urls": [f"{web.url}/split_tiny.json"], "sha256": sha256(SPLIT)}
+    entry = {"label": "Tiny", "source": {"kind": "url", "files": [file]}, "licence": "none", "bytes": len(ARCHIVE)}
+    entry |= {"split": {"rule": "file", "file": split}, "places": {"pictures": ["tiny-set/pictures"]}}
+    entry |= {"images": "pictures", "classes": 2, "train": 2, "val": 2, "test": 2}
+    entry |= {"task": "animal", "clip_template": "a photo of a {}."}
+    catalog = project.root / "src" / "papertables" / "data" / "catalog.yaml"
+    catalog.write_text(catalog.read_text() + yaml.safe_dump({"tiny": entry}))
+    (project.root / "workflow" / "papers" / "attrvr" / "mine.yaml").write_text(MINE)
+    return project
+
+
+def told(printed: str) -> str:
+    """What a plan says of the data set."""
+    return " ".join(line(printed, "tiny  ").split())
+
+
+def test_what_is_fetched_needs_no_network_later(project, web):
+    assert told(project.run("plan", config=OURS)).endswith("fetched into data/tiny")
+    printed = project.run("attrvr_mine", config=(*OURS, "downloads=false"), check=False)
+    assert "error: attrvr_mine needs Tiny, and the configuration downloads nothing" in printed
+    project.run("fetch", config=OURS)
+    assert json.loads((project.results / "data/tiny/manifest.json").read_text())["images"] == 6
+    assert not (project.results / "runs").exists()
+    web.files.clear()
+    asked = len(web.asked)
+    assert re.search(r"tiny - - .* here, in data/tiny$", told(project.run("plan", config=OURS)))
+    project.run("attrvr_mine", config=(*OURS, "downloads=false"))
+    assert (project.results / "tables/attrvr/mine.md").exists()
+    assert "Nothing to be done" in project.run("fetch", config=OURS)
+    assert len(web.asked) == asked
+
+
+def test_a_lab_has_it(project, web, tmp_path):
+    lab = tmp_path / "lab"
+    write(lab / "tiny-set", {f"pictures/{name}": content for name, content in IMAGES.items()})
+    config = (*OURS, f"shared_data=[{lab}]")
+    said = told(project.run("plan", config=config))
+    assert said.endswith(f"found and used in {lab}/tiny-set/pictures; split_tiny.json fetched")
+    project.run("attrvr_mine", config=config)
+    assert [path for path, _ in web.asked] == ["split_tiny.json"]
+    assert "what a shared folder has" in (project.results / "tables/attrvr/mine.md").read_text()
+    write(lab, {"tiny-set/split_tiny.json": SPLIT})
+    assert "Nothing to be done" in project.run("attrvr_mine", config=(*OURS, f"shared_data=[{lab}]", "downloads=false"))
+
+
+def test_what_cannot_be_fetched_leaves_the_others(project, web):
+    del web.files["split_tiny.json"]
+    printed = project.run("fetch", config=(*OURS, "download_patience=0"), check=False)
+    assert "cannot download split_tiny.json" in line(printed, "prepare failed: ")
+    web.files["split_tiny.json"] = SPLIT
+    project.run("fetch", config=OURS)
+    assert [path for path, _ in web.asked].count("tiny.tar.gz") == 1
