@@ -6,16 +6,19 @@ import resource
 
 import torch
 
+from papertables.base import gpus
 from papertables.base.errors import UserError
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` takes a GPU if there is one. Raises UserError where a GPU is asked for and there is none."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device 'cuda' is asked for, but torch finds no GPU: set device to cpu or auto in config.yaml")
-    return torch.device(name)
+    """``auto`` takes a GPU if there is one, ``cuda`` any that no other job holds, ``cuda:N`` the Nth. Raises UserError
+    where a GPU is asked for and there is none."""
+    mine = gpus.take(name)
+    if mine == "auto":
+        mine = "cuda" if torch.cuda.is_available() else "cpu"
+    if mine != "cpu" and not torch.cuda.is_available():
+        raise UserError(f"device is {name}, but torch finds no GPU: set device to cpu or auto in config.yaml")
+    return torch.device(mine)
 
 
 def make_deterministic(device: torch.device) -> None:

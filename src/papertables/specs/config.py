@@ -32,6 +32,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
 }
 ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
+DEVICES = ("cpu", "cuda", "auto")
 Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 VARIED = (
@@ -78,6 +79,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _device(name: str) -> str:
+    kind, colon, place = name.partition(":")
+    if name not in DEVICES and not (kind == "cuda" and colon and place.isdecimal()):
+        raise ValueError(f"{unknown('value', name, DEVICES)}, or one GPU, such as cuda:1")
+    return name
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 
 
@@ -91,6 +99,7 @@ def _one_or_many(value: object) -> object:
 
 
 Seed = Annotated[int, BeforeValidator(no_switch), Field(ge=0)]
+Device = Annotated[str, AfterValidator(_device)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_all_different)]
 Names = Annotated[
@@ -173,7 +182,7 @@ class Config(Model):
             '{"clip_vit_b32": {"path": "laion.pt", "architecture": "ViT-B-32"}}',
         ],
     )
-    device: Literal["cpu", "cuda", "auto"] | None = None
+    device: Device | None = Field(None, description="cpu, auto, cuda (any GPU that is free) or one, such as cuda:1")
     runs_per_job: Count | None = None
     gpu: Gpu = Field("A100", description="the GPU whose time the plan estimates")
     retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
@@ -511,7 +520,7 @@ class Scale(Model):
     runs_per_job: Count
     threads: Count
     world_seed: Seed = Field(0, description="draws the mini world's target sets, and splits that were never published")
-    device: Literal["cpu", "cuda", "auto"]
+    device: Device
     papers: dict[Id, Substitutes] | None = None
     shots: Whole | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
