@@ -14,8 +14,16 @@ GONE = "the pipeline that started it is gone"
 PAUSE = 1.0  # seconds between two looks at the pipeline
 
 
+_asked: list[str] = []  # for what reason a job that is patient was asked to end
+_patience = [False]
+
+
 class Stopped(BaseException):
     """A job is to end, and why. As little as an interrupt from the keyboard it is an error of what is at work."""
+
+
+class Heeded(Stopped):
+    """The same, where what is at work can be kept."""
 
 
 @contextmanager
@@ -24,7 +32,10 @@ def stoppable() -> Iterator[None]:
     ended = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(GONE if ended.is_set() else signal.Signals(number).name)
+        why = GONE if ended.is_set() else signal.Signals(number).name
+        if not _patience[0] or _asked:  # who asks twice means at once
+            raise Stopped(why)
+        _asked.append(why)
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     done = threading.Event()
@@ -35,6 +46,24 @@ def stoppable() -> Iterator[None]:
         done.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Within it, a first request to end raises nothing until ``heed`` is called."""
+    _patience[0] = True
+    try:
+        yield
+        heed()
+    finally:
+        _patience[0] = False
+        _asked.clear()
+
+
+def heed() -> None:
+    """Raises Heeded where the job was asked to end."""
+    if _asked:
+        raise Heeded(_asked[0])
 
 
 def _pipeline() -> int | None:

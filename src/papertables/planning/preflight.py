@@ -37,15 +37,15 @@ def check_files(plan: Plan) -> None:
 
 def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
     """Raises UserError where jobs that are still to be run want a GPU and this machine has none: at once for
-    ``cuda`` and ``cuda:N``; for ``auto`` where a CPU would take more than a day, with what it would cost here and what else there
-    is."""
+    ``cuda`` and ``cuda:N``; for ``auto`` where a CPU would take more than a day, with what it would cost here and what
+    else there is."""
     if plan.device == "cpu" or gpu_found():
         return
     jobs = [job for job in plan.jobs_for(*artefacts) if not Path(plan.paths.job(job.id)).exists()]
     if not jobs:
         return
     if plan.device != "auto":
-        raise UserError(f"device is {plan.device}, but this machine has no GPU: take --config device=auto or device=cpu")
+        raise UserError(f"device is {plan.device}, but this machine has no GPU: --config device=auto or device=cpu")
     seconds = sum(cpu_seconds(job) for job in jobs)
     if seconds > BEARABLE:
         cost = total(estimate(plan, artefacts).values())

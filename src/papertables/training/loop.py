@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from papertables.base.device import computed_precision
+from papertables.base.stopping import Heeded, heed, patient
 from papertables.data.augment import Augmentation, training_images
 from papertables.data.cache import ImageCache
 from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
-from papertables.training.checkpoint import Checkpoint
+from papertables.training.checkpoint import Checkpoint, Part, Place
 from papertables.training.forward import Towers, image_features, text_features
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
@@ -135,39 +136,43 @@ class Trainer:
             rows = [order[start : start + size] for order in orders]
             images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
             features = image_features(self.towers, [run.learner for run in runs], images)
+            heed()
             for run, own, seen in zip(runs, rows, features, strict=True):
                 run.head.observe(seen, torch.from_numpy(train.labels[own]).to(self.device))
         for run in runs:
             run.images += len(orders[0])
 
-    def epoch(self, number: int, train: ImageCache) -> list[Run]:
-        """Trains epoch ``number`` (from 1) and returns the runs that have not diverged: a step without a finite loss
-        ends a run after the epoch, unless it ``skips``."""
-        self.remap(number, train)
+    def epoch(self, number: int, train: ImageCache, place: Place | None = None) -> list[Run]:
+        """Trains epoch ``number`` (from 1), or what ``place`` has left of it, and returns the runs that have not
+        diverged: a step without a finite loss ends a run after the epoch, unless it ``skips``."""
+        place = place or Place(number - 1)
+        if place.part is None:
+            self.remap(number, train)
         runs = [run for run in self.runs if not run.diverged]
         for run in runs:
             run.learner.train()
-        orders = [self._order(run) for run in runs]
-        steps = self.steps(len(orders[0])) if runs else 0
-        losses, hits, counts = [], [], []
-        for step in range(steps):
-            rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for order in orders]
+        place.part = part = place.part or Part([self._order(run) for run in runs])
+        part.to(self.device)
+        steps = self.steps(len(part.orders[0])) if runs else 0
+        for step in range(len(part.counts), steps):
+            heed()
+            rows = [order[step * self.batch_size : (step + 1) * self.batch_size] for order in part.orders]
             images = [self._images(train, own, run.augmentation) for run, own in zip(runs, rows, strict=True)]
             labels = [torch.from_numpy(train.labels[own]).to(self.device) for own in rows]
             lrs = [run.lrs(number - 1, step, steps) for run in runs]
             done = self.step(runs, images, labels, lrs)
-            losses.append(done.losses)
-            hits.append(torch.stack([correct(*pair) for pair in zip(done.logits, labels, strict=True)]))
-            counts.append(len(rows[0]))
+            hits = torch.stack([correct(*pair) for pair in zip(done.logits, labels, strict=True)])
+            part.add(done.losses, hits, len(rows[0]))
+        place.epoch, place.part, place.tested = number, None, False
         if not runs:
             return []
-        weights = torch.tensor(counts, dtype=torch.float64)
-        losses, hits = torch.stack(losses).double().cpu(), torch.stack(hits).sum(0)  # (steps, S), (S,)
+        weights = torch.tensor(part.counts, dtype=torch.float64)
+        losses = torch.stack(part.losses).double().cpu()  # (steps, S)
         finite = losses.isfinite()
         mean_losses = (weights @ losses.where(finite, 0) / (weights @ finite.double())).tolist()
-        accuracies = (100 * hits / weights.sum().item()).tolist()
+        accuracies = (100 * part.hits / weights.sum().item()).tolist()
         for column, run in enumerate(runs):
-            run.images += sum(counts)
+            run.images += sum(part.counts)
             known = finite[:, column]
             if not known.all() and not run.skips:
                 run.diverged = Divergence(epoch=number, step=int(known.int().argmin()) + 1)
@@ -195,6 +200,7 @@ class Trainer:
             per_call = max(1, min(per_call, PROMPTS_PER_CALL // (len(per_image) * len(test.names))))
         hits = torch.zeros(len(runs), dtype=torch.long, device=self.device)
         for start in range(0, len(test), per_call):
+            heed()
             part = slice(start, start + per_call)
             labels = torch.from_numpy(test.labels[part]).to(self.device)
             features = dict(enumerate(self._test_features(learners, test, part)))
@@ -230,25 +236,36 @@ class Trainer:
         title: str = "training",
     ) -> float:
         """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
-        first, before = checkpoint.resume(self.runs) if checkpoint else (0, 0.0)
-        began, seconds = time.perf_counter(), before
-        epochs, every = self.training.epochs, self.training.evaluate_every
-        with progress(title, epochs, first) as bar:
-            for number in range(first + 1, epochs + 1):
-                alive = self.epoch(number, train)
-                for run in alive:
-                    run.keep_program(number)
-                if alive and (number % every == 0 or number == epochs):
-                    for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
-                        run.score(number, accuracy)
-                        run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
-                        run.images += len(test)
-                bar.set_postfix_str(summary(self.runs), refresh=False)
-                bar.update()
-                seconds = before + time.perf_counter() - began
-                if checkpoint:
-                    checkpoint.save(self.runs, number, seconds, force=number == epochs)
-        return seconds
+        place = checkpoint.resume(self.runs) if checkpoint else Place()
+        began, before, epochs = time.perf_counter(), place.seconds, self.training.epochs
+        with progress(title, epochs, place.epoch - (not place.tested)) as bar, patient():
+            try:
+                while place.epoch < epochs or not place.tested:
+                    if place.tested:
+                        for run in self.epoch(place.epoch + 1, train, place):
+                            run.keep_program(place.epoch)
+                    self._test(place, test)
+                    bar.set_postfix_str(summary(self.runs), refresh=False)
+                    bar.update()
+                    place.seconds = before + time.perf_counter() - began
+                    if checkpoint:
+                        checkpoint.save(self.runs, place, force=place.epoch == epochs)
+            except Heeded:
+                if checkpoint and (place.part or not place.tested):  # not in a mapping pass, which begins anew
+                    place.seconds = before + time.perf_counter() - began
+                    checkpoint.save(self.runs, place, force=True)
+                raise
+        return place.seconds
+
+    def _test(self, place: Place, test: TestSet) -> None:
+        """Scores the runs that have not diverged, where they are to be after this epoch."""
+        alive = [run for run in self.runs if not run.diverged]
+        if alive and (place.epoch % self.training.evaluate_every == 0 or place.epoch == self.training.epochs):
+            for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
+                run.score(place.epoch, accuracy)
+                run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
+                run.images += len(test)
+        place.tested = True
 
     def _order(self, run: Run) -> np.ndarray:
         """The run's rows in a new random order."""

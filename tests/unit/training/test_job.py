@@ -99,9 +99,9 @@ class Killed(BaseException):
 def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch, moment):
     whole = world.train(PACKED, tmp_path / "whole", training=EVERY_EPOCH)
 
-    def kill_first(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
-        save(checkpoint, runs, epoch, seconds, force)
-        if epoch == 1:
+    def kill_first(checkpoint, runs, place, force, save=Checkpoint.save):
+        save(checkpoint, runs, place, force)
+        if place.epoch == 1:
             raise Killed
 
     def kill_writing(store, metrics, learner=None, mappings=None, write=Store.write):

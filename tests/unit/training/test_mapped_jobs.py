@@ -72,9 +72,9 @@ def test_resumed_equals_uninterrupted(world, tmp_path, monkeypatch):
     """Statistics that training has observed, both optimisers and batch norm come back from the checkpoint."""
     whole = world.train(PACKED, tmp_path / "whole", training=EVERY_EPOCH)
 
-    def kill_first(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
-        save(checkpoint, runs, epoch, seconds, force)
-        if epoch == 1:
+    def kill_first(checkpoint, runs, place, force, save=Checkpoint.save):
+        save(checkpoint, runs, place, force)
+        if place.epoch == 1:
             raise Killed
 
     with monkeypatch.context() as patched:

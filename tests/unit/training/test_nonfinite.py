@@ -233,9 +233,9 @@ def test_failed_runs_resume(worlds, tmp_path, monkeypatch):
     assert [line["outcome"] for line in uncut] == ["diverged", "finished", "finished"]
     assert uncut[1]["curve"][1]["nonfinite_steps"] and uncut[1]["curve"][2]["train_loss"] is None
 
-    def kill_second(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
-        save(checkpoint, runs, epoch, seconds, force)
-        if epoch == 2:
+    def kill_second(checkpoint, runs, place, force, save=Checkpoint.save):
+        save(checkpoint, runs, place, force)
+        if place.epoch == 2:
             raise Killed
 
     with monkeypatch.context() as patched:
@@ -252,8 +252,8 @@ def test_failed_runs_resume(worlds, tmp_path, monkeypatch):
 def test_a_checkpoint_of_another_rule_is_not_used(worlds, tmp_path, monkeypatch):
     run = spec("vp", lr=1e38)
 
-    def kill(checkpoint, runs, epoch, seconds, force, save=Checkpoint.save):
-        save(checkpoint, runs, epoch, seconds, force)
+    def kill(checkpoint, runs, place, force, save=Checkpoint.save):
+        save(checkpoint, runs, place, force)
         raise Killed
 
     with monkeypatch.context() as patched:
