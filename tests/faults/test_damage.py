@@ -27,7 +27,7 @@ from papertables.results.mappings import read_mappings
 from papertables.results.searches import read_search
 from papertables.results.store import Store
 from papertables.specs.manifests import read_manifest
-from papertables.training.checkpoint import Checkpoint
+from papertables.training.checkpoint import Checkpoint, Place
 from tests.faults.table import fault
 from tests.faults.test_work import kept
 from tests.unit.small_world import BACKBONE, CLASSIFIER, World, mapped_spec, spec
@@ -127,7 +127,7 @@ def files(tmp_path_factory) -> dict[str, Read]:
     searches.build_caches(world.dataset, world.folder)
     search = searches.searched(world, other)
     written = Checkpoint(folder / "group.pt", {"run": "0"})
-    written.save([], epoch=1, seconds=1.0, force=True)
+    written.save([], Place(1), force=True)
     store, mappings = Store(folder / "runs"), Store(mapped / "runs").mappings(mapping.id)
     return {
         "manifest of a data set": Read(Path(manifest), lambda path: read_manifest(path)["digest"]),
