@@ -89,6 +89,13 @@ class Project:
             assert done.returncode != 0, done.stdout
         return done.stdout
 
+    def papertables(self, *arguments: str) -> str:
+        """Runs a command about the tiny scale; returns what it printed."""
+        command = [sys.executable, "-m", "papertables.commands.cli", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, text=True, check=True, stdout=subprocess.PIPE
+        ).stdout
+
     def metrics_times(self) -> dict[str, int]:
         """When each run's metrics were written, by run id."""
         runs = self.results / "runs"

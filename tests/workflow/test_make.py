@@ -161,6 +161,43 @@ def test_third_seed_trains_alone(made):
     assert not set(before) - set(made.metrics_times())
 
 
+def test_what_nothing_needs_is_listed_and_goes_when_it_is_asked_for(made):
+    tiny = made.root / "workflow" / "scales"
+    for other in (path for path in tiny.glob("*.yaml") if path.stem != "tiny"):
+        other.unlink()  # only what was made here is looked through
+    listed = made.papertables("prune", "--config", "scale=tiny")
+    third = [line for line in listed.splitlines() if "seed3" in line]
+    assert third and len(third) + 1 == len(listed.splitlines())
+    assert listed.splitlines()[-1].endswith("papertables prune --yes removes them")
+    made.papertables("prune", "--config", "scale=tiny", "--yes")
+    assert not [run for run in made.metrics_times() if "seed3" in run]
+    made.run()
+    assert "nothing to remove" in made.papertables("prune", "--config", "scale=tiny")
+
+
+def test_status_counts_what_was_made(as_configured):
+    found = json.loads(as_configured.papertables("status", "--scale", "tiny", "--json"))
+    assert all(counts["made"] for counts in found["artefacts"].values())
+    counts = found["artefacts"]["attrvr_table1"]
+    runs = len(make_plan(as_configured.root, CONFIG | {"scale": "tiny"}).artefacts["attrvr_table1"].runs)
+    assert counts["done"] + counts["diverged"] == runs
+    assert not found["failures"] and found["seconds"] is None and found["bytes"]["runs"] > 0
+
+
+def test_why_a_run_would_be_made_again(as_configured):
+    run = next(run for run in as_configured.metrics_times() if "/vp-" in run)
+    assert "is as it would be made now" in as_configured.papertables("why", run, "--scale", "tiny")
+    source = as_configured.root / "src" / "papertables" / "methods" / "vp.py"
+    text = source.read_text()
+    source.write_text(text + "\n\nCHANGED = True\n")
+    try:
+        told = as_configured.papertables("why", run, "--scale", "tiny")
+    finally:
+        source.write_text(text)
+    assert "would be made again" in told and "the code of its method changed (method): it was " in told
+    assert len(told.splitlines()) == 2
+
+
 def test_report(made):
     made.run("--report", "report.html")
     page = (made.root / "report.html").read_text()

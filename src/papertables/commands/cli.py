@@ -17,10 +17,14 @@ from papertables.artefacts import damage
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
+from papertables.commands import prune as left_over
+from papertables.commands import status as how_far
 from papertables.commands import terminal
+from papertables.commands import why as reasons
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
+from papertables.planning.project import scales
 from papertables.planning.targets import FETCH, NAMES, asked
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
@@ -122,6 +126,41 @@ def verify(scale: ScaleName = None, config: Overrides = None, as_json: AsJson = 
         unsealed = f", {old:,} of them without a checksum, from before there were any" if old else ""
         out.print(f"{len(found):,} files: {len(found) - len(bad):,} whole{unsealed}, {len(bad):,} damaged or gone")
     raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def status(targets: Targets = None, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """How far targets are: runs done, running, waiting and failed, and why; works beside a pipeline and after it."""
+    made = _plan(scale, config)
+    found = how_far.status(made, list(asked(made, targets or ())))
+    typer.echo(json.dumps(found.record(), indent=1)) if as_json else terminal.show_status(out, found)
+
+
+@app.command()
+def why(run: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """Why a run would train again: what of it is not as it was when it was made. RUN: an id, or a part of one."""
+    made = _plan(scale, config)
+    chosen = reasons.named(made, run)
+    found = reasons.why(made, chosen)
+    if as_json:
+        typer.echo(json.dumps({"run": chosen.id, "reasons": found}, indent=1, ensure_ascii=False))
+        return
+    out.print(f"{chosen.id} {'would be made again:' if found else 'is as it would be made now'}", soft_wrap=True)
+    for reason in found:
+        out.print(f"- {reason}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def prune(config: Overrides = None, yes: Annotated[bool, typer.Option("--yes", help="Removes them.")] = False) -> None:
+    """Lists runs, caches and checkpoints that no artefact of any scale needs under this configuration."""
+    found = [path for name in scales(_project()) for path in left_over.unneeded(_plan(name, config))]
+    sizes = {path: left_over.size(path) for path in found}
+    for path in found:
+        out.print(f"{sizes[path] / 1e6:10.1f} MB  {path}", soft_wrap=True, markup=False)
+    if yes:
+        left_over.remove(found)
+    end = "removed" if yes else "papertables prune --yes removes them" if found else "nothing to remove"
+    out.print(f"{len(found):,} of {sum(sizes.values()) / 1e9:.2f} GB that nothing needs: {end}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

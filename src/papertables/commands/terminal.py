@@ -11,6 +11,8 @@ from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import beside, ours, printed, published_caption, read
 from papertables.artefacts.tables import Table
 from papertables.base.seals import read_model
+from papertables.commands.status import STATES, Status
+from papertables.planning.cost import duration
 
 UNLIMITED = 10_000  # columns where the output is no terminal
 
@@ -37,6 +39,24 @@ def show_figure(console: Console, file: Path) -> None:
         console.print(str(file.with_suffix(suffix)), soft_wrap=True, markup=False)
     for line in (*figure.failures, *figure.notes):
         console.print(f"- {escape(line)}", style="dim")
+
+
+def show_status(console: Console, status: Status) -> None:
+    """How far artefacts are, why what failed did, what is left, and what to type next."""
+    grid = Grid("artefact", *STATES, "made", header_style="bold", box=None, pad_edge=False)
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for id, counts in status.artefacts.items():
+        grid.add_row(id, *(str(counts[state] or "-") for state in STATES), "yes" if counts["made"] else "no")
+    grid.add_row("runs in all, each once", *(str(status.runs[state] or "-") for state in STATES), "", style="bold")
+    console.print(grid)
+    for failure in status.failures:
+        console.print(f"\n{failure.job}: {failure.why}\n  {failure.log}", soft_wrap=True, markup=False)
+    left = "nothing" if status.seconds is None else f"about {duration(status.seconds)}"
+    console.print(f"\nleft to train: {left}, {status.jobs} jobs at work")
+    used = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in status.bytes.items() if size >= 1e6)
+    console.print(f"disk: {used or 'less than 1 MB'}; {status.free / 1e9:,.1f} GB free", soft_wrap=True)
+    console.print(f"next: {status.next}", soft_wrap=True, markup=False)
 
 
 def _head(console: Console, shown: Table | FigureRecord) -> None:

@@ -126,6 +126,14 @@ def total(costs: Iterable[Cost]) -> Cost:
     return whole
 
 
+def remaining_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
+    """About how long jobs take, one after the other, where the plan computes."""
+    if plan.device == "cpu":
+        return sum(map(cpu_seconds, jobs))
+    peaks = FP16_PEAK[plan.config.gpu] * 1e12 * UTILISATION, FP32_PEAK[plan.config.gpu] * 1e12 * UTILISATION
+    return sum(JOB_START + _counted_seconds(job, *peaks) for job in jobs)
+
+
 def cpu_seconds(job: Job) -> float:
     """About how long a job takes on the CPU of this machine."""
     rate = CPU_CORE * (os.cpu_count() or 1)

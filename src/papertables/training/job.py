@@ -6,21 +6,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papertables.attributes.sampling import Attributes, read_attributes, repeated
+from papertables.attributes.sampling import Attributes, repeated
 from papertables.backbones.catalog import backbone_with
 from papertables.base.files import write_atomic
 from papertables.data import cache
-from papertables.data.splits import read_split, training_indices
+from papertables.data.splits import Split, read_split, training_indices
 from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
-from papertables.results.searches import read_search
 from papertables.results.store import Store
 from papertables.specs.rules import Training, TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
 from papertables.training.failures import Failures, alone
 from papertables.training.learners import make_learner, prompt_names, sampled_features
-from papertables.training.record import Recorder, fingerprints
+from papertables.training.record import Recorder, fingerprints, texts_of, winners_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +39,7 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
     nothing. A record that is not valid is named in the log and made again. Raises UserError at the end where runs
     failed; the others are made and kept."""
     store, transfer = Store(Path(training.store)), TransferTargets(job)
-    texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
-    winners = {id: read_search(Path(path)).winner for id, path in job.searches.items()}
+    texts, winners = texts_of(job), winners_of(job)
     prints = fingerprints(job, texts, winners)
     for problem in store.unsound(job.runs):
         print(f"{problem}: it is made again", file=sys.stderr)
@@ -127,12 +125,11 @@ class _Work:
         killed while it was writing results goes on with the same group. Of one that fails each run is trained alone, so
         that only what breaks it is lost."""
         wanted = {spec.id for spec in missing}
-        for group in self._groups().values():
+        for group in groups_of(self.job.runs, self.split).values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
-            with alone(
-                self._checkpoint(group).with_suffix(".lock")
-            ):  # and what another process has made meanwhile stays
+            lock = checkpoint_of(Path(self.training.checkpoints), group).with_suffix(".lock")
+            with alone(lock):  # and what another process has made meanwhile stays
                 todo = self.store.missing(group, self.prints, self.training.retrain)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]
@@ -143,27 +140,13 @@ class _Work:
         """Trains what is wanted of a group."""
         from papertables.training.checkpoint import Checkpoint
 
-        path, seconds = self._checkpoint(group), self.training.checkpoint_seconds
+        path, seconds = checkpoint_of(Path(self.training.checkpoints), group), self.training.checkpoint_seconds
         whole, partial = (Checkpoint(path, self._digests(specs), seconds) for specs in (group, todo))
         with self.failures.noted(todo):
             if whole.read() is not None:
                 self._train_group(group, whole)
             elif todo:
                 self._train_group(todo, partial)
-
-    def _checkpoint(self, group: Sequence[RunSpec]) -> Path:
-        return Path(self.training.checkpoints) / f"{digest([spec.id for spec in group])}.pt"
-
-    def _groups(self) -> dict[tuple, list[RunSpec]]:
-        """The trained runs of the job by what those trained together must agree in."""
-        groups: dict[tuple, list[RunSpec]] = {}
-        for spec in self.job.runs:
-            if spec.training:
-                t = spec.training
-                size = len(training_indices(self.split, spec))
-                key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every)
-                groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
-        return groups
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
         return {spec.id: digest([self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips]) for spec in specs}
@@ -199,7 +182,7 @@ class _Work:
     def score_transfer(self, specs: Sequence[RunSpec]) -> None:
         """Trained runs on what they have yet to be scored on."""
         wanted = {spec.id for spec in specs}
-        for group in self._groups().values():
+        for group in groups_of(self.job.runs, self.split).values():
             todo = [spec for spec in group if spec.id in wanted]
             with self.failures.noted(todo):
                 self._score_group(todo)
@@ -228,3 +211,20 @@ class _Work:
         for id, metrics in found.items():
             if targets[id]:
                 self.store.write(metrics)
+
+
+def groups_of(runs: Sequence[RunSpec], split: Split) -> dict[tuple, list[RunSpec]]:
+    """The trained ones of a job's runs by what those trained together must agree in."""
+    groups: dict[tuple, list[RunSpec]] = {}
+    for spec in runs:
+        if spec.training:
+            t = spec.training
+            size = len(training_indices(split, spec))
+            key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every)
+            groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
+    return groups
+
+
+def checkpoint_of(folder: Path, group: Sequence[RunSpec]) -> Path:
+    """Where a group's checkpoint lies."""
+    return folder / f"{digest([spec.id for spec in group])}.pt"

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertables import NUMERICS
-from papertables.attributes.sampling import Attributes
+from papertables.attributes.sampling import Attributes, read_attributes
 from papertables.backbones.catalog import backbone_with
 from papertables.base.code import FOLDER
 from papertables.methods.table import METHODS, method_code
 from papertables.results.metrics import CHANGED, Computed, Evaluation, Fingerprint, Metrics, RunCost
+from papertables.results.searches import read_search
 from papertables.results.store import Store
 from papertables.specs.rules import TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "numpy", "pillow")
 CODE = ("src", "workflow")  # what a commit stands for, below the project's folder
+
+
+def texts_of(job: TrainJob) -> dict[str, Attributes]:
+    """By source, the sentences that a job's runs draw from."""
+    return {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
+
+
+def winners_of(job: TrainJob) -> dict[str, Combination]:
+    """By run id, the attributes that a search found for it."""
+    return {id: read_search(Path(path)).winner for id, path in job.searches.items()}
 
 
 def fingerprints(
