@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -61,12 +63,30 @@ def fake(precision: str) -> Iterator[None]:
     torch.set_autocast_enabled("cuda", dtype is not None)
     torch.set_autocast_dtype("cuda", dtype or before[1])
     try:
-        with MODE:
+        with MODE, patch.object(F, "scaled_dot_product_attention", fused_attention):
             yield
     finally:
         torch.clear_autocast_cache()
         torch.set_autocast_enabled("cuda", before[0])
         torch.set_autocast_dtype("cuda", before[1])
+
+
+def fused_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    **settings,
+) -> Tensor:
+    """As a GPU computes attention, without keeping a weight for every pair of tokens; on fake tensors torch would."""
+    given = [query, key, value, attn_mask]
+    if torch.is_autocast_enabled("cuda"):
+        given = [each if each is None else each.to(torch.get_autocast_dtype("cuda")) for each in given]
+    *tensors, mask = given
+    mask = mask if mask is None else mask.expand(*query.shape[:-1], key.shape[-2])
+    return torch.ops.aten._scaled_dot_product_efficient_attention(*tensors, mask, True, dropout_p, is_causal)[0]
 
 
 def on_gpu(value: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def memory_notes(plan: Plan, artefacts: Iterable[str]) -> list[str]:
     for (method, tower), each in _needs(plan, artefacts).items():
         if not each.images:
             raise UserError(
-                f"{method} with {backbone(tower).label}: one image takes {each.least:.0f} GB, a {gpu} has "
+                f"{method} with {backbone(tower).label}: one image takes {each.least:.0f} GB, the {gpu} has "
                 f"{GPU_MEMORY[gpu]}: plan for another one, such as --config gpu=H100"
             )
         if each.is_cut:
@@ -117,14 +117,9 @@ def memory_notes(plan: Plan, artefacts: Iterable[str]) -> list[str]:
         f"{', '.join(methods)} with {label}: {images} of {batch} images at a time"
         for (batch, label, images), methods in cut.items()
     ]
-    found = [
-        f"Memory: counted, of the largest training step; tests take less. Of a {gpu} {GPU_MEMORY[gpu]} GB are assumed."
-    ]
-    return (
-        [*found, f"Batches that it has to cut, with the same result but for batch norm: {'; '.join(told)}."]
-        if told
-        else found
-    )
+    basis = f"Memory: counted, of the largest training step; tests take less. The {gpu} has {GPU_MEMORY[gpu]} GB."
+    cuts = f"Batches that it has to cut, with the same result but for batch norm: {'; '.join(told)}."
+    return [basis, cuts] if told else [basis]
 
 
 def _needs(plan: Plan, artefacts: Iterable[str]) -> dict[tuple[str, str], Need]:

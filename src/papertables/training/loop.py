@@ -104,7 +104,9 @@ class Trainer:
     ) -> Step:
         """One update of each run with its own images (B, 3, s, s) in [0, 1], labels (B,) and rates of its
         optimisers."""
-        return self._fitting(runs, self.room, self.batch_size, lambda: self._step(runs, images, labels, lrs))
+        batch = max(len(own) for own in images)
+        most = batch * min(len(runs), max(1, self.images_per_call // batch))  # in one call, where there is room
+        return self._fitting(runs, self.room, most, lambda: self._step(runs, images, labels, lrs))
 
     def _step(
         self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[Sequence[float]]
@@ -331,14 +333,18 @@ class Trainer:
         self, runs: Sequence[Run], learners: Sequence[BaseLearner], images: Sequence[Tensor]
     ) -> list[Tensor]:
         """Features of each learner's images without a gradient, in calls that memory holds."""
-        count = len(images[0])
+        count, most = len(images[0]), len(images[0]) * len(learners)
 
         def look() -> list[Tensor]:
-            parts = pieces(count, self.room_to_look.of(count))
-            found = [self._look(learners, [own[part] for own in images]) for part in parts]
-            return [_joined(each) for each in zip(*found, strict=True)]
+            room, found = self.room_to_look.of(most), []
+            parts = pieces(count, max(1, room // len(learners)))
+            for first in range(0, len(learners), room):  # all, unless an image of each is too much
+                some = slice(first, first + room)
+                own = [self._look(learners[some], [each[part] for each in images[some]]) for part in parts]
+                found += [_joined(each) for each in zip(*own, strict=True)]
+            return found
 
-        return self._fitting(runs, self.room_to_look, count, look)
+        return self._fitting(runs, self.room_to_look, most, look)
 
     def _look(self, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor]:
         if self.fast is None:
