@@ -174,6 +174,7 @@ COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run withou
     "diverged_step": lambda run, _: run.diverged and run.diverged.step,
     "nonfinite_steps": lambda run, _: sum(run.nonfinite.values()),  # after which it went on
     "images": lambda _, one: one and one.images,  # test images
+    "tests": lambda _, one: one and one.numerics,
     "best_epoch": _scored("best", "epoch"),
     "best_accuracy": _scored("best", "accuracy"),
     "last_epoch": _scored("last", "epoch"),

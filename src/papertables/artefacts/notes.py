@@ -8,6 +8,7 @@ from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
 from papertables.planning.asking import source_said
 from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.results.metrics import Metrics
 from papertables.specs.config import PUBLISHED, Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
@@ -34,6 +35,17 @@ def run_notes(
         *_fidelity(planned, runs),
     ]
     return [note for note in notes if note]
+
+
+def numerics_notes(found: Iterable[Metrics]) -> list[str]:
+    """How many scores are less exact than published, and how many mappings were made so; nothing where none are."""
+    runs = list(found)
+    scores = [each.numerics for run in runs for each in run.evaluations]
+    fast, passes = scores.count("fast"), sum(run.fingerprint.passes == "fast" for run in runs)
+    if not fast and not passes:
+        return []
+    mapped = f"; so were the label mappings of {passes} of {len(runs)} runs" if passes else ""
+    return [f"Numerics fast: {fast} of {len(scores)} scores were computed in half precision{mapped}."]
 
 
 def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[str, str]) -> str:

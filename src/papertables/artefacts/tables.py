@@ -8,7 +8,7 @@ from statistics import fmean, harmonic_mean, stdev
 
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
-from papertables.artefacts.notes import run_notes
+from papertables.artefacts.notes import numerics_notes, run_notes
 from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
 from papertables.base.errors import UserError
@@ -142,7 +142,8 @@ def build(
         [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
         for i, row in enumerate(grid)
     ]
-    notes = [*run_notes(planned, runs, artefact.average, subsets), *_own_weights(runs, config), *unverified]
+    notes = run_notes(planned, runs, artefact.average, subsets)
+    notes += [*numerics_notes(metrics.values()), *_own_weights(runs, config), *unverified]
     return Table(
         id=artefact.id,
         title=artefact.title,

@@ -44,7 +44,7 @@ class TextPrompts:
         """What prompts that go through the tower together agree in: how many deep blocks, tokens replaced."""
         return len(self.deep), self.at.shape[1] if self.deep else 0
 
-    def part(self, rows: slice) -> "TextPrompts":
+    def part(self, rows: slice | Tensor) -> "TextPrompts":
         """Some of the prompts, cut behind the last end token among them: under the causal mask nothing there counts.
         Deep tokens that stand even further back keep a place."""
         ends = self.ends[rows]

@@ -1,10 +1,14 @@
-"""The device that computes: choice, name, peak memory."""
+"""The device that computes: choice, name, memory, and what it computes in."""
 
 import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from papertables.base import gpus
 from papertables.base.errors import UserError
@@ -34,6 +38,58 @@ def make_deterministic(device: torch.device) -> None:
 def computed_precision(device: torch.device, asked: str) -> str:
     """Autocast runs on a GPU alone; a CPU computes in fp32."""
     return asked if device.type == "cuda" else "fp32"
+
+
+def computed_numerics(device: torch.device, asked: str) -> str:
+    """A CPU computes tests and mapping passes as published, whatever is asked."""
+    return asked if device.type == "cuda" else "published"
+
+
+@contextmanager
+def computing_fast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Half precision by autocast, and convolutions by whichever algorithm cuDNN finds fastest, though it may add in
+    another order each time. For passes without a gradient."""
+    with (
+        torch.autocast(device.type, dtype),
+        torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=True),
+    ):
+        yield
+
+
+def moved(values: Tensor, device: torch.device | str) -> Tensor:
+    """On the device; the host waits for no copy to a GPU."""
+    if torch.device(device).type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """The bytes that a job may take: those free on the GPU or, on the CPU, the share that its threads have of those
+    free on the machine or in its control group. None where no system tells."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    found = [each for each in (_available(), _left_in_group()) if each is not None]
+    share = min(1.0, torch.get_num_threads() / (os.cpu_count() or 1))
+    return int(min(found) * share) if found else None
+
+
+def _available(table: Path = Path("/proc/meminfo")) -> int | None:
+    """What Linux says could be had without swapping."""
+    try:
+        lines = table.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _left_in_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What a container's or a batch system's limit leaves; None where there is no limit."""
+    try:
+        most, used = ((folder / name).read_text("utf-8").strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return None
+    return None if most == "max" else max(0, int(most) - int(used))
 
 
 def describe(device: torch.device) -> str:

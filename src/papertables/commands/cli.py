@@ -181,6 +181,13 @@ def make(
     os.execv(command[0], [*command, *options, *(["--config", *overrides] if overrides else [])])
 
 
+@app.command("gpu-check")
+def gpu_check(device: Annotated[str, typer.Option(help="cuda; or cpu, to try the check itself.")] = "cuda") -> None:
+    """Whether every method trains on this machine's GPU as on the CPU, and how fast; nothing is downloaded."""
+    script = _project() / "benchmarks" / "gpu_check.py"
+    os.execv(sys.executable, [sys.executable, str(script), "--device", device])
+
+
 @app.command()
 def fetch(artefacts: Artefacts = None, scale: ScaleName = None, config: Overrides = None) -> None:
     """Brings what artefacts and papers need from elsewhere, for machines without a network: ``snakemake fetch``."""

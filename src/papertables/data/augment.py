@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from papertables.data.cache import Box, ImageCache, OriginalCache
+from papertables.base.device import moved
+from papertables.data.cache import Box, OriginalCache
+from papertables.data.feed import Images, on_device
 
 Augmentation = Literal["resized_crop", "crop_flip", "none"]
 SCALE = (0.08, 1.0)  # share of the area, torchvision's defaults
@@ -36,17 +38,17 @@ class Boxes:
 
 def training_images(
     kind: Augmentation,
-    images: ImageCache,
+    images: Images,
     rows: np.ndarray,
     size: int,
     generator: torch.Generator,
-    device: torch.device | str,
+    device: torch.device,
 ) -> Tensor:
     """These rows of a cache, augmented by ``kind``: (B, 3, size, size) floats in [0, 1] on the device."""
     sizes = torch.from_numpy(images.sizes[rows])
     if kind == "resized_crop" and isinstance(images, OriginalCache):
-        return plain(crop_originals(images, rows, draw_boxes(sizes, generator), size).to(device))
-    return augment(kind, torch.from_numpy(images.batch(rows)).to(device), sizes, size, generator)
+        return plain(moved(crop_originals(images, rows, draw_boxes(sizes, generator), size), device))
+    return augment(kind, on_device(images, rows, device), sizes, size, generator)
 
 
 def crop_originals(images: OriginalCache, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
@@ -99,7 +101,7 @@ def draw_cuts(shape: tuple[int, int, int, int], size: int, generator: torch.Gene
 
 def cut(images: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Boxes of side ``size`` as they are, mirrored where asked: (B, 3, H, W) to (B, 3, size, size)."""
-    top, left, flip = (value.to(images.device) for value in (boxes.top, boxes.left, boxes.flip))
+    top, left, flip = (moved(value, images.device) for value in (boxes.top, boxes.left, boxes.flip))
     windows = images.unfold(2, size, 1).unfold(3, size, 1)  # (B, 3, rows, columns, size, size), a view
     chosen = windows[torch.arange(len(images), device=images.device), :, top, left]  # (B, 3, size, size)
     return torch.where(flip.view(-1, 1, 1, 1), chosen.flip(3), chosen)
@@ -133,7 +135,7 @@ def crop_resize(images: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Cuts, resizes and mirrors: (B, 3, H, W) uint8 to (B, 3, size, size) floats in [0, 1]."""
     device = images.device
     top, left, height, width, flip = (
-        value.to(device) for value in (boxes.top, boxes.left, boxes.height, boxes.width, boxes.flip)
+        moved(value, device) for value in (boxes.top, boxes.left, boxes.height, boxes.width, boxes.flip)
     )
     columns = resampling(left, width, images.shape[3], size)  # (B, size, W)
     columns = torch.where(flip.view(-1, 1, 1), columns.flip(1), columns).mT.unsqueeze(1)  # (B, 1, W, size)
@@ -142,7 +144,7 @@ def crop_resize(images: Tensor, boxes: Boxes, size: int) -> Tensor:
     high = (boxes.height > size) & (boxes.height - size > 2 * (boxes.width - size))
     out = torch.empty(len(images), 3, size, size, device=device)
     for chosen, height_first in ((~high, False), (high, True)):
-        at = chosen.nonzero().squeeze(1).to(device)
+        at = moved(chosen.nonzero().squeeze(1), device)
         values = images[at].float()  # (b, 3, H, W)
         if height_first:
             out[at] = grey(grey(rows[at] @ values) @ columns[at])

@@ -110,6 +110,7 @@ class Inputs:
                 images={name: paths.cache(name, *key) for name, key in sorted(seen) if name != job.dataset},
             ),
             own_weights=paths.own_weights.get(job.backbone),
+            numerics=self.plan.config.numerics,
         )
 
     @property

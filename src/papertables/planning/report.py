@@ -9,10 +9,11 @@ from pydantic import JsonValue
 from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
 from papertables.planning.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
+from papertables.planning.memory import memory_cell, memory_notes
 from papertables.planning.plan import Plan
 from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
 
-HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache")
+HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache", "memory")
 
 
 def text(plan: Plan, artefacts: Iterable[str]) -> str:
@@ -21,9 +22,10 @@ def text(plan: Plan, artefacts: Iterable[str]) -> str:
     rows: list[tuple[str, ...]] = [HEADER]
     for paper, ids in groupby(costs, lambda id: _paper(plan, id)):
         own = {id: costs[id] for id in ids}
-        rows += [(), *((id, *_cells(cost)) for id, cost in own.items())]
-        rows += [(f"{paper}, in all", *_cells(total(own.values())))] if len(own) > 1 else []
-    rows += [(), *((name, *_cells(total(some.values()))) for name, some in _sums(plan, costs).items())]
+        rows += [(), *((id, *_cells(cost), memory_cell(plan, [id])) for id, cost in own.items())]
+        rows += [(f"{paper}, in all", *_cells(total(own.values())), memory_cell(plan, own))] if len(own) > 1 else []
+    sums = _sums(plan, costs).items()
+    rows += [(), *((name, *_cells(total(some.values())), memory_cell(plan, some)) for name, some in sums)]
     return "\n".join([*_lines(rows), "", *_sets(plan, costs), *notes(plan, costs)])
 
 
@@ -68,7 +70,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     if unknown:
         found.append(f"No source gives the size of: {', '.join(unknown)}.")
     found += [f"Cannot be planned, and left out: {id}: {error}" for id, error in plan.broken.items()]
-    return [*found, *asking_notes(plan, costs), *overridden(plan, costs)]
+    return [*found, *memory_notes(plan, costs), *asking_notes(plan, costs), *overridden(plan, costs)]
 
 
 def _sets(plan: Plan, costs: dict[str, Cost]) -> list[str]:

@@ -93,9 +93,10 @@ def _trained(metrics: "Metrics") -> Iterator[str]:
     tested = [each for each in metrics.curve if each.test_accuracy is not None]
     best = max(tested, key=lambda each: each.test_accuracy, default=None)  # the first of the highest
     last = tested[-1] if tested else None
+    tests = metrics.computed.tests if metrics.computed else "published"  # a more exact one may have been made later
     for number, each in enumerate(metrics.evaluations):
         for name, score, epoch in (("best", each.best, best), ("last", each.last, last)):
-            if number == 0 and not _agree(score, epoch):
+            if number == 0 and each.numerics == tests and not _agree(score, epoch):
                 yield f"the {name} score is {_said(score)}, the curve says {_of_curve(epoch)}"
             elif score and epoch and score.epoch != epoch.epoch:
                 yield f"the {name} score on {_name(each)} is of epoch {score.epoch}, the run's own of {epoch.epoch}"

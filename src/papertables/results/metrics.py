@@ -8,7 +8,7 @@ from papertables.base.errors import UserError
 from papertables.base.seals import Broken, unsealed_json
 from papertables.results.consistency import problems, whole_hits
 from papertables.specs.config import Selection
-from papertables.specs.spec import ClassSet, Combination, Model, RunSpec, Target
+from papertables.specs.spec import ClassSet, Combination, Model, Numerics, RunSpec, Target
 
 CHANGED = "-dirty"  # ends a commit whose code was changed
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -24,7 +24,7 @@ class Fingerprint(Model):
     data, backbone, attributes: SHA-256 of contents. method: of the syntax trees of the method's own modules.
     numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``). reading: as what the
     backbone's tensors were read (``Backbone.reading``); None in records from before it was kept, and while nothing of
-    it has changed since.
+    it has changed since. passes: ``fast`` where the mapping passes that fed a training were.
     """
 
     data: Digest
@@ -33,6 +33,7 @@ class Fingerprint(Model):
     method: Digest
     numerics: PositiveInt
     reading: str | None = None
+    passes: Literal["fast"] | None = None
 
 
 class Epoch(Model):
@@ -59,7 +60,7 @@ class Score(Model):
 
 class Evaluation(Model):
     """A run scored on one data set and class set. attributes: that its prompts name there in place of its own. data:
-    the contents of a data set that it was not trained on."""
+    the contents of a data set that it was not trained on. numerics: how its images were computed."""
 
     dataset: str
     classes: ClassSet = "all"
@@ -68,10 +69,15 @@ class Evaluation(Model):
     images: PositiveInt
     best: Score | None = None  # highest test accuracy over epochs; the first such epoch
     last: Score | None = None
+    numerics: Numerics = "published"
 
     @property
     def target(self) -> Target:
         return Target(self.dataset, self.classes, self.attributes)
+
+    def serves(self, asked: Numerics) -> bool:
+        """Whether it is as exact as is asked for: published numbers serve for fast ones."""
+        return asked == "fast" or self.numerics == "published"
 
     def score(self, selection: Selection) -> Score | None:
         return self.best if selection == "best" else self.last
@@ -104,10 +110,11 @@ class RunCost(Model):
 
 
 class Computed(Model):
-    """How it was computed, whatever the spec asks for: a CPU knows no half precision."""
+    """How it was computed, whatever the spec asks for: a CPU knows no half precision. tests: of the curve."""
 
     precision: Literal["fp16", "bf16", "fp32"]
     device: Literal["cpu", "cuda"]
+    tests: Numerics = "published"
 
 
 class Metrics(Model):

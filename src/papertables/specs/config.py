@@ -11,7 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StrictFl
 
 from papertables.base.errors import unknown
 from papertables.specs.drawings import DRAWINGS, Drawing
-from papertables.specs.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
+from papertables.specs.spec import (
+    Fidelity,
+    Images,
+    Model,
+    Number,
+    Numerics,
+    ProtocolName,
+    Rate,
+    Training,
+    Whole,
+    no_switch,
+)
 
 PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
@@ -154,6 +165,10 @@ class Config(Model):
         {},
         description="over what is declared of the language model that sentences or bases name",
         examples=['{"model": "llama3.2", "base_url": "http://localhost:11434/v1"}'],
+    )
+    numerics: Numerics = Field(
+        "published",
+        description="of tests and mapping passes: in fp32, or fast, on a GPU in half precision",
     )
     fidelity: FidelityName = "published"
     choices: dict[str, str] = Field(

@@ -12,7 +12,7 @@ from pathlib import Path
 from papertables.specs.config import OwnWeights
 from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.manifests import check_split, read_manifest
-from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
+from papertables.specs.spec import CacheKey, Numerics, RunSpec, SearchSpec, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
 Own = OwnWeights | None  # what a user says of the file of weights, where it is not the published one
@@ -140,7 +140,7 @@ class Transfer:
 @dataclass(frozen=True)
 class TrainJob:
     """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
-    file of the search whose winner are its attributes."""
+    file of the search whose winner are its attributes. numerics: how exact tests and mapping passes have to be."""
 
     runs: tuple[RunSpec, ...]
     prepared: Prepared
@@ -152,6 +152,7 @@ class TrainJob:
     searches: Mapping[str, str]
     transfer: Transfer
     own_weights: Own = None
+    numerics: Numerics = "published"
 
     @property
     def dataset(self) -> str:

@@ -22,6 +22,7 @@ ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "doma
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
 METRICS, LEARNER = "metrics.json", "learner.safetensors"  # of a run, in its folder of the store
 ClassSet = Literal["all", "base", "new"]
+Numerics = Literal["published", "fast"]  # of tests and mapping passes: in fp32, or where a GPU can in half precision
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
 

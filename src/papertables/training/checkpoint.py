@@ -18,10 +18,11 @@ from papertables.training.run import Run
 
 @dataclass
 class Part:
-    """What an epoch has gone through: the rows of each run in their order, by step the mean losses (S,) and the number
-    of images, and the images told right (S,)."""
+    """What an epoch has gone through: the rows of each run in their order, the state of its augmentation (which may be
+    drawn from ahead), by step the mean losses (S,) and the number of images, and the images told right (S,)."""
 
     orders: list[np.ndarray]
+    streams: list[Tensor]
     losses: list[Tensor] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     hits: Tensor | int = 0
@@ -31,9 +32,10 @@ class Part:
         if isinstance(self.hits, Tensor):
             self.hits = self.hits.to(device)
 
-    def add(self, losses: Tensor, hits: Tensor, count: int) -> None:
+    def add(self, losses: Tensor, hits: Tensor, count: int, streams: list[Tensor]) -> None:
         self.losses.append(losses)
         self.counts.append(count)
+        self.streams = streams
         self.hits = self.hits + hits
 
 

@@ -2,7 +2,6 @@
 their transfer targets."""
 
 import time
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from papertables.data import cache
 from papertables.data.splits import chosen_labels
 from papertables.results.metrics import Evaluation, Metrics, Score
 from papertables.specs.rules import TrainJob
-from papertables.specs.spec import CacheKey, RunSpec, Target
+from papertables.specs.spec import CacheKey, Numerics, RunSpec, Target
 from papertables.training.learners import prompt_names
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class TransferTargets:
     """What the trained runs of one job are scored on beside their own test."""
 
     def __init__(self, job: TrainJob):
-        self.targets, self.prepared = job.transfer.targets, job.transfer.prepared
+        self.targets, self.prepared, self.numerics = job.transfer.targets, job.transfer.prepared, job.numerics
 
     def data(self, target: Target) -> str | None:
         """The contents of a data set that is not the job's own."""
@@ -87,13 +86,16 @@ class TransferTargets:
         return prepared.digest if prepared else None
 
     def missing(self, metrics: Metrics) -> list[Target]:
-        """On what a finished run has yet to be scored."""
+        """On what a finished run has yet to be scored, or to be scored more exactly."""
         if metrics.outcome == "diverged":
             return []
-        known = {(each.target, each.data) for each in metrics.evaluations}
-        return [each for each in self.targets.get(metrics.run, ()) if (each, self.data(each)) not in known]
+        known = {(each.target, each.data) for each in metrics.evaluations if each.serves(self.numerics)}
+        wanted = (*((metrics.spec.target,) if metrics.spec.training else ()), *self.targets.get(metrics.run, ()))
+        return [each for each in wanted if (each, self.data(each)) not in known]
 
-    def scored(self, metrics: Metrics, target: Target, images: int, best: float, last: float) -> Metrics:
+    def scored(
+        self, metrics: Metrics, target: Target, images: int, numerics: Numerics, best: float, last: float
+    ) -> Metrics:
         """With the accuracies on a target, after the best and the last epoch of its own test."""
         own = metrics.scored(metrics.spec.target)
         evaluation = Evaluation(
@@ -104,6 +106,7 @@ class TransferTargets:
             images=images,
             best=own.best.model_copy(update={"accuracy": best}),
             last=own.last.model_copy(update={"accuracy": last}),
+            numerics=numerics,
         )
-        kept: Sequence[Evaluation] = [each for each in metrics.evaluations if each.target != target]
-        return metrics.model_copy(update={"evaluations": [*kept, evaluation]})
+        kept = {each.target: each for each in metrics.evaluations} | {target: evaluation}  # the run's own stays first
+        return metrics.model_copy(update={"evaluations": list(kept.values())})

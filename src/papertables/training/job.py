@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1) -> None:
     """Makes what is missing of the job's runs and writes ``output``: the metrics of each, a line per run, in their
-    order. A trained run that only lacks a transfer target is not trained again; one that diverges is recorded and fails
-    nothing. A record that is not valid is named in the log and made again. Raises UserError at the end where runs
-    failed; the others are made and kept."""
+    order. A trained run that only lacks a transfer target, or an exact test, is not trained again; one that diverges is
+    recorded and fails nothing. A record that is not valid is named in the log and made again. Raises UserError at the
+    end where runs failed; the others are made and kept."""
     store, transfer = Store(Path(training.store)), TransferTargets(job)
     texts, winners = texts_of(job), winners_of(job)
     prints = fingerprints(job, texts, winners)
@@ -71,16 +71,19 @@ class _Work:
     ):
         import torch
 
-        from papertables.base.device import make_deterministic, pick_device
+        from papertables.base.device import computed_numerics, make_deterministic, pick_device
 
         torch.set_num_threads(threads)
         self.device = pick_device(training.device)
         make_deterministic(self.device)
         self.job, self.training, self.store = job, training, store
-        self.texts, self.winners, self.prints = texts, winners, prints
+        self.numerics = computed_numerics(self.device, job.numerics)
+        exact = {"passes": None} if self.numerics == "published" else {}
+        self.texts, self.winners = texts, winners
+        self.prints = {id: each.model_copy(update=exact) for id, each in prints.items()}
         self.split = read_split(job.prepared.checked_split)
         self.test_sets, self.transfer = TestSets(job), TransferTargets(job)
-        self.recorder = Recorder(store, prints, self.device)
+        self.recorder = Recorder(store, self.prints, self.device, self.numerics)
         self.failures = Failures()
         for line in self._repeated():
             print(line, file=sys.stderr)
@@ -149,7 +152,9 @@ class _Work:
                 self._train_group(todo, partial)
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
-        return {spec.id: digest([self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips]) for spec in specs}
+        fast = [self.numerics] if self.numerics != "published" else []
+        told = {spec.id: [self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips] for spec in specs}
+        return {id: digest([*each, *fast]) for id, each in told.items()}
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
         first = specs[0]
@@ -174,10 +179,11 @@ class _Work:
         return Run(spec.id, self.learner(spec, attributes), spec.training, spec.seed, rows, **about)
 
     def _trainer(self, first: RunSpec, runs: "Sequence[Run]") -> "Trainer":
-        from papertables.training.loop import Trainer
+        from papertables.training.loop import FAST, Trainer
 
         batch_size, augmentation = first.training.batch_size_for(first.shots), first.images.augmentation
-        return Trainer(runs, self.tower, self.device, first.image_size, batch_size, augmentation)
+        given = (runs, self.tower, self.device, first.image_size, batch_size, augmentation)
+        return Trainer(*given, fast=FAST if self.numerics == "fast" else None)
 
     def score_transfer(self, specs: Sequence[RunSpec]) -> None:
         """Trained runs on what they have yet to be scored on."""
@@ -207,7 +213,7 @@ class _Work:
                 accuracies[when] = trainer.accuracies(runs, test)
             last = accuracies["last"]
             for spec, *scores in zip(todo, accuracies.get("best", last), last, strict=True):
-                found[spec.id] = self.transfer.scored(found[spec.id], target, len(test), *scores)
+                found[spec.id] = self.transfer.scored(found[spec.id], target, len(test), self.numerics, *scores)
         for id, metrics in found.items():
             if targets[id]:
                 self.store.write(metrics)

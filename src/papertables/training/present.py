@@ -48,7 +48,8 @@ class Present:
             "method": method_code(run.method),
         }
         told = {name: part for name, part in known.items() if part is not None}
-        return told | {"numerics": NUMERICS, "reading": entry.reading}
+        passes = {"passes": None} if job.numerics == "published" else {}
+        return told | {"numerics": NUMERICS, "reading": entry.reading} | passes
 
     def _attributes(self, job: TrainJob, run: RunSpec) -> str | None:
         if run.attributes:

@@ -14,12 +14,13 @@ from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes, read_attributes
 from papertables.backbones.catalog import backbone_with
 from papertables.base.code import FOLDER
+from papertables.methods.mapping_names import makes_mapping
 from papertables.methods.table import METHODS, method_code
 from papertables.results.metrics import CHANGED, Computed, Evaluation, Fingerprint, Metrics, RunCost
 from papertables.results.searches import read_search
 from papertables.results.store import Store
 from papertables.specs.rules import TrainJob
-from papertables.specs.spec import Combination, RunSpec, digest
+from papertables.specs.spec import Combination, Numerics, RunSpec, digest
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,7 @@ def fingerprints(
             method=method_code(spec.method),
             numerics=NUMERICS,
             reading=entry.reading,
+            passes="fast" if job.numerics == "fast" and makes_mapping(spec.options.get("mapping")) else None,
         )
         for spec in job.runs
     }
@@ -72,8 +74,8 @@ def data_part(spec: RunSpec, data: str, template: str) -> str:
 class Recorder:
     """Writes what the runs of a job come to into the store."""
 
-    def __init__(self, store: Store, prints: Mapping[str, Fingerprint], device: "torch.device"):
-        self.store, self.prints, self.device = store, prints, device
+    def __init__(self, store: Store, prints: Mapping[str, Fingerprint], device: "torch.device", numerics: Numerics):
+        self.store, self.prints, self.device, self.numerics = store, prints, device, numerics
 
     def untrained(self, spec: RunSpec, evaluation: Evaluation, seconds: float) -> None:
         cost = self._cost(seconds, evaluation.images, 1)
@@ -92,7 +94,7 @@ class Recorder:
             for name, value in state.items()
         }
         own = {"dataset": spec.dataset, "classes": spec.trained_classes}
-        evaluation = Evaluation(**own, images=images, best=run.best, last=run.last)
+        evaluation = Evaluation(**own, images=images, best=run.best, last=run.last, numerics=self.numerics)
         outcome = "diverged" if run.diverged else "finished"
         more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}
         mappings = run.mappings.file() if run.mappings.epochs else None
@@ -110,7 +112,11 @@ class Recorder:
             outcome=outcome,
             evaluations=[evaluation],
             cost=cost,
-            computed=Computed(precision=computed_precision(self.device, asked), device=self.device.type),
+            computed=Computed(
+                precision=computed_precision(self.device, asked),
+                device=self.device.type,
+                tests=evaluation.numerics,
+            ),
             versions=versions(),
             git_commit=git_commit(),
             **{"curve": [], "parameters": 0, **more},

@@ -1,7 +1,8 @@
 """ATPrompt's differentiable search for attributes (its section 3.3).
 
 Every combination of the bases has learned contexts of its own and a weight; contexts learn from training images,
-weights from validation images, in turn. The heaviest combination wins.
+weights from validation images, in turn. The heaviest combination wins. On a GPU both towers compute in half precision,
+as the released search does.
 """
 
 import time
@@ -13,18 +14,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
-from papertables.base.device import make_deterministic, pick_device
+from papertables.base.device import make_deterministic, moved, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
 from papertables.base.seals import sealed_json
 from papertables.data import cache
 from papertables.data.augment import training_images
+from papertables.data.feed import ahead
 from papertables.data.splits import read_split, search_items
 from papertables.methods.layout import layout, place
 from papertables.methods.prompt_names import AttributeTokens
@@ -40,6 +43,8 @@ from papertables.training.run import random_stream
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
+HALF = torch.float16  # of both towers on a GPU
+TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 8 GB (docs/gpu.md)
 
 
 class Search(nn.Module):
@@ -98,7 +103,9 @@ class Search(nn.Module):
 
 
 class Searcher:
-    """The two optimisers. ``tower``: of a CLIP, in evaluation mode."""
+    """The two optimisers. ``tower``: of a CLIP, in evaluation mode. half: what the tower computes in, None: fp32.
+    tokens_per_call: of prompts that go through together, the shortest first, so that few are padded for a long one;
+    where that takes several calls, only their inputs are kept for the gradient. None: all in one call."""
 
     def __init__(
         self,
@@ -108,21 +115,39 @@ class Searcher:
         weight_decay: float = WEIGHT_DECAY,
         momentum: float = MOMENTUM,
         betas: tuple[float, float] = BETAS,
+        half: torch.dtype | None = None,
+        tokens_per_call: int | None = None,
     ):
         self.learner, self.tower = learner, tower
         self.contexts = torch.optim.SGD([learner.vectors], lr=0.0, momentum=momentum, weight_decay=weight_decay)
         self.weights = torch.optim.Adam([learner.weights], lr=weight_lr, betas=betas)
+        self.half = half
+        self.rows = by_length(learner.ends, tokens_per_call) if tokens_per_call else []
+
+    def texts(self) -> Tensor:
+        """Features (K · C, D) of all prompts as they are now."""
+        prompts = self.learner.prompts()
+        with _halved(self.half, prompts.embeddings.device):
+            if not self.rows:
+                return self.tower.encode_prompts(prompts).float()
+            parts = [self._part(prompts.part(rows)) for rows in self.rows]
+        return torch.cat(parts)[torch.cat(self.rows).argsort()].float()
+
+    def _part(self, prompts: TextPrompts) -> Tensor:
+        if len(self.rows) == 1 or not torch.is_grad_enabled():
+            return self.tower.encode_prompts(prompts)
+        return checkpoint(self.tower.encode_prompts, prompts, use_reentrant=False)
 
     def learn_contexts(self, features: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """A step on training features (B, D); returns loss and logits before it."""
         self.contexts.param_groups[0]["lr"] = lr
-        logits = self.learner.logits(features, self.tower.encode_prompts(self.learner.prompts()))
+        logits = self.learner.logits(features, self.texts())
         return self._step(self.contexts, logits, labels)
 
     def learn_weights(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """A step on validation features, with the contexts as they are now."""
         with torch.no_grad():
-            texts = self.tower.encode_prompts(self.learner.prompts())
+            texts = self.texts()
         return self._step(self.weights, self.learner.logits(features, texts), labels)
 
     def _step(self, optimizer: torch.optim.Optimizer, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,6 +156,19 @@ class Searcher:
         loss.backward()
         optimizer.step()
         return loss.detach(), logits.detach()
+
+
+def by_length(ends: Tensor, tokens: int) -> list[Tensor]:
+    """The rows of prompts with these end tokens (N,), the shortest first, in parts of at most so many tokens, each row
+    counted as long as the longest of its part; a part has at least one."""
+    order = ends.argsort(stable=True)
+    parts, rows = [], []
+    for row, length in zip(order.tolist(), (ends[order] + 1).tolist(), strict=True):
+        if rows and (len(rows) + 1) * length > tokens:
+            parts.append(torch.tensor(rows, device=ends.device))
+            rows = []
+        rows.append(row)
+    return [*parts, torch.tensor(rows, device=ends.device)]
 
 
 def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
@@ -155,28 +193,32 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
         seed=spec.seed,
         attribute_tokens=spec.attribute_tokens,
     ).to(chosen)
-    searcher = Searcher(learner, tower, spec.weight_lr)
+    half = HALF if chosen.type == "cuda" else None
+    searcher = Searcher(learner, tower, spec.weight_lr, half=half, tokens_per_call=half and TOKENS_PER_CALL)
     with torch.no_grad():
-        seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255)
+        seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255, half)
     targets = torch.from_numpy(validation.labels[validation_rows]).to(chosen)
     batches = _validation_batches(len(targets), spec)
     order, augmentation = random_stream("search order", spec.seed), random_stream("search augmentation", spec.seed)
     training = _schedule(spec)
+
+    def augmented(batch: np.ndarray) -> tuple[Tensor, Tensor]:
+        images = training_images("resized_crop", train, batch, tower.image_size, augmentation, chosen)
+        return images, moved(torch.from_numpy(train.labels[batch]), chosen)
+
     history, losses = [], []
     with progress(f"search {spec.dataset}", spec.epochs, 0) as bar:
         for epoch in range(spec.epochs):
             steps = []
             shuffled = rows[torch.randperm(len(rows), generator=order).numpy()]
-            for batch in _batches(shuffled, spec.batch_size):
-                images = training_images("resized_crop", train, batch, tower.image_size, augmentation, chosen)
+            for images, labels in ahead(augmented, _batches(shuffled, spec.batch_size), chosen):
                 with torch.no_grad():
-                    features = _features(tower, images)
-                labels = torch.from_numpy(train.labels[batch]).to(chosen)
+                    features = _features(tower, images, half)
                 fitted, _ = searcher.learn_contexts(features, labels, learning_rate(training, epoch, 0, 1))
                 own = next(batches)
                 weighed, _ = searcher.learn_weights(seen[own], targets[own])
-                steps.append((fitted.item(), weighed.item()))
-            losses.append(tuple(np.mean(steps, axis=0).tolist()))
+                steps.append(torch.stack([fitted, weighed]))
+            losses.append(tuple(torch.stack(steps).cpu().double().numpy().mean(axis=0).tolist()))
             if not np.isfinite(losses[-1]).all():
                 raise UserError(
                     f"search on {spec.dataset}, seed {spec.seed}: a loss of epoch {epoch + 1} is not finite: "
@@ -216,7 +258,12 @@ def _validation_batches(count: int, spec: SearchSpec) -> Iterator[slice]:
     return cycle(slice(start, start + spec.validation_batch) for start in starts)
 
 
-def _features(tower, images: Tensor) -> Tensor:
+def _features(tower, images: Tensor, half: torch.dtype | None) -> Tensor:
     """(B, D) of images (B, 3, P, P) in [0, 1]."""
     parts = Normalise(tower.mean, tower.std).to(images.device)(images).split(IMAGES_PER_CALL)
-    return torch.cat([tower.encode_image(part) for part in parts])
+    with _halved(half, images.device):
+        return torch.cat([tower.encode_image(part) for part in parts]).float()
+
+
+def _halved(half: torch.dtype | None, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, half, enabled=half is not None)

@@ -20,7 +20,7 @@ from papertables.specs.rules import SearchJob
 from papertables.specs.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
-from papertables.training.search import Search, Searcher, all_combinations, search
+from papertables.training.search import HALF, Search, Searcher, all_combinations, by_length, search
 from tests.unit.small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
 pytestmark = pytest.mark.slow
@@ -299,3 +299,33 @@ def test_images_of_new_classes_are_not_looked_at(world, tmp_path):
 def test_too_few_bases_are_said_so(bases, sizes):
     with pytest.raises(ValueError, match="needs at least"):
         spec(bases=bases, sizes=sizes)
+
+
+def test_prompts_go_through_by_length_in_parts_that_are_not_too_large():
+    ends = torch.tensor([4, 9, 2, 9, 3])
+    assert [part.tolist() for part in by_length(ends, 1000)] == [[2, 4, 0, 1, 3]]
+    assert [part.tolist() for part in by_length(ends, 15)] == [[2, 4, 0], [1], [3]]
+    assert [part.tolist() for part in by_length(ends, 1)] == [[2], [4], [0], [1], [3]]
+
+
+@pytest.mark.parametrize("tokens", [10_000, 60])
+def test_parts_change_no_feature_and_no_gradient(tower, tokens):
+    combinations, (features, labels) = all_combinations(FIVE), batch(tower)
+    whole, parts = (Searcher(made(tower, combinations), tower, 0.1, tokens_per_call=limit) for limit in (None, tokens))
+    assert (len(parts.rows) > 1) == (tokens < 1000)
+    torch.testing.assert_close(parts.texts(), whole.texts())
+    for each in (whole, parts):
+        F.cross_entropy(each.learner.logits(features, each.texts()), labels).backward()
+    torch.testing.assert_close(parts.learner.vectors.grad, whole.learner.vectors.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_half_precision_stays_near(tower):
+    """As on a GPU, with the half precision that a CPU has."""
+    exact, half = (Searcher(made(tower, all_combinations(BASES)), tower, 0.1, half=dtype) for dtype in (None, HALF))
+    near = F.cosine_similarity(exact.texts(), half.texts())
+    assert half.texts().dtype == torch.float32 and near.min() > 0.999
+    features, labels = batch(tower)
+    for each in (exact, half):
+        each.learn_contexts(features, labels, 0.1)
+        each.learn_weights(features, labels)
+    assert (exact.learner.weights - half.learner.weights).abs().max() < 0.01

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from papertables.artefacts.collect import mend
-from papertables.artefacts.notes import run_notes
+from papertables.artefacts.notes import numerics_notes, run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.artefacts.unverified import unverified_notes
@@ -102,6 +102,7 @@ def made_how(sources: Sources) -> list[str]:
     planned = sources.planned
     averaged = planned.artefact.average and planned.artefact.needs.pools
     notes = run_notes(planned, list(planned.runs), averaged, sources.subsets)
+    notes += numerics_notes(sources.metrics.values())
     notes += unverified_notes(planned, sources.files.manifests)
     if not planned.cells:  # a search: nothing was trained by the paper's protocol
         return notes[:1]

@@ -1,0 +1,175 @@
+"""The memory that a training step takes on a GPU, counted without one: writes what `plan` reads.
+
+Every method, backbone and precision of the paper scale runs its forward pass on fake CUDA tensors, which have shapes,
+types and devices, but no contents: a wrong device or type fails as it would on a GPU, and what autograd keeps is
+counted. Two numbers of images, and of classes where prompts are learned, tell what each of them takes.
+
+python benchmarks/memory.py
+"""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from papertables.backbones.clip import FrozenClip
+from papertables.backbones.prompts import TextPrompts
+from papertables.base.files import read_yaml, write_atomic
+from papertables.data.splits import chosen_labels
+from papertables.planning.memory import TABLE, Row, kind_of, write_table
+from papertables.planning.plan import make_plan
+from papertables.specs.spec import RunSpec
+from papertables.training.loop import PRECISIONS
+from papertables.training.memory import step_bytes
+from papertables.training.trial import Tower, random_tower, trial
+
+ROOT = Path(__file__).parents[1]
+GPU = torch.device("cuda:0")
+MODE = FakeTensorMode(allow_non_fake_inputs=True)
+LAID = ("embedded", "index", "ends")  # of a layout, what lies on the device
+FEW, MANY = 10, 20  # classes
+CLASSES = 40  # where no prompts are learned
+
+
+class FakeClip(FrozenClip):
+    """Where an end token stands has no contents either: prompts go through whole."""
+
+    def encode_prompts(self, prompts: TextPrompts) -> Tensor:
+        return self._encode_prompts(prompts)
+
+
+def kinds() -> dict[tuple, RunSpec]:
+    """By what decides its memory, a run of the paper scale: of several the one with the longest prompts."""
+    plan, found = make_plan(ROOT, read_yaml(ROOT / "config.yaml") | {"scale": "paper", "artefacts": "all"}), {}
+    for run in (run for job in plan.jobs.values() for run in job.trained):
+        known = found.setdefault(kind_of(run), run)
+        if run.options.get("context", 0) > known.options.get("context", 0):
+            found[kind_of(run)] = run
+    return dict(sorted(found.items()))
+
+
+@contextmanager
+def fake(precision: str) -> Iterator[None]:
+    """Fake tensors on a GPU, with autocast as on one: torch would not switch it on where there is no driver."""
+    dtype = PRECISIONS.get(precision)
+    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    torch.set_autocast_enabled("cuda", dtype is not None)
+    torch.set_autocast_dtype("cuda", dtype or before[1])
+    try:
+        with MODE, patch.object(F, "scaled_dot_product_attention", fused_attention):
+            yield
+    finally:
+        torch.clear_autocast_cache()
+        torch.set_autocast_enabled("cuda", before[0])
+        torch.set_autocast_dtype("cuda", before[1])
+
+
+def fused_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    **settings,
+) -> Tensor:
+    """As a GPU computes attention, without keeping a weight for every pair of tokens; on fake tensors torch would."""
+    given = [query, key, value, attn_mask]
+    if torch.is_autocast_enabled("cuda"):
+        given = [each if each is None else each.to(torch.get_autocast_dtype("cuda")) for each in given]
+    *tensors, mask = given
+    mask = mask if mask is None else mask.expand(*query.shape[:-1], key.shape[-2])
+    return torch.ops.aten._scaled_dot_product_efficient_attention(*tensors, mask, True, dropout_p, is_causal)[0]
+
+
+def on_gpu(value: Tensor) -> Tensor:
+    """A fake of it there."""
+    with MODE:
+        return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=GPU)
+
+
+def to_gpu(*modules: nn.Module) -> None:
+    """Fakes take the place of their parameters and buffers; of what several share, one."""
+    made: dict[Tensor, Tensor] = {}  # holds the originals, so that no other comes to lie where one was
+    for held in (held for module in modules for each in module.modules() for held in (each._parameters, each._buffers)):
+        for name, value in held.items():
+            if value is not None:
+                if value not in made:
+                    made[value] = nn.Parameter(on_gpu(value), value.requires_grad) if _learned(value) else on_gpu(value)
+                held[name] = made[value]
+
+
+def _learned(value: Tensor) -> bool:
+    return isinstance(value, nn.Parameter)
+
+
+@cache
+def towers(name: str) -> tuple[Tower, Tower]:
+    """A tower from which learners are made, and its fake."""
+    tower = random_tower(name, "meta")
+    other = copy.copy(tower)
+    other.model = copy.deepcopy(tower.model)
+    to_gpu(other.model)
+    if isinstance(other, FrozenClip):
+        other.__class__, other.device = FakeClip, GPU
+    return tower, other
+
+
+def measured(spec: RunSpec, classes: int, images: int) -> int:
+    """The bytes that a step's forward pass keeps on a GPU. Raises what a GPU would of shapes, types and devices."""
+    tower, gpu = towers(spec.backbone)
+    made = trial(spec, tower, classes)
+    learner = made.learner.train()
+    if prompting := getattr(learner, "prompting", None):  # laid out where places have contents
+        laid = prompting.laid(made.names)
+        prompting._laid[made.names, GPU] = laid._replace(**{name: on_gpu(getattr(laid, name)) for name in LAID})
+        if spec.method == "maple":
+            at = on_gpu(learner._at(laid))
+            learner._at = lambda laid: at
+    to_gpu(learner, *getattr(learner, "_tower", ()))
+    with fake(spec.training.precision):
+        pixels = torch.empty(images, 3, spec.image_size, spec.image_size, device=GPU)
+        labels = torch.empty(images, dtype=torch.long, device=GPU)
+        models = (learner, gpu.model, *getattr(learner, "_tower", ()))
+        known = [value for model in models for value in (*model.parameters(), *model.buffers())]
+        return step_bytes(gpu, learner, made.names, pixels, labels, known)
+
+
+def row(spec: RunSpec) -> Row:
+    """Of one kind: what there is whatever a batch holds, and what each image and each prompt adds."""
+    learns = "context" in spec.options
+    base = 1 if spec.training.batch_size == 1 else 2
+    few = FEW if learns else CLASSES
+    one, two = measured(spec, few, base), measured(spec, few, base + 2)
+    image, prompt = (two - one) / 2, 0.0
+    fixed = one - base * image
+    if learns:
+        counts = [len(chosen_labels(classes, spec.trained_classes)) for classes in (FEW, MANY)]
+        more = measured(spec, MANY, base)
+        per_class = (more - one) / (counts[1] - counts[0])
+        per_image = "cocoop" in (spec.method, spec.options.get("prompt"))
+        prompt = per_class / base if per_image else per_class
+        fixed -= 0 if per_image else counts[0] * prompt
+        image -= counts[0] * prompt if per_image else 0
+    model = towers(spec.backbone)[0].model
+    weights = sum(value.nbytes for value in (*model.parameters(), *model.buffers()))
+    return Row(*kind_of(spec), *(round(value / 1e6, 2) for value in (weights, fixed, image, prompt)))
+
+
+def main() -> None:
+    rows = []
+    for spec in kinds().values():
+        rows.append(row(spec))
+        print(*rows[-1], flush=True)
+    write_atomic(TABLE, write_table(rows).encode())
+
+
+if __name__ == "__main__":
+    main()

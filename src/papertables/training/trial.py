@@ -1,0 +1,88 @@
+"""A run at its true size before there are data or weights: random towers, made-up names and features."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from papertables.backbones import mini
+from papertables.backbones.catalog import Backbone, backbone
+from papertables.backbones.classifier import FrozenClassifier, build
+from papertables.backbones.clip import FrozenClip
+from papertables.backbones.frozen_features import FrozenFeatures
+from papertables.backbones.openclip import create_model
+from papertables.methods.learner import BaseLearner
+from papertables.methods.options import SEARCHED
+from papertables.specs.spec import RunSpec
+from papertables.training.learners import KINDS, make_learner, prompt_names
+
+TEMPLATES = 81  # of BLM's source prompts of a CLIP
+WINNER = ("color", "shape", "size")  # stands in for attributes that a search would find
+
+Tower = FrozenClip | FrozenClassifier
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A learner with its tower; names: of the classes it is trained on."""
+
+    spec: RunSpec
+    tower: Tower
+    learner: BaseLearner
+    names: tuple[str, ...]
+
+    def batch(self, count: int, device: str | torch.device = "cpu", seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, s, s) in [0, 1] and labels (B,)."""
+        stream = torch.Generator().manual_seed(seed)
+        images = torch.rand(count, 3, self.spec.image_size, self.spec.image_size, generator=stream)
+        labels = torch.randint(len(self.names), (count,), generator=stream)
+        return images.to(device), labels.to(device)
+
+
+def random_tower(name: str, device: str = "cpu") -> Tower:
+    """A backbone of the catalog with weights as its library draws them; a classifier on a device, or without contents
+    (``meta``)."""
+    entry = backbone(name)
+    torch.manual_seed(0)
+    if entry.classes is not None:
+        with torch.device(device):
+            return FrozenClassifier(build(entry), entry, device)
+    if entry.kind == "mini":
+        return FrozenClip(mini.build(entry.architecture, len(mini.known_tokens()) + 1))
+    return FrozenClip(create_model(f"{entry.architecture}-quickgelu", pretrained=None))
+
+
+def trial(spec: RunSpec, tower: Tower, classes: int) -> Trial:
+    """The learner of a run on a data set of so many classes."""
+    entry = backbone(spec.backbone)
+    frozen = _frozen(entry, tower, classes)
+    sentences = {}
+    if spec.attributes:
+        sentences = {kind: _unit(classes, spec.options["m"], entry.embed_dim) for kind in KINDS}
+    winner = WINNER if spec.options.get("attributes") == SEARCHED else ()
+    learner = make_learner(spec, frozen, sentences, tower, winner)
+    return Trial(spec, tower, learner, prompt_names(frozen.class_names, spec.trained_classes))
+
+
+def _frozen(entry: Backbone, tower: Tower, classes: int) -> FrozenFeatures:
+    """What a frozen tower would say of a data set."""
+    names = tuple(f"painted thing {number}" for number in range(classes))  # as long as names are
+    known = {
+        "images": _unit(1, entry.embed_dim),
+        "labels": torch.zeros(1, dtype=torch.long),
+        "class_names": names,
+        "source_names": (),
+        "image_size": tower.image_size,
+        "mean": tower.mean,
+        "std": tower.std,
+    }
+    if entry.classes is not None:
+        return FrozenFeatures(**known, weight=tower.weight, bias=tower.bias)
+    told = {"classes": _unit(classes, entry.embed_dim), "prompts": _unit(TEMPLATES * classes, entry.embed_dim)}
+    return FrozenFeatures(**known, **told, logit_scale=tower.logit_scale)
+
+
+def _unit(*shape: int) -> Tensor:
+    """Vectors of length 1."""
+    return F.normalize(torch.randn(shape, generator=torch.Generator().manual_seed(0)), dim=-1)
