@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor, nn
 
 from papertables.backbones import mini_classifiers
+from papertables.backbones.blocks import lighten
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
@@ -78,7 +79,7 @@ def build(backbone: Backbone) -> nn.Module:
             _known(backbone, timm.list_models())
             return timm.create_model(backbone.architecture)
         case "mini_classifier":
-            return mini_classifiers.build(backbone.architecture)
+            return lighten(mini_classifiers.build(backbone.architecture))
         case kind:
             raise ValueError(f"{backbone.id} is no classifier but of kind {kind}")
 

@@ -1,6 +1,7 @@
 """Frozen CLIP towers on open_clip: OpenAI's state dicts, open_clip's own models and the mini ones."""
 
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
+from papertables.backbones.blocks import lighten
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.openclip import (
     CLIP,
@@ -40,7 +42,7 @@ class FrozenClip:
     """
 
     def __init__(self, model: CLIP, device: str | torch.device = "cpu"):
-        self.model = model.float().eval().requires_grad_(False).to(device)
+        self.model = lighten(model.float().eval().requires_grad_(False)).to(device)
         self.device = torch.device(device)
         size = model.visual.image_size
         self.image_size: int = size if isinstance(size, int) else size[0]
@@ -59,12 +61,13 @@ class FrozenClip:
         visual, own = self.model.visual, prompts.tokens.shape[1]
         if not hasattr(visual, "ln_pre"):
             raise UserError("prompts beside image patches need a ViT: take another backbone")
-        x = torch.cat([visual._embeds(pixels), visual.ln_pre(prompts.tokens)], dim=1)  # (B, patches + n, V)
+        patches = visual._embeds(pixels)
+        x = torch.cat([patches, visual.ln_pre(prompts.tokens)], dim=1)  # (B, patches + n, V)
         for depth, block in enumerate(visual.transformer.resblocks):
             if 0 < depth <= len(prompts.deep):
                 x = torch.cat([x[:, :-own], prompts.deep[depth - 1]], dim=1)
             x = block(x)
-        pooled, _ = visual._pool(x[:, :-own])
+        pooled, _ = visual._pool(x[:, : patches.shape[1]])
         return pooled @ visual.proj
 
     def encode_prompts(self, prompts: TextPrompts) -> Tensor:
@@ -109,13 +112,13 @@ class FrozenClip:
     def _encode_prompts(self, prompts: TextPrompts) -> Tensor:
         model, length = self.model, prompts.embeddings.shape[1]
         x, mask = prompts.embeddings + model.positional_embedding[:length], model.attn_mask[:length, :length]
-        for depth, block in enumerate(model.transformer.resblocks):
+        *blocks, last = model.transformer.resblocks
+        for depth, block in enumerate([*blocks, partial(last, at=prompts.ends)]):
             if 0 < depth <= len(prompts.deep):
                 deep = prompts.deep[depth - 1].to(x.dtype)
                 x = x.scatter(1, prompts.at[:, :, None].expand_as(deep), deep)
             x = block(x, attn_mask=mask)
-        pooled = model.ln_final(x[torch.arange(len(x), device=x.device), prompts.ends])  # (N, width)
-        return pooled @ model.text_projection
+        return model.ln_final(x[:, 0]) @ model.text_projection
 
 
 def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip:

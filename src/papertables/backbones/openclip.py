@@ -13,6 +13,7 @@ try:
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg, build_model_from_openai_state_dict
     from open_clip.tokenizer import SimpleTokenizer
+    from open_clip.transformer import QuickGELU, ResidualAttentionBlock, VisionTransformer
 finally:
     if known is None:
         del sys.modules[KEY]
@@ -24,7 +25,10 @@ __all__ = [
     "OPENAI_IMAGENET_TEMPLATES",
     "CLIPTextCfg",
     "CLIPVisionCfg",
+    "QuickGELU",
+    "ResidualAttentionBlock",
     "SimpleTokenizer",
+    "VisionTransformer",
     "build_model_from_openai_state_dict",
     "create_model",
     "list_models",

@@ -1,8 +1,8 @@
 """Random augmentation of a batch on its device.
 
-``resized_crop``: RandomResizedCrop and horizontal flip; of resized images (AttrVR) resampled as Pillow does (bicubic,
-antialiased) by two batched matrix products with weights per image, each rounded to whole grey values as in Pillow; of
-originals (prompt learning) by Pillow itself, on the CPU. ``crop_flip``: RandomCrop and horizontal flip (BLM's
+``resized_crop``: RandomResizedCrop and horizontal flip (bicubic, antialiased). Where training runs on a CPU, and always of
+originals (prompt learning), by Pillow itself; of resized images (AttrVR) on a GPU by two batched matrix products with
+weights per image, each rounded to whole grey values as in Pillow. ``crop_flip``: RandomCrop and horizontal flip (BLM's
 watermark, SMM). ``none``: the image as it is.
 """
 
@@ -46,17 +46,18 @@ def training_images(
 ) -> Tensor:
     """These rows of a cache, augmented by ``kind``: (B, 3, size, size) floats in [0, 1] on the device."""
     sizes = torch.from_numpy(images.sizes[rows])
-    if kind == "resized_crop" and isinstance(images, OriginalCache):
-        return plain(moved(crop_originals(images, rows, draw_boxes(sizes, generator), size), device))
+    if kind == "resized_crop" and (device.type == "cpu" or isinstance(images, OriginalCache)):
+        return plain(moved(pillow_crops(images, rows, draw_boxes(sizes, generator), size), device))
     return augment(kind, on_device(images, rows, device), sizes, size, generator)
 
 
-def crop_originals(images: OriginalCache, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
+def pillow_crops(images: ImageCache, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
     """Cuts, resizes and mirrors, each bit as torchvision does it: (B, 3, size, size) uint8, on the CPU."""
     columns = (boxes.top, boxes.left, boxes.height, boxes.width)
     places = [Box(*place) for place in zip(*(column.tolist() for column in columns), strict=True)]
     crops = torch.from_numpy(images.crops(rows, places, size, torch.get_num_threads()))
-    return torch.where(boxes.flip.view(-1, 1, 1, 1), crops.flip(3), crops)
+    crops[boxes.flip] = crops[boxes.flip].flip(3)
+    return crops
 
 
 def augment(kind: Augmentation, images: Tensor, sizes: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -76,7 +77,7 @@ def augment(kind: Augmentation, images: Tensor, sizes: Tensor, size: int, genera
 
 def plain(images: Tensor) -> Tensor:
     """Bytes to floats in [0, 1]."""
-    return images.float() / 255
+    return images / 255
 
 
 def crop_flip(images: Tensor, size: int, generator: torch.Generator) -> Tensor:

@@ -18,6 +18,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from threading import Lock
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -45,6 +46,15 @@ TRANSFORMS = {
 
 class DamagedImage(UserError):
     """An image that is not what was prepared; without a mend."""
+
+
+class Box(NamedTuple):
+    """A part of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -81,18 +91,20 @@ class ImageCache:
             raise UserError(f"the image cache lacks image {missing[0]} of its part: delete the cache and run again")
         return np.array([rows[item] for item in items])
 
+    def crops(self, rows: Sequence[int], boxes: Sequence[Box], size: int, threads: int = 1) -> np.ndarray:
+        """The box of each row, resized as ``torchvision.transforms.functional.resized_crop`` resizes a Pillow image
+        (bicubic): (B, 3, size, size), uint8. The threads change nothing but the time."""
+        each = map if threads == 1 else _pool(threads).map
+        return np.stack(list(each(lambda row, box: _resized(self._cut(row, box), size), rows, boxes)))
+
+    def _cut(self, row: int, box: Box) -> Image.Image:
+        """The box alone, before it is resized: Pillow's own ``box`` would look at pixels around it."""
+        part = self.image(row)[:, box.top : box.top + box.height, box.left : box.left + box.width]
+        return Image.fromarray(part.transpose(1, 2, 0))
+
     def _own(self, row: int) -> np.ndarray:
         """The image's part of the content, (bytes,)."""
         return self.content[self.offsets[row] : self.offsets[row + 1]]
-
-
-class Box(NamedTuple):
-    """A part of an image, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 class Memory:
@@ -101,13 +113,15 @@ class Memory:
     def __init__(self, limit: int = MEMORY):
         self.images: dict[int, Image.Image] = {}
         self.room = limit
+        self._lock = Lock()
 
     def keep(self, row: int, image: Image.Image) -> None:
         """Keeps an image where there is room for it."""
         size = 4 * image.width * image.height  # Pillow holds RGB in four bytes
-        if row not in self.images and size <= self.room:
-            self.images[row] = image
-            self.room -= size
+        with self._lock:
+            if row not in self.images and size <= self.room:
+                self.images[row] = image
+                self.room -= size
 
 
 @dataclass(frozen=True)
@@ -120,17 +134,13 @@ class OriginalCache(ImageCache):
         """(3, height, width), uint8, decoded."""
         return _channels_first(self._decoded(row))
 
-    def crops(self, rows: Sequence[int], boxes: Sequence[Box], size: int, threads: int = 1) -> np.ndarray:
-        """The box of each row, resized as ``torchvision.transforms.functional.resized_crop`` resizes a Pillow image
-        (bicubic): (B, 3, size, size), uint8. The threads change nothing but the time."""
-        each = map if threads == 1 else _pool(threads).map
-        images = list(each(self._decoded, rows))
-        for row, image in zip(rows, images, strict=True):
-            self.memory.keep(int(row), image)
-        return np.stack(list(each(lambda image, box: _resized_crop(image, box, size), images, boxes)))
+    def _cut(self, row: int, box: Box) -> Image.Image:
+        return self._decoded(row).crop((box.left, box.top, box.left + box.width, box.top + box.height))
 
     def _decoded(self, row: int) -> Image.Image:
-        return self.memory.images.get(int(row)) or _rgb(BytesIO(self._own(row)))
+        image = self.memory.images.get(int(row)) or _rgb(BytesIO(self._own(row)))
+        self.memory.keep(int(row), image)
+        return image
 
 
 @cache
@@ -138,11 +148,9 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-def _resized_crop(image: Image.Image, box: Box, size: int) -> np.ndarray:
-    """(3, size, size). The box is cut before it is resized: Pillow's own ``box`` would look at pixels around it."""
-    top, left, height, width = box
-    part = image.crop((left, top, left + width, top + height))
-    return _channels_first(part.resize((size, size), Image.Resampling.BICUBIC))
+def _resized(image: Image.Image, size: int) -> np.ndarray:
+    """(3, size, size)."""
+    return _channels_first(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def build(

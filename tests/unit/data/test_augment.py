@@ -3,6 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
+from papertables.data import cache
 from papertables.data.augment import (
     RATIO,
     SCALE,
@@ -14,7 +15,9 @@ from papertables.data.augment import (
     draw_boxes,
     draw_cuts,
     plain,
+    training_images,
 )
+from papertables.data.splits import Item
 
 SIZES = ((40, 71), (64, 40), (31, 31), (100, 48))
 SIDE = 24
@@ -58,6 +61,23 @@ def test_agrees_with_pillow():
         for number, image in enumerate(made):
             expected = by_pillow(image, *(column[number].item() for column in columns))
             assert (found[number] - expected).abs().max() <= TOLERANCE
+
+
+def test_on_a_cpu_it_is_pillow(tmp_path):
+    """Of images that are cached already resized too."""
+    items = []
+    for number, image in enumerate(images(SIZES)):
+        Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / f"{number}.png")
+        items.append(Item(f"{number}.png", 0, "noise"))
+    cache.write(tmp_path, items, range(len(items)), 30, "short", tmp_path / "cache")
+    cached, rows = cache.read(tmp_path / "cache"), np.array([3, 0, 2, 1, 1])
+    for seed in range(10):
+        boxes = draw_boxes(torch.from_numpy(cached.sizes[rows]), torch.Generator().manual_seed(seed))
+        found = training_images("resized_crop", cached, rows, SIDE, torch.Generator().manual_seed(seed), "cpu")
+        columns = (boxes.top, boxes.left, boxes.height, boxes.width, boxes.flip)
+        for number, row in enumerate(rows):
+            expected = by_pillow(cached.image(row), *(column[number].item() for column in columns))
+            assert torch.equal(found[number], expected)
 
 
 def test_whole_image_of_the_same_side_is_unchanged():

@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 
 from papertables.base.errors import UserError
 from papertables.data import cache
-from papertables.data.augment import Boxes, augment, crop_originals, draw_boxes, plain, training_images
+from papertables.data.augment import Boxes, augment, pillow_crops, draw_boxes, plain, training_images
 from papertables.specs.spec import Images
 
 SIDE = 32
@@ -77,7 +77,7 @@ def test_crops_are_torchvisions_bit_by_bit(folder, images, monkeypatch):
     rows, mirrored = np.arange(len(images)), []
     for seed in range(10):
         boxes = boxes_of(images, rows, seed)
-        found = plain(crop_originals(images, rows, boxes, SIDE))
+        found = plain(pillow_crops(images, rows, boxes, SIDE))
         for path, image, *box, flip in zip(
             PATHS, found, boxes.top, boxes.left, boxes.height, boxes.width, boxes.flip, strict=True
         ):
@@ -91,7 +91,7 @@ def test_whole_images_are_resized_as_a_box(folder, images, monkeypatch):
     rows = np.arange(len(images))
     height, width = torch.from_numpy(images.sizes).unbind(1)
     none = torch.zeros_like(height)
-    found = plain(crop_originals(images, rows, Boxes(none, none, height, width, none.bool()), SIDE))
+    found = plain(pillow_crops(images, rows, Boxes(none, none, height, width, none.bool()), SIDE))
     for path, image, (h, w) in zip(PATHS, found, images.sizes.tolist(), strict=True):
         assert torch.equal(image, as_dassl(folder / path, [0, 0, h, w], False, monkeypatch))
 
@@ -158,7 +158,7 @@ def test_what_stays_in_memory_changes_nothing_and_is_bounded(file):
     for memory in (cache.Memory(0), cache.Memory(limit), cache.Memory()):
         images = cache.OriginalCache(**{**vars(cache.read(file)), "memory": memory})
         rows = np.arange(len(images))
-        found += [crop_originals(images, rows, boxes_of(images, rows, seed), SIDE) for seed in (0, 1, 0)]
+        found += [pillow_crops(images, rows, boxes_of(images, rows, seed), SIDE) for seed in (0, 1, 0)]
         assert memory.room >= 0
         found.append(len(memory.images))
     first, second, again, _ = found[:4]
