@@ -30,6 +30,7 @@ from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.known_images import read_known
 from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.specs.manifests import check_split
+from papertables.specs.spec import TRAIN_SAMPLE
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept
@@ -147,7 +148,7 @@ def _resized_crop(image: Image.Image, box: Box, size: int) -> np.ndarray:
 
 def build(
     folder: Path,
-    part: Literal["train", "val", "test"],
+    part: Literal["train", "val", "test", "train_sample"],
     size: int,
     fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
@@ -156,13 +157,16 @@ def build(
     """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels (0 of originals) and
     ``fit``.
 
-    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
-    UserError for an image that cannot be read.
+    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Of a ``train_sample``
+    at most ``TRAIN_SAMPLE`` random images of the train part, always the same. Raises UserError for an image that
+    cannot be read.
     """
     check_split(folder / "split.json", folder / "manifest.json")
     split = validated(read_split(folder / "split.json"))
-    items = getattr(split, part)
+    items = split.train if part == "train_sample" else getattr(split, part)
     chosen = range(len(items))
+    if part == "train_sample" and len(items) > TRAIN_SAMPLE:
+        chosen = sorted(Random(0).sample(chosen, TRAIN_SAMPLE))
     if draws is not None:
         drawn = [few_shot(split, shots, Random(seed)) for shots, seed in draws]
         chosen = sorted({index for train, val in drawn for index in (val if part == "val" else train)})

@@ -146,6 +146,8 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
         printed = scope.paper.methods.get(settings.get("method"))
         only_printed = printed is not None and printed.method is None
         members = () if only_printed else tuple(_member(scope, artefact, each) for each in pooled)
+        if artefact.part == "train" and any(run.shots for member in members for run in member.runs):
+            raise UserError(f"{artefact.id}: part is train: shown are runs that train on whole data sets, not on shots")
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     return PlannedArtefact(artefact, scope, rows, columns, tuple(cells), shown)
 

@@ -11,7 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StrictFl
 
 from papertables.base.errors import unknown
 from papertables.specs.drawings import DRAWINGS, Drawing
-from papertables.specs.spec import Fidelity, Images, Model, Number, ProtocolName, Rate, Training, Whole, no_switch
+from papertables.specs.spec import (
+    Fidelity,
+    Images,
+    Model,
+    Number,
+    ProtocolName,
+    Rate,
+    ShownPart,
+    Training,
+    Whole,
+    no_switch,
+)
 
 PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
@@ -262,6 +273,13 @@ class Artefact(Model):
     quantities: Annotated[tuple[Quantity, ...], Field(min_length=1), AfterValidator(_all_different)] = Field(
         ("test_accuracy", "train_loss"), description="of curves"
     )
+    part: ShownPart = Field("test", description="of a drawing that inspects runs: on which images it shows them")
+    embeds: Literal["features", "source_logits"] = Field(
+        "features", description="of embeddings: what is projected; source logits are of classifiers"
+    )
+    classes: Annotated[tuple[Line, ...], AfterValidator(_all_different)] = Field(
+        (), description="of a drawing of classes: those that the paper shows, where a data set has them"
+    )
     title: Line
     caption: str = ""
     headline: bool = False
@@ -312,6 +330,12 @@ class Artefact(Model):
     def _nothing_is_said_that_nobody_reads(self):
         if self.drawing != "curves" and "quantities" in self.model_fields_set:
             raise ValueError("quantities are of drawing 'curves': leave them out")
+        if self.drawing != "embeddings" and "embeds" in self.model_fields_set:
+            raise ValueError("embeds is of drawing 'embeddings': leave it out")
+        if self.part == "train" and not self.needs.inspects:
+            raise ValueError("part is of drawings that inspect runs: leave it out")
+        if self.classes and not self.needs.classes:
+            raise ValueError("classes are of drawings of classes: leave them out")
         if self.pool and self.drawing and not self.needs.pools:
             raise ValueError(f"drawing '{self.drawing}' shows single runs: leave out 'pool'")
         if self.average_without and not self.average:

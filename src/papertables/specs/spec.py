@@ -22,6 +22,7 @@ ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "doma
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
 METRICS, LEARNER = "metrics.json", "learner.safetensors"  # of a run, in its folder of the store
 ClassSet = Literal["all", "base", "new"]
+ShownPart = Literal["test", "train"]  # of train a random sample
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
 
@@ -173,14 +174,16 @@ class Target(NamedTuple):
 
 class CacheKey(NamedTuple):
     """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side; or
-    ``original``, of side 0, which all backbones share."""
+    ``original``, of side 0, which all backbones share. ``train_sample``: some random images of the train part."""
 
-    part: Literal["train", "val", "test"]
+    part: Literal["train", "val", "test", "train_sample"]
     fit: Literal["short", "crop", "square", "original"]
     size: int
 
 
 TRAIN_ORIGINALS = CacheKey("train", "original", 0)
+TRAIN_SAMPLE = 5000  # images, at most
+SHOWN_CACHES = {"test": "test", "train": "train_sample"}  # parts of caches
 
 
 class RunSpec(Model):
@@ -233,6 +236,10 @@ class RunSpec(Model):
     def test_cache(self) -> "CacheKey":
         """The cache of the images it is evaluated on."""
         return CacheKey("test", "square" if self.images.fit == "square" else "crop", self.image_size)
+
+    def shown_cache(self, part: ShownPart) -> "CacheKey":
+        """The cache of the images that it is shown on, as it is evaluated."""
+        return self.test_cache._replace(part=SHOWN_CACHES[part])
 
     @property
     def skips(self) -> bool:

@@ -62,15 +62,6 @@ def test_mask_networks(method, changed, message):
         METHODS[method].check(masked(method, **changed))
 
 
-@pytest.mark.parametrize("method", MASKED)
-def test_an_input_that_cannot_be_cut_into_patches(method, monkeypatch):
-    other = catalog.backbone("mini-cls-rn").model_copy(update={"id": "odd", "image_size": 36})
-    monkeypatch.setitem(catalog.backbones(), "odd", other)
-    with pytest.raises(UserError, match="options: patch is 8: an input of 36 pixels"):
-        METHODS[method].check(masked(method, "odd"))
-    METHODS[method].check(masked(method, "vit_b32_384", layers=6, patch=16))
-
-
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [

@@ -70,6 +70,17 @@ class Sources:
     def inspection(self, run: RunSpec) -> Inspection:
         return read_inspection(Path(self.files.inspections[run.id]))
 
+    @property
+    def images(self) -> str:
+        """What the inspected images are."""
+        return {"test": "test images", "train": "training images"}[self.planned.artefact.part]
+
+    def classes_note(self, most: int) -> str:
+        """Which classes of a data set a drawing of some shows."""
+        named = ", ".join(self.planned.artefact.classes)
+        first = f"the first {most} classes of each data set"
+        return f"the classes that the paper shows ({named}), of a data set without them {first}" if named else first
+
     def mappings(self, run: RunSpec) -> dict[str, np.ndarray]:
         """The label mappings of a run; UserError where it left none."""
         return read_mappings(self.store.mappings(run.id))
