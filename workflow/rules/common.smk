@@ -8,7 +8,7 @@ wildcard_constraints:
     backbone=r"[a-z0-9_-]+",
     source=r"[a-z0-9_-]+",
     part="train|val|test|train_sample",
-    fit="short|crop|square|original",
+    fit=r"short|crop|square\d*|original",
     size=r"\d+",
     paper="|".join(PLAN.project.papers),
     job=r"[A-Za-z0-9_.+-]+",

@@ -77,8 +77,8 @@ def network(layers: int, patch: int, channels: int, width: int, seed: int) -> Ma
 
 
 def upscale(mask: Tensor, patch: int, size: int | None = None) -> Tensor:
-    """Every value over a block: (B, c, h, w) to (B, c, h · patch, w · patch), or to a given ``size`` of both sides: what
-    the blocks do not cover mirrors the closest ones (SMM, section 3.3)."""
+    """Every value over a block: (B, c, h, w) to (B, c, h · patch, w · patch), or a given ``size``: what is
+    not covered mirrors the closest blocks (SMM, section 3.3)."""
     blocks = mask.repeat_interleave(patch, 3).repeat_interleave(patch, 2)
     for side in (2, 3):
         left = (size or blocks.shape[side]) - blocks.shape[side]

@@ -269,7 +269,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
     declared = scope.published.settings(method.options, general | settings).declared
-    scored, choices = _scored(where, runs[0], cell), _choices(paper, cell, runs[0])
+    scored, choices = _scored(where, runs[0], cell), _choices(scope, cell, runs[0])
     return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
 
 
@@ -310,11 +310,12 @@ def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
     return ()
 
 
-def _choices(paper: Paper, cell: Mapping[str, JsonValue], run: RunSpec) -> dict[str, str]:
+def _choices(scope: Scope, cell: Mapping[str, JsonValue], run: RunSpec) -> dict[str, str]:
     """The choices of the paper that touch a cell: other values would adjust its settings, or its attributes."""
+    paper = scope.paper
     adjusting = {
         name
-        for each in paper.adjust
+        for each in (*paper.adjust, *(scope.substitutes.adjust if scope.substitutes else ()))
         for name in paper.choices.keys() & each.when.keys()
         if any(each.applies({**cell, name: value}) for value in paper.choices[name].values)
     }
@@ -401,9 +402,10 @@ def _fraction(*parts: float | None) -> float | None:
 
 
 def _images(settings: Settings, tower: Backbone) -> dict:
-    """How images become input; the margin is stated for a 224 px input and scales with the backbone's."""
+    """How images become input; pixels are stated for a 224 px input and scale with the backbone's."""
     images = settings.of("images")
-    return images | {"margin": round(images["margin"] * tower.image_size / PUBLISHED_INPUT)}
+    scaled = {key: images[key] for key in ("margin", "first") if images[key] is not None}
+    return images | {key: round(value * tower.image_size / PUBLISHED_INPUT) for key, value in scaled.items()}
 
 
 def _in_pixels(method: Method, options: dict, size: int) -> dict:

@@ -207,11 +207,12 @@ def check_training(where: str, paper: Paper, values: Mapping[str, JsonValue]) ->
 
 
 def check_images(where: str, paper: Paper, values: Mapping[str, JsonValue]) -> None:
-    """Raises UserError for settings of images that are none over the paper's own; the margin is scaled later."""
+    """Raises UserError for settings of images that are none over the paper's own; pixels are scaled later."""
     images = merged(paper.images.model_dump(), dict(values))
-    margin = images["margin"]
-    if isinstance(margin, int | float) and 0 <= margin < float("inf") and not isinstance(margin, bool):
-        images["margin"] = round(margin)
+    for key in ("margin", "first"):
+        pixels = images[key]
+        if isinstance(pixels, int | float) and 0 <= pixels < float("inf") and not isinstance(pixels, bool):
+            images[key] = round(pixels)
     parse(Images, images, where)
 
 

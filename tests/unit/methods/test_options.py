@@ -2,7 +2,6 @@
 
 import pytest
 
-from papertables.backbones import catalog
 from papertables.base.errors import UserError
 from papertables.methods.table import METHODS
 from papertables.specs.spec import RunSpec
