@@ -57,12 +57,19 @@ class Member:
 @dataclass(frozen=True)
 class Cell:
     """Members: one, or one per value of the pool, over which the cell is the average; none of a method whose published
-    numbers alone are shown."""
+    numbers alone are shown. Of a gain those of the method, then those of the one that it is over."""
 
     row: Value
     column: Value
     members: tuple[Member, ...]
     measure: Measure = "accuracy"
+
+    @property
+    def halves(self) -> tuple["Cell", "Cell"]:
+        """Of a gain, the accuracies that it is the difference of."""
+        middle = len(self.members) // 2
+        parts = (self.members[:middle], self.members[middle:])
+        return tuple(replace(self, members=part, measure="accuracy") for part in parts)
 
     @property
     def datasets(self) -> frozenset[str]:
@@ -134,7 +141,7 @@ class PlannedArtefact:
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     shown = _searches(scope, artefact)
-    if artefact.computed:
+    if artefact.computed and artefact.columns is None:
         return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact))
     rows = rows_of(scope, artefact)
     columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
@@ -145,6 +152,7 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
         pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
         printed = scope.paper.methods.get(settings.get("method"))
         only_printed = printed is not None and printed.method is None
+        pooled += [each | {"method": each["over"]} for each in pooled if "over" in each]
         members = () if only_printed else tuple(_member(scope, artefact, each) for each in pooled)
         if artefact.part == "train" and any(run.shots for member in members for run in member.runs):
             raise UserError(f"{artefact.id}: part is train: shown are runs that train on whole data sets, not on shots")
@@ -245,7 +253,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
             raise UserError(f"{where}: {unknown('option', key, method.options)}")
     search = None
     if options.get("attributes") == CHOSEN:
-        options["attributes"], search = _anchors(scope, cell["dataset"], tower.id)
+        options["attributes"], search = _anchors(scope, cell, tower.id)
     spec = {
         "method": row.method,
         "options": _in_pixels(method, options, tower.image_size),
@@ -278,6 +286,8 @@ def _check_settings(artefact: Artefact, settings: dict) -> None:
     for key in ("method", "backbone", "dataset"):
         if key not in settings:
             raise UserError(f"{artefact.id}: no {key} given: name it on an axis or under 'fixed'")
+    if ("over" in settings) != (settings.get("measure") == "gain"):
+        raise UserError(f"{artefact.id}: measure gain is over another method: name both, measure and 'over'")
 
 
 def _substituted(scope: Scope, artefact: Artefact, settings: dict) -> dict:
@@ -300,7 +310,7 @@ def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
     match settings.get("measure", "accuracy"):
         case "accuracy" if _is_transfer(settings):
             return (Target(dataset(settings["target"]).id, "all", _transferred(run, settings)),)
-        case "accuracy":
+        case "accuracy" | "gain":
             return (run.target,)
         case "base" | "new" | "harmonic_mean" as measure:
             if run.protocol != "base_to_new":
@@ -339,9 +349,11 @@ def _transferred(run: RunSpec, settings: dict) -> Combination:
     return () if list(chosen) == own else chosen
 
 
-def _anchors(scope: Scope, data: str, tower: str) -> tuple[list[str] | str, SearchSpec | None]:
-    """The attributes of a data set, and the search whose winner takes their place where config.yaml asks for it."""
-    if scope.config.anchors == "published":
+def _anchors(scope: Scope, cell: Mapping[str, JsonValue], tower: str) -> tuple[list[str] | str, SearchSpec | None]:
+    """The attributes of a data set, and the search whose winner takes their place where a cell or config.yaml asks for
+    it."""
+    data = cell["dataset"]
+    if cell.get("anchors", scope.config.anchors) == "published":
         return list(anchors(data).chosen), None
     return SEARCHED, _search(scope, data, tower, scope.seeds[0])
 

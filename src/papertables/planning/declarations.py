@@ -17,6 +17,7 @@ from papertables.specs.config import (
     PUBLISHED,
     VARIED,
     Adjustment,
+    AnchorsName,
     Artefact,
     Config,
     Entry,
@@ -142,11 +143,13 @@ def check_setting(where: str, paper: Paper, key: str, value: JsonValue) -> None:
     """Raises UserError for a value that a setting of a cell cannot have."""
     known: dict[str, Container[str]] = {
         "method": paper.methods,
+        "over": paper.methods,
         "dataset": datasets(),
         "target": datasets(),
         "backbone": backbones(),
         "attributes": attribute_sources(),
         "protocol": get_args(ProtocolName),
+        "anchors": get_args(AnchorsName),
         "fidelity": ("published", "repaired"),
         "measure": get_args(Measure),
         **{name: choice.values for name, choice in paper.choices.items()},

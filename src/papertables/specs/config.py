@@ -27,8 +27,9 @@ from papertables.specs.spec import (
 PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
 Measure = Literal[
-    "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
+    "accuracy", "base", "new", "harmonic_mean", "gain", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
 ]
+AnchorsName = Literal["published", "searched"]
 DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
 COMPUTED = {  # tables without runs, and what their rows vary
@@ -54,8 +55,10 @@ VARIED = (
     "shots",
     "fraction",
     "attributes",
+    "anchors",
     "fidelity",
     "measure",
+    "over",
 )
 
 
@@ -151,7 +154,7 @@ class Config(Model):
     bases: str = Field(
         PUBLISHED, description="what attributes are searched in: published, or a language model", examples=["published"]
     )
-    anchors: Literal["published", "searched"] = Field("published", description="what prompts take")
+    anchors: AnchorsName = Field("published", description="what prompts take")
     llm: dict[str, JsonValue] = Field(
         {},
         description="over what is declared of the language model that sentences or bases name",
@@ -308,6 +311,11 @@ class Artefact(Model):
         return DRAWINGS[self.drawing] if self.drawing else Drawing()
 
     @property
+    def trains_beside(self) -> bool:
+        """Whether what it computes may have columns of runs beside it."""
+        return self.computed == "anchors"
+
+    @property
     def shows_searches(self) -> bool:
         return self.needs.searches or self.computed in ("anchors", "search_weights")
 
@@ -322,7 +330,7 @@ class Artefact(Model):
         if self.needs.searches:
             if self.rows is None or self.rows.vary != "dataset" or self.columns is not None:
                 raise ValueError(f"drawing '{self.drawing}' takes rows that vary dataset, and no columns")
-        elif (self.computed is None) != (self.rows is not None and self.columns is not None):
+        elif not self.trains_beside and (self.computed is None) != (self.rows is not None and self.columns is not None):
             raise ValueError("an artefact has rows and columns, or names what it computes")
         return self
 
@@ -348,8 +356,9 @@ class Artefact(Model):
             return self
         vary = COMPUTED[self.computed]
         takes = {"blocks"} if vary == "attributes" else set()  # a table for each data set
+        allowed = takes | ({"columns"} if self.trains_beside else set())
         for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
-            if getattr(self, key) and key not in takes:
+            if getattr(self, key) and key not in allowed:
                 raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
         if vary and (self.rows is None or self.rows.vary != vary):
             raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
