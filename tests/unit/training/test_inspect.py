@@ -61,6 +61,7 @@ def make(world, name, selection="best", folder="inspections"):
         world.prepared,
         str(world.frozen),
         str(world.weights),
+        "test",
         plain=str(world.caches[PLAIN]),
         own=str(world.caches[run.test_cache]),
         sentences=world.sources["small"] if run.attributes else None,
@@ -251,6 +252,7 @@ class MappedWorld:
             prepared(self.dataset),
             str(self.frozen),
             str(self.weights),
+            "test",
             plain=str(self.caches[self.plain]),
             own=str(self.caches[run.test_cache]),
         )

@@ -78,8 +78,9 @@ class Sources:
     def classes_note(self, most: int) -> str:
         """Which classes of a data set a drawing of some shows."""
         named = ", ".join(self.planned.artefact.classes)
-        first = f"the first {most} classes of each data set"
-        return f"the classes that the paper shows ({named}), of a data set without them {first}" if named else first
+        if not named:
+            return f"the first {most} classes of each data set"
+        return f"the classes that the paper shows ({named}), or the first {most} of a data set that has none of them"
 
     def mappings(self, run: RunSpec) -> dict[str, np.ndarray]:
         """The label mappings of a run; UserError where it left none."""
