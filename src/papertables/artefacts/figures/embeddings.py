@@ -136,7 +136,7 @@ def draw(data: Embeddings) -> Figure:
     across = 1 if states > 2 else min(2, max(1, len(data.panels)))
     down = -(-max(1, len(data.panels)) // across)
     width = style.PAGE / 2 * max(across, 1 + (states > 2))
-    height = 2.45 if states < 4 else 2.05
+    height = 2.45 if states < 4 else 2.2
     figure = style.blank(width, 0.25 + height * down, data.footer)
     parts = figure.subfigures(down, across, squeeze=False)
     longest = max(data.frame["class"].str.len(), default=1)
@@ -171,7 +171,8 @@ def _panels(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[st
                 axes.scatter(texts["x"], texts["y"], label=f"_{kind} {each}", zorder=3, **big)
         known = [] if accuracy is None else [f"{accuracy:.1f} %"]
         known += [f"s = {apart:.2f}" for apart in own["silhouette"].dropna().unique()]
-        title = f"{state} ({', '.join(known)})" if known else state
+        told = f"\n{', '.join(known)}" if len(accuracies) > 3 else f" ({', '.join(known)})"
+        title = state + told if known else state
         axes.set_title(title, fontsize=style.SMALL)
         style.bare(axes)
         axes.spines[:].set_visible(True)
