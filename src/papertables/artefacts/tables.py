@@ -258,8 +258,10 @@ def _outcome(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) -
 
 def _gain(own: Outcome, other: Outcome) -> Outcome:
     """By how many points one is above the other, seed by seed."""
-    shared = own.values.keys() & other.values.keys()
-    return Outcome({seed: own.values[seed] - other.values[seed] for seed in shared}, own.mark or other.mark)
+    seeds = (own.values.keys() | other.values.keys()) - {None} or {None}
+    pairs = {seed: [each.values.get(seed, each.values.get(None)) for each in (own, other)] for seed in seeds}
+    values = {seed: one - two for seed, (one, two) in pairs.items() if None not in (one, two)}
+    return Outcome(values, own.mark or other.mark)
 
 
 def _scored(cell: Cell, there: dict[str, Metrics], which: int, selection: Selection, mark: str) -> Outcome:
