@@ -92,7 +92,7 @@ class MappingOptions(Options):
 
     mapping: Literal[*MAPPINGS, *TRAINED_OUTPUTS] = "ilm"
     laplace: Annotated[float, Field(ge=0, strict=True)] = 1
-    ratio: Annotated[float, Field(gt=0, strict=True)] = 0.15
+    ratio: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = 0.15
 
     def check(self, tower: Backbone, run: RunSpec) -> None:
         super().check(tower, run)
