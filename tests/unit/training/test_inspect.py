@@ -343,11 +343,12 @@ def test_a_run_is_shown_on_what_it_trained_on(classified):
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(classified.specs, "last layer", half)
         store = Store(classified.results / "runs")
+        recorded = store.record(whole.id)
         for name in ("metrics.json", "learner.safetensors"):
             target = store.root / half.id / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((store.root / whole.id / name).read_bytes())
-        patched.setattr(Store, "record", lambda self, run: store.read(whole.id))
+        patched.setattr(Store, "record", lambda self, run: recorded)
         content = classified.inspect("last layer", part="train")
     kept = training_indices(read_split(classified.dataset / "split.json"), half)
     every = classified.inspect("last layer", part="train")
