@@ -64,7 +64,7 @@ KINDS = {
     "record of a run": Kind("runs/*/*/attrvr-*/metrics.json", SHOWN),
     "label mappings": Kind("runs/*/*/*-mappingblmp-*seed1-*/mappings.npz", SHOWN, gone="no label mappings"),
     "lines of a job": Kind("jobs/attrvr_*.jsonl", SHOWN),
-    "inspection": Kind("inspections/*/*/*/*.safetensors", ("figures", "tables")),
+    "inspection": Kind("inspections/*/*/*/*/*.safetensors", ("figures", "tables")),
 }
 
 

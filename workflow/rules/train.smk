@@ -68,22 +68,22 @@ rule train:
 
 rule inspect:
     input:
-        unpack(lambda w: dated(PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}").files)),
+        unpack(lambda w: dated(PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part).files)),
     output:
-        PATHS.inspection("{dataset}/{backbone}/{run}", "{selection}"),
+        PATHS.inspection("{dataset}/{backbone}/{run}", "{selection}", "{part}"),
     log:
-        f"{LOGS}/inspect/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
+        f"{LOGS}/inspect/{{part}}/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/inspect/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
+        f"{BENCHMARKS}/inspect/{{part}}/{{selection}}/{{dataset}}/{{backbone}}/{{run}}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
     params:
-        job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
+        job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
         store=PATHS.runs,
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.inspect(f"{w.dataset}/{w.backbone}/{w.run}"),
+        signature=lambda w: PLAN.signatures.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
     script:
         "../scripts/inspect.py"

@@ -8,10 +8,11 @@ with script(snakemake.log[0]):
     from papertables.artefacts.unverified import unverified_notes
 
     planned, files = snakemake.params.planned, snakemake.params.files
+    metrics = collect.gather(planned, files)
     if planned.artefact.computed:
-        table = computed.build(planned, files)
+        table = computed.build(planned, files, metrics)
     else:
-        metrics, subsets = collect.gather(planned, files), read_subsets(files.manifests)
+        subsets = read_subsets(files.manifests)
         unverified = unverified_notes(planned, files.manifests)
         table = tables.build(planned, metrics, Path(files.published_folder), subsets, unverified)
     render.write(table, Path(snakemake.output.md).with_suffix(""))

@@ -17,7 +17,7 @@ from papertables.results.metrics import Metrics
 from papertables.specs.config import Config, Measure, OwnWeights, PerChannel, Selection
 from papertables.specs.spec import Model, RunSpec
 
-SCORES = ("accuracy", "base", "new", "harmonic_mean")
+SCORES = ("accuracy", "base", "new", "harmonic_mean", "gain")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 COSTS = ("seconds", "peak_memory_mb")
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
@@ -165,11 +165,17 @@ def build(
             *_printed_only(planned),
             *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
-        failures=tuple(_failures(runs, metrics, planned.selection)),
+        failures=tuple(failures(runs, metrics, planned.selection)),
         sources=tuple(compare.sources(used)),
         published=counterpart,
         subsets=tuple(subsets.values()),
     )
+
+
+def without_published(planned: PlannedArtefact, metrics: Mapping[str, Metrics]) -> list[list[TableCell]]:
+    """What the runs of an artefact gave, row by row, without published numbers beside."""
+    outcomes = [(_outcome(cell, metrics, planned.selection), DIGITS[cell.measure]) for cell in planned.cells]
+    return _in_rows([_cell(outcome, None, 1, digits) for outcome, digits in outcomes], len(planned.columns))
 
 
 def _in_rows(cells: Sequence, width: int) -> list[list]:
@@ -209,6 +215,8 @@ def _three(values: PerChannel) -> str:
 
 def _unit(measures: set[Measure]) -> str:
     accuracies = measures & {*SCORES, "train_accuracy"}
+    if "gain" in measures:
+        return "Accuracy in percent, and gain in points"
     if "harmonic_mean" in measures:
         return "Accuracy in percent on base and new classes, and their harmonic mean"
     if not accuracies:
@@ -225,7 +233,9 @@ def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> N
         )
 
 
-def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> Outcome:
+def _outcome(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) -> Outcome:
+    if cell.measure == "gain":
+        return _gain(*(_outcome(each, metrics, selection) for each in cell.halves))
     runs = {run.id: run for member in cell.members for run in member.runs}
     there = {id: metrics[id] for id in runs if id in metrics}
     diverged = [each for each in there.values() if each.diverged]
@@ -245,6 +255,14 @@ def _outcome(cell: Cell, metrics: dict[str, Metrics], selection: Selection) -> O
         for member in cell.members
     ]
     return Outcome(_mean_by_seed(members), mark)
+
+
+def _gain(own: Outcome, other: Outcome) -> Outcome:
+    """By how many points one is above the other, seed by seed."""
+    seeds = (own.values.keys() | other.values.keys()) - {None} or {None}
+    pairs = {seed: [each.values.get(seed, each.values.get(None)) for each in (own, other)] for seed in seeds}
+    values = {seed: one - two for seed, (one, two) in pairs.items() if None not in (one, two)}
+    return Outcome(values, own.mark or other.mark)
 
 
 def _scored(cell: Cell, there: dict[str, Metrics], which: int, selection: Selection, mark: str) -> Outcome:
@@ -408,7 +426,7 @@ def _comparison_notes(
     return notes + withheld
 
 
-def _failures(runs: Sequence[RunSpec], metrics: dict[str, Metrics], selection: Selection) -> list[str]:
+def failures(runs: Sequence[RunSpec], metrics: Mapping[str, Metrics], selection: Selection) -> list[str]:
     lines = []
     for run in runs:
         if run.id not in metrics:

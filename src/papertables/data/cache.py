@@ -1,8 +1,9 @@
 """Images as bytes in one safetensors file per data set, part, side and fit; memory-mapped on reading.
 
 Fit ``short``: Resize(side) of the short side, bicubic, sizes differ. ``crop``: the same and CenterCrop(side),
-CLIP's preprocessing. ``square``: Resize((side, side)), bilinear as torchvision's default is, the preprocessing
-of BLM and SMM. All antialiased, by Pillow. ``original``: the files as they are, to be decoded on use; no side.
+CLIP's preprocessing. ``square``: Resize((side, side)), bilinear as torchvision's default is, the preprocessing of
+BLM and SMM; ``square128``: the same of the image at 128 x 128, of any such number. All antialiased, by Pillow.
+``original``: the files as they are, to be decoded on use; no side.
 Tensors: ``items`` (N,) indices into the part of the split, ``labels`` (N,), ``sizes`` (N, 2) height and width,
 ``pixels``: the images (3, height, width) one after the other; of originals in its place ``offsets`` (N + 1,) and
 ``files``, one after the other.
@@ -31,15 +32,16 @@ from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.known_images import read_known
 from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.specs.manifests import check_split
+from papertables.specs.spec import TRAIN_SAMPLE
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept
 
-Fit = Literal["short", "crop", "square", "original"]
+Fit = str  # one of TRANSFORMS, or square with a number
 TRANSFORMS = {
     "short": "resize {size}, bicubic",
     "crop": "resize {size}, bicubic, centre crop",
-    "square": "resize {size} x {size}, bilinear",
+    "square": "{first}resize {size} x {size}, bilinear",
     "original": "none",
 }
 
@@ -155,7 +157,7 @@ def _resized(image: Image.Image, size: int) -> np.ndarray:
 
 def build(
     folder: Path,
-    part: Literal["train", "val", "test"],
+    part: Literal["train", "val", "test", "train_sample"],
     size: int,
     fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
@@ -164,13 +166,16 @@ def build(
     """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels (0 of originals) and
     ``fit``.
 
-    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Raises
-    UserError for an image that cannot be read.
+    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Of a ``train_sample``
+    at most ``TRAIN_SAMPLE`` random images of the train part, always the same. Raises UserError for an image that
+    cannot be read.
     """
     check_split(folder / "split.json", folder / "manifest.json")
     split = validated(read_split(folder / "split.json"))
-    items = getattr(split, part)
+    items = split.train if part == "train_sample" else getattr(split, part)
     chosen = range(len(items))
+    if part == "train_sample" and len(items) > TRAIN_SAMPLE:
+        chosen = sorted(Random(0).sample(chosen, TRAIN_SAMPLE))
     if draws is not None:
         drawn = [few_shot(split, shots, Random(seed)) for shots, seed in draws]
         chosen = sorted({index for train, val in drawn for index in (val if part == "val" else train)})
@@ -195,7 +200,7 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
         total = int(arrays["offsets"][-1])
     else:
         name, total = "pixels", int(_pixel_starts(arrays["sizes"])[-1])
-    header, start = {"__metadata__": {"transform": TRANSFORMS[fit].format(size=size)}}, 0
+    header, start = {"__metadata__": {"transform": transform(size, fit)}}, 0
     for key, array in arrays.items():
         header[key] = {"dtype": "I64", "shape": array.shape, "data_offsets": (start, start + array.nbytes)}
         start += array.nbytes
@@ -239,7 +244,9 @@ def load(path: Path, size: int, fit: Fit) -> np.ndarray:
         image = _rgb(path)
     if fit == "original":
         return _channels_first(image)
-    if fit == "square":
+    if before := first_side(fit):
+        image = image.resize((before, before), Image.Resampling.BILINEAR)
+    if fit.startswith("square"):
         return _channels_first(image.resize((size, size), Image.Resampling.BILINEAR))
     height, width = resized_shape(image.height, image.width, size)
     image = image.resize((width, height), Image.Resampling.BICUBIC)
@@ -247,6 +254,18 @@ def load(path: Path, size: int, fit: Fit) -> np.ndarray:
         top, left = round((height - size) / 2), round((width - size) / 2)  # half to even, as torchvision
         image = image.crop((left, top, left + size, top + size))
     return _channels_first(image)
+
+
+def first_side(fit: Fit) -> int | None:
+    """The side to which images are resized before all else, if any."""
+    return int(fit.removeprefix("square")) if fit.startswith("square") and fit != "square" else None
+
+
+def transform(size: int, fit: Fit) -> str:
+    """In words."""
+    before = first_side(fit)
+    first = f"resize {before} x {before}, bilinear, " if before else ""
+    return TRANSFORMS["square" if before else fit].format(size=size, first=first)
 
 
 def _channels_first(image: Image.Image) -> np.ndarray:
@@ -262,7 +281,7 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
 
 def _shape(path: Path, size: int, fit: Fit) -> tuple[int, int]:
     """Height and width of the image in the cache."""
-    if fit in ("crop", "square"):
+    if fit == "crop" or fit.startswith("square"):
         return size, size
     with _readable(path), Image.open(path) as image:
         shape = image.height, image.width

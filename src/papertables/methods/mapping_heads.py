@@ -10,7 +10,7 @@ from papertables.methods.seeding import seeded
 from papertables.methods.sources import LinearSource, PromptSource
 
 Source = LinearSource | PromptSource
-RULES = ("random", "one_to_one", "bayesian", "bayesian_topk")
+RULES = ("random", "one_to_one", "bayesian", "bayesian_topk", "shares", "shares_topk")
 REFRESHES = ("once", "epoch", "fast")
 
 
@@ -23,6 +23,8 @@ class MappingHead(nn.Module):
     | one_to_one    | FLM  | ILM   | ILM, fast  | logits of the C labels ``sequence`` |
     | bayesian      |      | BLM   | BLM, fast  | source logits @ ``matrix`` (S, C)   |
     | bayesian_topk |      | BLM+  | BLM+, fast | source logits @ ``matrix`` (S, C)   |
+
+    ``shares`` and ``shares_topk`` are BLM and BLM+ without the division by row sums.
 
     Before epoch e (from 1): where ``due(e)``, a pass of ``observe`` over the training set and then ``remap``;
     else, where ``observes``, only ``remap``. While training, where ``observes``, ``observe`` for every
@@ -47,7 +49,7 @@ class MappingHead(nn.Module):
         self.lam, self.seed, self.k = lam, seed, mappings.topk_size(classes, ratio)
         # They outlive an epoch only where training itself is observed.
         self.register_buffer("statistics", torch.zeros(source.labels, classes), persistent=self.observes)  # (S, C)
-        self.name = "matrix" if rule.startswith("bayesian") else "sequence"
+        self.name = "sequence" if rule in ("random", "one_to_one") else "matrix"
         self.register_buffer(self.name, self._mapping())
 
     def forward(self, features: Tensor) -> Tensor:
@@ -69,7 +71,7 @@ class MappingHead(nn.Module):
     def observe(self, features: Tensor, labels: Tensor) -> None:
         """Adds a batch to the statistics. features: (B, D), labels: (B,)."""
         logits = self.source(features.float())
-        if self.rule == "bayesian_topk":
+        if self.rule.endswith("topk"):
             mappings.add_topk(self.statistics, logits, labels, self.k)
         else:
             mappings.add_frequency(self.statistics, logits, labels)
@@ -87,8 +89,10 @@ class MappingHead(nn.Module):
                 return mappings.random_mapping(*self.statistics.shape, self.seed)
             case "one_to_one":
                 return mappings.one_to_one(self.statistics)
-            case _:
+            case "bayesian" | "bayesian_topk":
                 return mappings.bayesian(self.statistics, self.lam)
+            case _:
+                return mappings.shares(self.statistics)
 
     def summary(self, top: int = 1) -> tuple[Tensor, Tensor]:
         """The heaviest source labels of each class and their weights, (C, top) each; one label of weight 1

@@ -6,6 +6,8 @@ MAPPINGS = {  # rule, and when it is made: once before training, before every ep
     "ilm": ("one_to_one", "epoch"),
     "blm": ("bayesian", "epoch"),
     "blmp": ("bayesian_topk", "epoch"),
+    "blm_shares": ("shares", "epoch"),
+    "blmp_shares": ("shares_topk", "epoch"),
     "ilm_fast": ("one_to_one", "fast"),
     "blm_fast": ("bayesian", "fast"),
     "blmp_fast": ("bayesian_topk", "fast"),

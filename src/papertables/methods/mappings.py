@@ -68,9 +68,13 @@ def bayesian(statistics: Tensor, lam: float) -> Tensor:
     logit. Every column sums to 1, hence a constant added to all source logits is added to all target logits.
     """
     totals = statistics.sum(1, keepdim=True) + lam  # (S, 1)
-    weights = statistics / totals.where(totals > 0, 1)
-    columns = weights.sum(0)  # (C,)
-    return (weights / columns).where(columns > 0, 1 / len(statistics))
+    return shares(statistics / totals.where(totals > 0, 1))
+
+
+def shares(statistics: Tensor) -> Tensor:
+    """Every column of (S, C) divided by its sum; one of zeros is 1 / S everywhere."""
+    columns = statistics.sum(0)  # (C,)
+    return (statistics / columns).where(columns > 0, 1 / len(statistics))
 
 
 def random_mapping(labels: int, classes: int, seed: int) -> Tensor:

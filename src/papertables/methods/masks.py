@@ -54,7 +54,7 @@ class Masked(nn.Module):
 
     def mask(self, images: Tensor) -> Tensor:
         """The masks (B, channels, P, P) of images in [0, 1]."""
-        return upscale(self.network(self.plain(images)), self.patch)
+        return upscale(self.network(self.plain(images)), self.patch, images.shape[-1])
 
 
 class OnlyMask(nn.Module):
@@ -67,7 +67,7 @@ class OnlyMask(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         plain = self.plain(images)  # (B, 3, P, P)
-        return plain + upscale(self.network(plain), self.patch)
+        return plain + upscale(self.network(plain), self.patch, plain.shape[-1])
 
 
 def network(layers: int, patch: int, channels: int, width: int, seed: int) -> MaskNetwork:
@@ -76,16 +76,25 @@ def network(layers: int, patch: int, channels: int, width: int, seed: int) -> Ma
         return MaskNetwork(layers, patch, channels, width)
 
 
-def upscale(mask: Tensor, patch: int) -> Tensor:
-    """Every value over a block: (B, c, h, w) to (B, c, h · patch, w · patch) (SMM, section 3.3)."""
-    return mask.repeat_interleave(patch, 3).repeat_interleave(patch, 2)
+def upscale(mask: Tensor, patch: int, size: int | None = None) -> Tensor:
+    """Every value over a block: (B, c, h, w) to (B, c, h · patch, w · patch), or a given ``size``: what is
+    not covered mirrors the closest blocks (SMM, section 3.3)."""
+    blocks = mask.repeat_interleave(patch, 3).repeat_interleave(patch, 2)
+    for side in (2, 3):
+        left = (size or blocks.shape[side]) - blocks.shape[side]
+        if left:
+            blocks = torch.cat([blocks, blocks.narrow(side, -left, left).flip(side)], side)
+    return blocks
 
 
 def add_masked(images: Tensor, program: Tensor, mask: Tensor, patch: int) -> Tensor:
     """images + program ⊙ upscale(mask), without making the upscaled mask.
 
-    images: (B, 3, P, P), program: (3, P, P), mask: (B, 1 or 3, P / patch, P / patch).
+    images: (B, 3, P, P), program: (3, P, P), mask: (B, 1 or 3, P / patch, P / patch). Where P / patch is not whole, it
+    is made.
     """
+    if images.shape[-1] % patch:
+        return torch.addcmul(images, program, upscale(mask, patch, images.shape[-1]))
     rows = mask.repeat_interleave(patch, 3).unsqueeze(3)  # (B, c, P / patch, 1, P), each for ``patch`` rows
     blocks = (-1, patch)
     return torch.addcmul(images.unflatten(2, blocks), program.unflatten(1, blocks), rows).flatten(2, 3)

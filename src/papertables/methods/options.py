@@ -84,18 +84,15 @@ class MaskOptions(Options):
         super().check(tower, run)
         if self.patch > 2 ** (self.layers - 1):
             raise UserError(f"patch is {self.patch}: it needs 6 layers, as each but the last can halve the mask")
-        if tower.image_size % self.patch:
-            raise UserError(
-                f"patch is {self.patch}: an input of {tower.image_size} pixels cannot be cut into such patches"
-            )
 
 
 class MappingOptions(Options):
-    """From source labels to target classes. laplace: BLM's λ; ratio: of BLM+'s k to the number of classes."""
+    """From source labels to target classes. laplace: BLM's λ; ratio: of BLM+'s k to the number of classes, as far as
+    there are source labels."""
 
     mapping: Literal[*MAPPINGS, *TRAINED_OUTPUTS] = "ilm"
     laplace: Annotated[float, Field(ge=0, strict=True)] = 1
-    ratio: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.15
+    ratio: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] = 0.15
 
     def check(self, tower: Backbone, run: RunSpec) -> None:
         super().check(tower, run)
@@ -115,6 +112,15 @@ class OutputOptions(MappingOptions):
     def check(self, tower: Backbone, run: RunSpec) -> None:
         if self.mapping in MAPPINGS:
             raise UserError(f"mapping is '{self.mapping}': on plain images nothing would be trained")
+        super().check(tower, run)
+
+
+class FullOptions(OutputOptions):
+    """The output of a method that trains a classifier whole."""
+
+    def check(self, tower: Backbone, run: RunSpec) -> None:
+        if tower.classes is None:
+            raise UserError("all of a classifier is trained, this backbone is a CLIP: take a classifier")
         super().check(tower, run)
 
 

@@ -17,6 +17,7 @@ from papertables.methods.mapping_names import makes_mapping
 from papertables.methods.options import (
     AttributeOptions,
     Count,
+    FullOptions,
     LoraOptions,
     MappingOptions,
     MaskOptions,
@@ -182,6 +183,7 @@ METHODS: dict[str, Method] = {
     "smm": Method("smm", Smm),
     "only_mask": Method("only_mask", Smm),
     "finetune": Method("finetune", OutputOptions),
+    "full_finetuning": Method("full_finetuning", FullOptions, adapts_tower=True),
     "lora": Method("lora", LoraOptions, adapts_tower=True),
     "coop": Method("coop", Coop),
     "cocoop": Method("cocoop", Cocoop),

@@ -57,12 +57,19 @@ class Member:
 @dataclass(frozen=True)
 class Cell:
     """Members: one, or one per value of the pool, over which the cell is the average; none of a method whose published
-    numbers alone are shown."""
+    numbers alone are shown. Of a gain those of the method, then those of the one that it is over."""
 
     row: Value
     column: Value
     members: tuple[Member, ...]
     measure: Measure = "accuracy"
+
+    @property
+    def halves(self) -> tuple["Cell", "Cell"]:
+        """Of a gain, the accuracies that it is the difference of."""
+        middle = len(self.members) // 2
+        parts = (self.members[:middle], self.members[middle:])
+        return tuple(replace(self, members=part, measure="accuracy") for part in parts)
 
     @property
     def datasets(self) -> frozenset[str]:
@@ -134,7 +141,7 @@ class PlannedArtefact:
 def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
     """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
     shown = _searches(scope, artefact)
-    if artefact.computed:
+    if artefact.computed and artefact.columns is None:
         return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact))
     rows = rows_of(scope, artefact)
     columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
@@ -145,7 +152,10 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
         pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
         printed = scope.paper.methods.get(settings.get("method"))
         only_printed = printed is not None and printed.method is None
+        pooled += [each | {"method": each["over"]} for each in pooled if "over" in each]
         members = () if only_printed else tuple(_member(scope, artefact, each) for each in pooled)
+        if artefact.part == "train" and any(run.shots for member in members for run in member.runs):
+            raise UserError(f"{artefact.id}: part is train: shown are runs that train on whole data sets, not on shots")
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     return PlannedArtefact(artefact, scope, rows, columns, tuple(cells), shown)
 
@@ -243,7 +253,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
             raise UserError(f"{where}: {unknown('option', key, method.options)}")
     search = None
     if options.get("attributes") == CHOSEN:
-        options["attributes"], search = _anchors(scope, cell["dataset"], tower.id)
+        options["attributes"], search = _anchors(scope, cell, tower.id)
     spec = {
         "method": row.method,
         "options": _in_pixels(method, options, tower.image_size),
@@ -267,7 +277,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
     declared = scope.published.settings(method.options, general | settings).declared
-    scored, choices = _scored(where, runs[0], cell), _choices(paper, cell, runs[0])
+    scored, choices = _scored(where, runs[0], cell), _choices(scope, cell, runs[0])
     return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
 
 
@@ -276,6 +286,8 @@ def _check_settings(artefact: Artefact, settings: dict) -> None:
     for key in ("method", "backbone", "dataset"):
         if key not in settings:
             raise UserError(f"{artefact.id}: no {key} given: name it on an axis or under 'fixed'")
+    if ("over" in settings) != (settings.get("measure") == "gain"):
+        raise UserError(f"{artefact.id}: measure gain is over another method: name both, measure and 'over'")
 
 
 def _substituted(scope: Scope, artefact: Artefact, settings: dict) -> dict:
@@ -298,7 +310,7 @@ def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
     match settings.get("measure", "accuracy"):
         case "accuracy" if _is_transfer(settings):
             return (Target(dataset(settings["target"]).id, "all", _transferred(run, settings)),)
-        case "accuracy":
+        case "accuracy" | "gain":
             return (run.target,)
         case "base" | "new" | "harmonic_mean" as measure:
             if run.protocol != "base_to_new":
@@ -308,11 +320,12 @@ def _scored(where: str, run: RunSpec, settings: dict) -> tuple[Target, ...]:
     return ()
 
 
-def _choices(paper: Paper, cell: Mapping[str, JsonValue], run: RunSpec) -> dict[str, str]:
+def _choices(scope: Scope, cell: Mapping[str, JsonValue], run: RunSpec) -> dict[str, str]:
     """The choices of the paper that touch a cell: other values would adjust its settings, or its attributes."""
+    paper = scope.paper
     adjusting = {
         name
-        for each in paper.adjust
+        for each in (*paper.adjust, *(scope.substitutes.adjust if scope.substitutes else ()))
         for name in paper.choices.keys() & each.when.keys()
         if any(each.applies({**cell, name: value}) for value in paper.choices[name].values)
     }
@@ -336,9 +349,11 @@ def _transferred(run: RunSpec, settings: dict) -> Combination:
     return () if list(chosen) == own else chosen
 
 
-def _anchors(scope: Scope, data: str, tower: str) -> tuple[list[str] | str, SearchSpec | None]:
-    """The attributes of a data set, and the search whose winner takes their place where config.yaml asks for it."""
-    if scope.config.anchors == "published":
+def _anchors(scope: Scope, cell: Mapping[str, JsonValue], tower: str) -> tuple[list[str] | str, SearchSpec | None]:
+    """The attributes of a data set, and the search whose winner takes their place where a cell or config.yaml asks for
+    it."""
+    data = cell["dataset"]
+    if cell.get("anchors", scope.config.anchors) == "published":
         return list(anchors(data).chosen), None
     return SEARCHED, _search(scope, data, tower, scope.seeds[0])
 
@@ -399,9 +414,10 @@ def _fraction(*parts: float | None) -> float | None:
 
 
 def _images(settings: Settings, tower: Backbone) -> dict:
-    """How images become input; the margin is stated for a 224 px input and scales with the backbone's."""
+    """How images become input; pixels are stated for a 224 px input and scale with the backbone's."""
     images = settings.of("images")
-    return images | {"margin": round(images["margin"] * tower.image_size / PUBLISHED_INPUT)}
+    scaled = {key: images[key] for key in ("margin", "first") if images[key] is not None}
+    return images | {key: round(value * tower.image_size / PUBLISHED_INPUT) for key, value in scaled.items()}
 
 
 def _in_pixels(method: Method, options: dict, size: int) -> dict:

@@ -17,6 +17,7 @@ from papertables.specs.config import (
     PUBLISHED,
     VARIED,
     Adjustment,
+    AnchorsName,
     Artefact,
     Config,
     Entry,
@@ -142,11 +143,13 @@ def check_setting(where: str, paper: Paper, key: str, value: JsonValue) -> None:
     """Raises UserError for a value that a setting of a cell cannot have."""
     known: dict[str, Container[str]] = {
         "method": paper.methods,
+        "over": paper.methods,
         "dataset": datasets(),
         "target": datasets(),
         "backbone": backbones(),
         "attributes": attribute_sources(),
         "protocol": get_args(ProtocolName),
+        "anchors": get_args(AnchorsName),
         "fidelity": ("published", "repaired"),
         "measure": get_args(Measure),
         **{name: choice.values for name, choice in paper.choices.items()},
@@ -207,11 +210,12 @@ def check_training(where: str, paper: Paper, values: Mapping[str, JsonValue]) ->
 
 
 def check_images(where: str, paper: Paper, values: Mapping[str, JsonValue]) -> None:
-    """Raises UserError for settings of images that are none over the paper's own; the margin is scaled later."""
+    """Raises UserError for settings of images that are none over the paper's own; pixels are scaled later."""
     images = merged(paper.images.model_dump(), dict(values))
-    margin = images["margin"]
-    if isinstance(margin, int | float) and 0 <= margin < float("inf") and not isinstance(margin, bool):
-        images["margin"] = round(margin)
+    for key in ("margin", "first"):
+        pixels = images[key]
+        if isinstance(pixels, int | float) and 0 <= pixels < float("inf") and not isinstance(pixels, bool):
+            images[key] = round(pixels)
     parse(Images, images, where)
 
 

@@ -27,7 +27,7 @@ from papertables.specs.rules import (
     TrainJob,
     Transfer,
 )
-from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpec
+from papertables.specs.spec import SHOWN_CACHES, TRAIN_ORIGINALS, CacheKey, RunSpec, SearchSpec, ShownPart
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan
@@ -63,7 +63,7 @@ class Inputs:
 
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""
-        if key.part == "test":
+        if key.part in SHOWN_CACHES.values():
             return None
         runs, searches = self._trained_from.get((name, key), []), self._searched_in.get((name, key), [])
         if any(run.shots is None for run in runs):
@@ -127,7 +127,7 @@ class Inputs:
         bases = self.paths.answered(search.source, name, "bases") if search.source else None
         return SearchJob(search, self.prepared(name), self.paths.weights(tower), *caches, own, bases)
 
-    def inspect(self, id: str) -> InspectJob:
+    def inspect(self, id: str, part: ShownPart) -> InspectJob:
         run, paths = self.plan.run(id), self.paths
         return InspectJob(
             run,
@@ -135,8 +135,9 @@ class Inputs:
             self.prepared(run.dataset),
             paths.frozen_features(run.dataset, run.backbone),
             paths.weights(run.backbone),
-            plain=paths.plain_cache(run.dataset, run.backbone),
-            own=paths.cache(run.dataset, *run.test_cache),
+            part,
+            plain=paths.plain_cache(run.dataset, run.backbone, part),
+            own=paths.cache(run.dataset, *run.shown_cache(part)),
             sentences=self._sentences(run.attributes, run.dataset, run.backbone) if run.attributes else None,
             own_weights=paths.own_weights.get(run.backbone),
         )
@@ -156,7 +157,8 @@ class Inputs:
             tuple(f"{folder}/{published.file}" for published in planned.artefact.published),
             searches=tuple(self.paths.search(search) for search in planned.searches),
             inspections={
-                run.id: self.paths.inspection(run.id, planned.selection) for run in self.plan.inspected(planned)
+                run.id: self.paths.inspection(run.id, planned.selection, planned.artefact.part)
+                for run in self.plan.inspected(planned)
             },
             store=self.paths.runs,
             training=self._training(planned.artefact.id) if self.plan.config.partial else (),

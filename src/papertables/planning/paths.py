@@ -10,7 +10,7 @@ from papertables.backbones.catalog import backbone
 from papertables.base.code import FOLDER
 from papertables.specs.config import Artefact, OwnWeights, Selection
 from papertables.specs.language_models import Kind
-from papertables.specs.spec import CacheKey, SearchSpec
+from papertables.specs.spec import SHOWN_CACHES, CacheKey, SearchSpec, ShownPart
 
 SHIPPED_WEIGHTS = FOLDER / "backbones" / "weights"
 
@@ -72,10 +72,10 @@ class Paths:
     def cache(self, dataset: str, part: str, fit: str, size: int | str) -> str:
         return f"{self.results}/cache/{dataset}/{part}-{fit}-{size}.safetensors"
 
-    def plain_cache(self, dataset: str, backbone_id: str) -> str:
-        """The test images as the backbone itself takes them."""
+    def plain_cache(self, dataset: str, backbone_id: str, part: ShownPart = "test") -> str:
+        """The test images, or some training images, as the backbone itself takes them."""
         entry = backbone(backbone_id)
-        return self.cache(dataset, *CacheKey("test", entry.fit, entry.image_size))
+        return self.cache(dataset, *CacheKey(SHOWN_CACHES[part], entry.fit, entry.image_size))
 
     def frozen_features(self, dataset: str, backbone: str) -> str:
         return f"{self.results}/frozen_features/{dataset}/{backbone}.safetensors"
@@ -140,6 +140,6 @@ class Paths:
         """A tiny backbone that is pretrained anew, without its suffix."""
         return f"{self.results}/pretrained/{backbone}"
 
-    def inspection(self, run: str, selection: Selection) -> str:
-        """What a run makes of the test images."""
-        return f"{self.results}/inspections/{selection}/{run}.safetensors"
+    def inspection(self, run: str, selection: Selection, part: ShownPart) -> str:
+        """What a run makes of the test images, or of some training images."""
+        return f"{self.results}/inspections/{part}/{selection}/{run}.safetensors"

@@ -20,7 +20,7 @@ from papertables.planning import lost
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
 from papertables.specs.rules import Files
-from papertables.specs.spec import digest
+from papertables.specs.spec import ShownPart, digest
 
 if TYPE_CHECKING:
     from papertables.planning.plan import Plan
@@ -95,9 +95,9 @@ class Signatures:
         told = [NUMERICS, _code("papertables.training.search", ROOMS), *filter(None, self._weights(tower))]
         return digest([*told, self._given("search", self.plan.inputs.search(name, tower, id).files)])
 
-    def inspect(self, run: str) -> str:
+    def inspect(self, run: str, part: ShownPart) -> str:
         """Changes with how runs are inspected, and with what the backbone's weights are and are read as."""
-        job, rooms = self.plan.inputs.inspect(run), (*ROOMS, "papertables.training.mapping_history")
+        job, rooms = self.plan.inputs.inspect(run, part), (*ROOMS, "papertables.training.mapping_history")
         told = [NUMERICS, _code("papertables.training.inspect", rooms), self._weights(job.run.backbone)]
         return digest([*told, self._given("inspect", job.files)])
 

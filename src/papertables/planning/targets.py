@@ -95,7 +95,7 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
         for path in plan.files([id], [*FORMATS[planned.artefact.kind], "json"]):
             yield path, [id], True
         for run in plan.inspected(planned):
-            yield paths.inspection(run.id, planned.selection), [id], True
+            yield paths.inspection(run.id, planned.selection, planned.artefact.part), [id], True
     yield paths.runs_csv, plan.selected, True
     yield paths.index, plan.selected, True
     for job in plan.jobs.values():

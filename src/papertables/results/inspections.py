@@ -1,10 +1,12 @@
-"""What an inspected run makes of the test images, as ``training.inspect`` writes it: one safetensors file per run.
+"""What an inspected run makes of the test images, or of N that it trained on, as ``training.inspect`` writes it: one
+safetensors file per run.
 
 Tensors: ``before.images`` and ``after.images`` (N, D), features in fp32, of a CLIP of length 1, of a classifier as they
 enter its last layer; ``….predicted`` (N,), ``….loss`` (N,), the cross-entropy in nats, ``….confidence`` (N,), the
 probability of the true class; ``labels`` (N,). Of the ``shown`` (E,) images ``before.pictures`` and ``after.pictures``
 (E, 3, P, P) in bytes and, of a program δ under a mask network, ``after.masks`` (E, c, P, P) and ``after.patterns``
-(E, 3, P, P) = δ ⊙ mask, as added to normalised pixels. Of a CLIP ``name`` (C, 1, D), the class prompts; for a method
+(E, 3, P, P) = δ ⊙ mask, as added to normalised pixels. Of a classifier its last layer, ``source.weight`` (S, D) and
+``source.bias`` (S,). Of a CLIP ``name`` (C, 1, D), the class prompts; for a method
 with attributes ``descriptive`` and ``distinctive`` (C, m, D), and of each kind the sentence with the largest cosine:
 ``before.descriptive.nearest`` (N,), a row of (C · m), and ``….cosine`` (N,). The metadata is one entry, for several
 would be written in any order: as JSON the run, the selection, the names of the classes and, where labels are mapped,
@@ -12,7 +14,7 @@ of the source labels, and the sentences.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,15 @@ class Inspection:
 
     def images(self, state: str) -> np.ndarray:
         return self.tensors[f"{state}.images"]  # (N, D)
+
+    def source_logits(self, state: str) -> np.ndarray:
+        """(N, S), of a classifier: its output layer, before labels are mapped."""
+        return self.images(state) @ self.tensors["source.weight"].T + self.tensors["source.bias"]
+
+    def chosen(self, names: Collection[str], most: int) -> list[int]:
+        """The labels of these classes; where there are none of them, the first ``most``."""
+        labels = range(len(self.class_names))
+        return [label for label in labels if self.name(label) in names] or list(labels[:most])
 
     def predicted(self, state: str) -> np.ndarray:
         return self.tensors[f"{state}.predicted"]  # (N,)

@@ -19,6 +19,7 @@ from papertables.specs.spec import (
     Numerics,
     ProtocolName,
     Rate,
+    ShownPart,
     Training,
     Whole,
     no_switch,
@@ -27,8 +28,9 @@ from papertables.specs.spec import (
 PUBLISHED = "published"  # as the paper has it
 Selection = Literal["best", "last"]
 Measure = Literal[
-    "accuracy", "base", "new", "harmonic_mean", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
+    "accuracy", "base", "new", "harmonic_mean", "gain", "train_accuracy", "parameters", "seconds", "peak_memory_mb"
 ]
+AnchorsName = Literal["published", "searched"]
 DrawingName = Literal[tuple(DRAWINGS)]
 Quantity = Literal["train_accuracy", "train_loss", "test_accuracy"]
 COMPUTED = {  # tables without runs, and what their rows vary
@@ -55,8 +57,10 @@ VARIED = (
     "shots",
     "fraction",
     "attributes",
+    "anchors",
     "fidelity",
     "measure",
+    "over",
 )
 
 
@@ -160,7 +164,7 @@ class Config(Model):
     bases: str = Field(
         PUBLISHED, description="what attributes are searched in: published, or a language model", examples=["published"]
     )
-    anchors: Literal["published", "searched"] = Field("published", description="what prompts take")
+    anchors: AnchorsName = Field("published", description="what prompts take")
     llm: dict[str, JsonValue] = Field(
         {},
         description="over what is declared of the language model that sentences or bases name",
@@ -286,6 +290,13 @@ class Artefact(Model):
     quantities: Annotated[tuple[Quantity, ...], Field(min_length=1), AfterValidator(_all_different)] = Field(
         ("test_accuracy", "train_loss"), description="of curves"
     )
+    part: ShownPart = Field("test", description="of a drawing that inspects runs: on which images it shows them")
+    embeds: Literal["features", "source_logits"] = Field(
+        "features", description="of embeddings: what is projected; source logits are of classifiers"
+    )
+    classes: Annotated[tuple[Line, ...], AfterValidator(_all_different)] = Field(
+        (), description="of a drawing of classes: those that the paper shows, where a data set has them"
+    )
     title: Line
     caption: str = ""
     headline: bool = False
@@ -314,6 +325,11 @@ class Artefact(Model):
         return DRAWINGS[self.drawing] if self.drawing else Drawing()
 
     @property
+    def trains_beside(self) -> bool:
+        """Whether what it computes may have columns of runs beside it."""
+        return self.computed == "anchors"
+
+    @property
     def shows_searches(self) -> bool:
         return self.needs.searches or self.computed in ("anchors", "search_weights")
 
@@ -328,7 +344,7 @@ class Artefact(Model):
         if self.needs.searches:
             if self.rows is None or self.rows.vary != "dataset" or self.columns is not None:
                 raise ValueError(f"drawing '{self.drawing}' takes rows that vary dataset, and no columns")
-        elif (self.computed is None) != (self.rows is not None and self.columns is not None):
+        elif not self.trains_beside and (self.computed is None) != (self.rows is not None and self.columns is not None):
             raise ValueError("an artefact has rows and columns, or names what it computes")
         return self
 
@@ -336,6 +352,12 @@ class Artefact(Model):
     def _nothing_is_said_that_nobody_reads(self):
         if self.drawing != "curves" and "quantities" in self.model_fields_set:
             raise ValueError("quantities are of drawing 'curves': leave them out")
+        if self.drawing != "embeddings" and "embeds" in self.model_fields_set:
+            raise ValueError("embeds is of drawing 'embeddings': leave it out")
+        if self.part == "train" and not self.needs.inspects:
+            raise ValueError("part is of drawings that inspect runs: leave it out")
+        if self.classes and not self.needs.classes:
+            raise ValueError("classes are of drawings of classes: leave them out")
         if self.pool and self.drawing and not self.needs.pools:
             raise ValueError(f"drawing '{self.drawing}' shows single runs: leave out 'pool'")
         if self.average_without and not self.average:
@@ -348,8 +370,9 @@ class Artefact(Model):
             return self
         vary = COMPUTED[self.computed]
         takes = {"blocks"} if vary == "attributes" else set()  # a table for each data set
+        allowed = takes | ({"columns"} if self.trains_beside else set())
         for key in ("columns", "blocks", "pool", "average", *([] if vary else ["rows"])):
-            if getattr(self, key) and key not in takes:
+            if getattr(self, key) and key not in allowed:
                 raise ValueError(f"computed '{self.computed}' takes no {key}: leave it out")
         if vary and (self.rows is None or self.rows.vary != vary):
             raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")

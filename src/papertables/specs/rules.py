@@ -12,7 +12,7 @@ from pathlib import Path
 from papertables.specs.config import OwnWeights
 from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.manifests import check_split, read_manifest
-from papertables.specs.spec import CacheKey, Numerics, RunSpec, SearchSpec, Target
+from papertables.specs.spec import CacheKey, Numerics, RunSpec, SearchSpec, ShownPart, Target
 
 Files = dict[str, str | list[str]]  # by the name of the input
 Own = OwnWeights | None  # what a user says of the file of weights, where it is not the published one
@@ -206,14 +206,16 @@ class SearchJob:
 
 @dataclass(frozen=True)
 class InspectJob:
-    """A finished run to look at. job: what its training job wrote. plain and own: the caches of the test images, as the
-    backbone takes them and as the run does. sentences: of a run that reads any."""
+    """A finished run to look at. job: what its training job wrote. part: whether test images are shown or a sample of
+    those that it trained on. plain and own: the caches of these images, as the backbone takes them and as the run does.
+    sentences: of a run that reads any."""
 
     run: RunSpec
     job: str
     prepared: Prepared
     frozen: str
     weights: str
+    part: ShownPart
     plain: str
     own: str
     sentences: Sentences | None = None

@@ -23,6 +23,7 @@ FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some image
 METRICS, LEARNER = "metrics.json", "learner.safetensors"  # of a run, in its folder of the store
 ClassSet = Literal["all", "base", "new"]
 Numerics = Literal["published", "fast"]  # of tests and mapping passes: in fp32, or where a GPU can in half precision
+ShownPart = Literal["test", "train"]  # of train a random sample
 OnNonfinite = Literal["stop", "keep_best", "skip"]
 Combination = tuple[str, ...]  # of attributes
 
@@ -97,12 +98,25 @@ class Images(Model):
     fit: ``short`` resizes the short side and crops (bicubic, as CLIP), ``square`` resizes to a square (bilinear),
     ``original`` crops training images as they are and treats test images as ``short`` does. augmentation: of training
     images, ``resized_crop`` and ``crop_flip`` mirror half of them; test images and ``none`` are cropped at the centre.
-    margin: pixels that a training image is larger than its random crop.
+    margin: pixels that a training image is larger than its random crop. first: the side of the square to which
+    ``square`` images are resized before all else; None: nothing comes before.
     """
 
     fit: Literal["short", "square", "original"] = "short"
     augmentation: Literal["resized_crop", "crop_flip", "none"] = "resized_crop"
     margin: Annotated[NonNegativeInt, BeforeValidator(no_switch)] = 0
+    first: Whole | None = None
+
+    @property
+    def cache_fit(self) -> str:
+        """How what is cached is resized, where it is not cropped: ``square128``, for one, as ``square`` from 128 px."""
+        return f"{self.fit}{self.first or ''}"
+
+    @model_validator(mode="after")
+    def _only_squares_are_resized_before(self):
+        if self.first and self.fit != "square":
+            raise ValueError(f"first is of fit square, this is fit {self.fit}")
+        return self
 
     @model_validator(mode="after")
     def _originals_are_cropped_and_resized(self):
@@ -173,15 +187,18 @@ class Target(NamedTuple):
 
 
 class CacheKey(NamedTuple):
-    """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side; or
-    ``original``, of side 0, which all backbones share."""
+    """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side
+    (``square128``: from a square of 128 px); or ``original``, of side 0, which all backbones share. ``train_sample``:
+    some random images of the train part."""
 
-    part: Literal["train", "val", "test"]
-    fit: Literal["short", "crop", "square", "original"]
+    part: Literal["train", "val", "test", "train_sample"]
+    fit: str
     size: int
 
 
 TRAIN_ORIGINALS = CacheKey("train", "original", 0)
+TRAIN_SAMPLE = 5000  # images, at most
+SHOWN_CACHES = {"test": "test", "train": "train_sample"}  # parts of caches
 
 
 class RunSpec(Model):
@@ -227,13 +244,17 @@ class RunSpec(Model):
         if self.images.fit == "original":
             return TRAIN_ORIGINALS
         plain = self.images.augmentation == "none"
-        fit = "crop" if self.images.fit == "short" and plain else self.images.fit
+        fit = "crop" if self.images.fit == "short" and plain else self.images.cache_fit
         return CacheKey("train", fit, self.image_size + self.images.margin)
 
     @property
     def test_cache(self) -> "CacheKey":
         """The cache of the images it is evaluated on."""
-        return CacheKey("test", "square" if self.images.fit == "square" else "crop", self.image_size)
+        return CacheKey("test", self.images.cache_fit if self.images.fit == "square" else "crop", self.image_size)
+
+    def shown_cache(self, part: ShownPart) -> "CacheKey":
+        """The cache of the images that it is shown on, as it is evaluated."""
+        return self.test_cache._replace(part=SHOWN_CACHES[part])
 
     @property
     def skips(self) -> bool:
@@ -243,8 +264,9 @@ class RunSpec(Model):
     @cached_property
     def digest(self) -> str:
         """Ten hexadecimal digits over everything in the spec but ``on_nonfinite``, under each of whose values a run has
-        the same numbers while its losses are finite."""
-        return digest(self.model_dump(mode="json", exclude={"fidelity": {"on_nonfinite"}}))
+        the same numbers while its losses are finite, and ``images.first`` where there is none."""
+        left_out = {"fidelity": {"on_nonfinite"}} | ({} if self.images.first else {"images": {"first"}})
+        return digest(self.model_dump(mode="json", exclude=left_out))
 
     @cached_property
     def id(self) -> str:

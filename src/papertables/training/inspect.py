@@ -1,4 +1,5 @@
-"""What a run makes of the test images: features, predictions and nearest sentences before and after reprogramming.
+"""What a run makes of the test images, or of images that it trained on: features, predictions and nearest sentences
+before and after reprogramming.
 
 One safetensors file per run. *After* is the trained learner on its own images; *before* is the untrained one on plain
 images: its head as it is made, or, where label mappings are made from statistics, with the run's first one (of a
@@ -6,7 +7,7 @@ Bayesian mapping the heaviest labels alone: ``mapping_history.recall``).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
 from papertables.base.seals import sealed_tensors
 from papertables.data import cache
-from papertables.data.splits import read_split
+from papertables.data.splits import read_split, training_indices
 from papertables.methods.table import METHODS
 from papertables.results.inspections import SHOWN
 from papertables.results.mappings import read_mappings
@@ -75,23 +76,30 @@ def inspect(
     learner = make_learner(spec, frozen, sampled, tower)
     work = _Work(learner, tower)
     plain, own = cache.read(Path(job.plain)), cache.read(Path(job.own))
-
-    labels, before = frozen.labels, frozen.plain_features
+    kept, labels, before = np.arange(len(plain)), frozen.labels, frozen.plain_features
+    if job.part == "train":
+        kept = np.flatnonzero(np.isin(plain.items, training_indices(split, spec)))
+        labels, before = torch.from_numpy(plain.labels[kept]), work.plain_features(plain, kept)
     if spec.training:
         _remember(learner, store.mappings(spec.id))
     judged = {"before": work.judge(before, labels)}
     if spec.training:
         learner.load_state_dict(store.state(spec.id, selection))
-    after = work.features(own) if spec.training else before
+    after = work.features(own, own.rows(plain.items[kept])) if spec.training else before
     judged["after"] = work.judge(after, labels)
     shown = choose(labels.numpy(), *(judged[state]["predicted"].numpy() for state in ("before", "after")))
-    rows = own.rows(plain.items[shown])
+    rows = own.rows(plain.items[kept[shown]])
     features = {"before.images": before, "after.images": after, "labels": labels, "shown": torch.from_numpy(shown)}
     features |= {f"{state}.{name}": value for state, found in judged.items() for name, value in found.items()}
-    features |= {"before.pictures": torch.from_numpy(plain.batch(shown)), "after.pictures": work.pictures(own, rows)}
+    features |= {
+        "before.pictures": torch.from_numpy(plain.batch(kept[shown])),
+        "after.pictures": work.pictures(own, rows),
+    }
     features |= {f"after.{name}": value for name, value in work.masks(own, rows).items()}
     if frozen.classes is not None:
         features["name"] = frozen.classes[:, None]
+    else:
+        features |= {"source.weight": frozen.weight, "source.bias": frozen.bias}
     for kind, own_sentences in sampled.items():
         features[kind] = own_sentences
         for state in ("before", "after"):
@@ -141,19 +149,28 @@ class _Work:
 
         return torch.from_numpy(images.batch(rows)).to(self.tower.device) / 255
 
-    def features(self, images: cache.ImageCache) -> "Tensor":
-        """(N, D), of a CLIP of length 1."""
+    def features(self, images: cache.ImageCache, rows: np.ndarray) -> "Tensor":
+        """Of the learner's own images (N, D), of a CLIP of length 1."""
+        from papertables.training.forward import image_features
+
+        return self._features(images, rows, lambda batch: image_features(self.tower, [self.learner], [batch])[0])
+
+    def plain_features(self, images: cache.ImageCache, rows: np.ndarray) -> "Tensor":
+        """What the frozen tower says of plain images (N, D), of a CLIP of length 1."""
+        from papertables.backbones.pixels import Normalise
+
+        normalise = Normalise(self.tower.mean, self.tower.std).to(self.tower.device)
+        return self._features(images, rows, lambda batch: self.tower.encode_image(normalise(batch)))
+
+    def _features(self, images: cache.ImageCache, rows: np.ndarray, encode: "Callable[[Tensor], Tensor]") -> "Tensor":
         import torch
         import torch.nn.functional as F
 
         from papertables.backbones.clip import FrozenClip
-        from papertables.training.forward import image_features
 
-        parts = []
+        starts = range(0, len(rows), IMAGES_PER_CALL)
         with torch.inference_mode():
-            for start in range(0, len(images), IMAGES_PER_CALL):
-                rows = range(start, min(start + IMAGES_PER_CALL, len(images)))
-                parts += image_features(self.tower, [self.learner], [self.images(images, rows)])
+            parts = [encode(self.images(images, rows[start : start + IMAGES_PER_CALL])) for start in starts]
         features = torch.cat(parts).cpu()
         return F.normalize(features, dim=-1) if isinstance(self.tower, FrozenClip) else features
 

@@ -217,7 +217,7 @@ class Trainer:
             if run in due or run.head.observes:
                 before = run.head.mapping.clone()  # to record how much it changes
                 run.head.remap()
-                run.mappings.add(number, before, run.head)
+                run.keep_mapping(number, before)
 
     @torch.no_grad()
     def _observe(self, runs: Sequence[Run], train: Images, training: bool) -> None:

@@ -18,7 +18,8 @@ TOP = 20  # source labels kept of each class
 class Mappings:
     """In order of epochs E: the epoch a mapping was made for, its heaviest source labels and their weights, each (C, K)
     with K at most ``TOP``, and the Frobenius norm of the change of the whole matrix (S, C), NaN for the first. In order
-    of epochs G, those of ``kept``: the epoch after which a program was kept, and the program (3, P, P) in fp16."""
+    of epochs G, those of ``kept``: the epoch after which a program was kept, and the program (3, P, P) in fp16. lost:
+    nothing is kept any more."""
 
     epochs: list[int] = field(default_factory=list)
     sources: list[Tensor] = field(default_factory=list)
@@ -26,9 +27,12 @@ class Mappings:
     changes: list[float] = field(default_factory=list)
     program_epochs: list[int] = field(default_factory=list)
     programs: list[Tensor] = field(default_factory=list)
+    lost: bool = False
 
     def add(self, epoch: int, before: Tensor, head: MappingHead) -> None:
         """before: what ``head.mapping`` was."""
+        if self.lost:
+            return
         sources, weights = head.summary(TOP)
         self.changes.append(change(before, head.mapping) if self.epochs else math.nan)
         self.epochs.append(epoch)

@@ -97,9 +97,8 @@ class Recorder:
         evaluation = Evaluation(**own, images=images, best=run.best, last=run.last, numerics=self.numerics)
         outcome = "diverged" if run.diverged else "finished"
         more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}
-        mappings = run.mappings.file() if run.mappings.epochs else None
         metrics = self._metrics(spec, outcome, evaluation, self._cost(seconds, run.images, group_size), **more)
-        self.store.write(metrics, save(tensors), mappings)
+        self.store.write(metrics, save(tensors), run.kept_mappings())
 
     def _metrics(self, spec: RunSpec, outcome: str, evaluation: Evaluation, cost: RunCost, **more) -> Metrics:
         from papertables.base.device import computed_precision

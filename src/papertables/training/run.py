@@ -1,7 +1,9 @@
 """One run in training: its learner with all that changes, and its random streams."""
 
 import hashlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -80,11 +82,31 @@ class Run:
         """The rate of each optimiser at a step of an epoch, both from 0."""
         return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
 
+    def keep_mapping(self, epoch: int, before: Tensor) -> None:
+        """Keeps what the head's new mapping is, which was ``before``."""
+        with self._for_figures():
+            self.mappings.add(epoch, before, self.head)
+
     def keep_program(self, epoch: int) -> None:
         """Now and then keeps what a learner that maps labels adds to images."""
         program = dict(self.learner.pixels.named_parameters()).get("program")
         if self.mappings.epochs and program is not None:
-            self.mappings.snapshot(epoch, self.training.epochs, program)
+            with self._for_figures():
+                self.mappings.snapshot(epoch, self.training.epochs, program)
+
+    def kept_mappings(self) -> bytes | None:
+        """The file of what was kept, if anything was."""
+        with self._for_figures():
+            return self.mappings.file() if self.mappings.epochs else None
+
+    @contextmanager
+    def _for_figures(self) -> Iterator[None]:
+        """What figures alone show costs no run: where keeping it fails, the log says so, and none of it is kept."""
+        try:
+            yield
+        except Exception as error:
+            print(f"{self.id}: its mappings are lost to figures: {type(error).__name__}: {error}", file=sys.stderr)
+            self.mappings = Mappings(lost=True)
 
     def score(self, epoch: int, accuracy: float) -> None:
         self.last, self.last_state = Score(epoch=epoch, accuracy=accuracy), snapshot(self.learner)

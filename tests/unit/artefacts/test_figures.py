@@ -385,7 +385,9 @@ def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
     assert len(figure.subfigs) == 2
     part = figure.subfigs[1]
     assert part.get_suptitle() == "EuroSAT"
-    assert [axes.get_title() for axes in part.axes] == ["before (33.3 %)", "after (100.0 %)"]
+    apart = data.frame.groupby(["panel", "state"])["silhouette"].first()["EuroSAT"]
+    titles = [f"before (33.3 %, s = {apart['before']:.2f})", f"after (100.0 %, s = {apart['after']:.2f})"]
+    assert [axes.get_title() for axes in part.axes] == titles
     drawn = {each.get_label(): each.get_offsets() for each in part.axes[1].collections}
     assert [text.get_text() for text in part.legends[0].get_texts()] == ["red spot", "green spot", "blue spot"]
     own = data.frame.query("panel == 'EuroSAT' and state == 'after' and `class` == 'green spot'")
@@ -397,7 +399,34 @@ def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
 
 def test_embeddings_of_a_method_without_attributes_show_class_names():
     content = replace(inspected(), sentences={})
-    assert set(embeddings.project(content, "after")["kind"]) == {"image", "name"}
+    assert set(embeddings.project(content, "after", planned("embeddings").artefact)["kind"]) == {"image", "name"}
+
+
+def test_embeddings_show_the_classes_that_are_named_and_others_where_there_are_none():
+    content = inspected()
+    for named, shown in ((("blue spot",), {"blue spot"}), (("marigold",), {"red spot", "green spot", "blue spot"})):
+        artefact = planned("embeddings", classes=named).artefact
+        assert set(embeddings.project(content, "after", artefact)["class"]) == shown
+
+
+def test_the_output_layer_is_projected_in_place_of_features():
+    """Here it tells apart what features do not."""
+    content = replace(inspected(), sentences={})
+    layer = {"source.weight": np.eye(3, 8, dtype=np.float32), "source.bias": np.zeros(3, np.float32)}
+    apart = np.eye(8, dtype=np.float32)[content.labels] + 1e-3 * content.images("after")
+    content = replace(content, tensors=content.tensors | layer | {"after.images": apart})
+    np.testing.assert_allclose(content.source_logits("after"), apart[:, :3])
+    artefact = planned("embeddings", part="train", embeds="source_logits").artefact
+    after, before = (embeddings.project(content, state, artefact) for state in ("after", "before"))
+    assert set(after["kind"]) == {"image"}
+    assert before["silhouette"].iloc[0] < 0.5 < 0.99 < after["silhouette"].iloc[0]
+
+
+def test_silhouettes_are_of_several_classes():
+    points = np.array([[1, 0], [1, 0.01], [-1, 0], [-1, 0.01]])
+    assert embeddings.silhouette(points, np.array([0, 0, 1, 1])) > 0.99
+    assert embeddings.silhouette(points, np.array([0, 1, 0, 1])) < 0
+    assert np.isnan(embeddings.silhouette(points, np.array([0, 0, 0, 0])))
 
 
 def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypatch):
@@ -412,8 +441,8 @@ def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypat
     assert not any("CLIP" in note for note in data.notes)
     assert data.alt.startswith("t-SNE of image features before and after Zero-shot, VP, coloured by class")
     figure = embeddings.draw(data)
-    titles = ["before (33.3 %)", "Zero-shot (100.0 %)", "VP (100.0 %)"]
-    assert [[axes.get_title() for axes in part.axes] for part in figure.subfigs] == [titles, titles]
+    titles = ["before (33.3 %", "Zero-shot (100.0 %", "VP (100.0 %"]
+    assert [[axes.get_title().partition(",")[0] for axes in part.axes] for part in figure.subfigs] == [titles, titles]
     assert not figure.legends
     before, zero_shot, vp = (
         np.concatenate([each.get_offsets() for each in axes.collections if len(each.get_offsets())])
@@ -430,7 +459,7 @@ def test_accuracies_before_that_differ_are_not_shown(tmp_path, monkeypatch):
     artefact = planned("embeddings")
     data = embeddings.collect(gather(artefact, world.metrics(), tmp_path, paths_of("zero_shot", "vp")))
     assert data.panels["DTD"]["before"] is None
-    assert embeddings.draw(data).subfigs[0].axes[0].get_title() == "before"
+    assert embeddings.draw(data).subfigs[0].axes[0].get_title().startswith("before (s = ")
 
 
 def mapped(channels=3, after=1.0):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from papertables.artefacts.tables import build
 from papertables.artefacts.unverified import unverified_notes
 from papertables.data.splits import SUBSET
@@ -26,6 +28,16 @@ def test_images_without_a_checksum_are_named_with_their_source(tmp_path):
 
 def test_a_subset_is_said_elsewhere_and_nothing_says_nothing(tmp_path):
     assert unverified_notes(world.planned(), manifests(tmp_path, dtd=[], eurosat=[SUBSET])) == ()
+
+
+@pytest.mark.parametrize(
+    ("made_by", "says"), [("CoOp's procedure, seed 0", True), ("split_mlai_Resisc45.json", False), (SUBSET, False)]
+)
+def test_a_set_that_is_cut_here_is_named(tmp_path, made_by, says):
+    path = tmp_path / "resisc45.json"
+    path.write_text(json.dumps({"digest": "0", "made_by": made_by}))
+    notes = unverified_notes(world.planned(), {"resisc45": str(path)})
+    assert any("RESISC45 has a cut of ours" in note for note in notes) == says
 
 
 def test_weights_without_a_whole_checksum_are_named_with_the_reason():

@@ -80,6 +80,28 @@ def test_the_file_says_how_it_was_resized(folder):
     assert said == ["resize 16, bicubic", "resize 16, bicubic, centre crop", "resize 16 x 16, bilinear"]
 
 
+def test_a_square_of_another_square(folder):
+    """Resized twice, each time as torchvision does it by default."""
+    cache.build(folder, "test", SIDE, "square9", None, folder / "out")
+    images = cache.read(folder / "out")
+    first, second = transforms.Resize((9, 9)), transforms.Resize((SIDE, SIDE))
+    for row in range(len(images)):
+        with Image.open(folder / f"{row}.png") as image:
+            assert np.array_equal(images.image(row), np.asarray(second(first(image))).transpose(2, 0, 1))
+    with safe_open(folder / "out", "numpy") as file:
+        assert file.metadata()["transform"] == "resize 9 x 9, bilinear, resize 16 x 16, bilinear"
+
+
+@pytest.mark.parametrize(("most", "count"), [(4, 4), (6, 6)])
+def test_a_sample_of_the_train_part_is_always_the_same(folder, monkeypatch, most, count):
+    monkeypatch.setattr(cache, "TRAIN_SAMPLE", most)
+    chosen = []
+    for name in ("one", "other"):
+        cache.build(folder, "train_sample", SIDE, "square", None, folder / name)
+        chosen.append(cache.read(folder / name).items.tolist())
+    assert chosen[0] == chosen[1] == sorted(set(chosen[0])) and len(chosen[0]) == count
+
+
 def test_only_what_is_drawn_is_cached(folder):
     cache.build(folder, "train", SIDE, "short", [(1, 0), (1, 1)], folder / "train")
     images = cache.read(folder / "train")

@@ -134,6 +134,20 @@ def test_a_class_without_samples_has_the_mean_source_logit():
     torch.testing.assert_close(weights[:, [0, 2]], mappings.bayesian(matrix[:, [0, 2]], 1))
 
 
+def test_without_bayes_a_class_weighs_source_labels_by_its_own_share():
+    matrix = torch.tensor([[2.0, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 3]])
+    shares = mappings.shares(matrix)
+    torch.testing.assert_close(shares[:, 0], torch.tensor([2 / 3, 1 / 3, 0, 0]))
+    torch.testing.assert_close(shares[:, 1], torch.full((4,), 0.25))
+    torch.testing.assert_close(mappings.bayesian(matrix, 1)[:, 0], torch.tensor([0.5, 0.5, 0, 0]))
+
+
+def test_a_ratio_above_one_sums_all_probabilities():
+    logits, labels = samples(0)
+    everything = mappings.add_topk(torch.zeros(LABELS, CLASSES), logits, labels, mappings.topk_size(CLASSES, 1000))
+    torch.testing.assert_close(everything.sum(0), torch.bincount(labels, minlength=CLASSES).float())
+
+
 def test_random_mappings_are_distinct_labels_of_their_seed():
     first, again, other = (mappings.random_mapping(1000, 100, seed) for seed in (0, 0, 1))
     assert (first == again).all() and (first != other).any()

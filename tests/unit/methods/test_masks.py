@@ -55,6 +55,20 @@ def test_upscaling_is_nearest_and_needs_no_upscaled_mask(channels):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("patch", [8, 16])
+def test_what_patches_do_not_cover_mirrors_the_closest(patch):
+    """SMM, section 3.3; each value fills its block, so that mirroring repeats it."""
+    size = 36
+    mask = torch.randn(2, 3, size // patch, size // patch)
+    batch, program = torch.randn(2, 3, size, size), torch.randn(3, size, size)
+    whole = upscale(mask, patch, size)
+    rows = [min(row // patch, size // patch - 1) for row in range(size)]
+    assert (whole == mask[:, :, rows][..., rows]).all()
+    torch.testing.assert_close(add_masked(batch, program, mask, patch), batch + program * whole)
+    module = Masked(context(size), **(OPTIONS | {"patch": patch}), seed=0)
+    assert module.mask(torch.rand(1, 3, size, size)).shape == (1, 3, size, size)
+
+
 def test_the_input_starts_as_the_normalised_image_and_the_program_learns_first():
     module = Masked(context(), **OPTIONS, seed=0)
     out = module(images())

@@ -2,7 +2,6 @@
 
 import pytest
 
-from papertables.backbones import catalog
 from papertables.base.errors import UserError
 from papertables.methods.table import METHODS
 from papertables.specs.spec import RunSpec
@@ -62,15 +61,6 @@ def test_mask_networks(method, changed, message):
         METHODS[method].check(masked(method, **changed))
 
 
-@pytest.mark.parametrize("method", MASKED)
-def test_an_input_that_cannot_be_cut_into_patches(method, monkeypatch):
-    other = catalog.backbone("mini-cls-rn").model_copy(update={"id": "odd", "image_size": 36})
-    monkeypatch.setitem(catalog.backbones(), "odd", other)
-    with pytest.raises(UserError, match="options: patch is 8: an input of 36 pixels"):
-        METHODS[method].check(masked(method, "odd"))
-    METHODS[method].check(masked(method, "vit_b32_384", layers=6, patch=16))
-
-
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
@@ -78,7 +68,6 @@ def test_an_input_that_cannot_be_cut_into_patches(method, monkeypatch):
         ("smm", {"mapping": 1}, "mapping is 1: it must be one of rlm, flm"),
         ("padding", {"laplace": -1}, "laplace must be at least 0, not -1"),
         ("padding", {"ratio": 0}, "ratio must be more than 0, not 0"),
-        ("padding", {"ratio": 1.5}, "ratio must be at most 1, not 1.5"),
         ("finetune", {"mapping": "ilm"}, "mapping is 'ilm': on plain images nothing would be trained"),
     ],
 )

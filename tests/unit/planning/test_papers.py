@@ -217,6 +217,20 @@ def test_smm_second_milestone_is_a_choice_of_every_optimiser():
     assert [int(share * 200) for share in (0.5, 0.72, 0.725)] == [100, 144, 145]
 
 
+def test_smm_original_size_is_a_choice_of_seven_sets_and_not_of_pad():
+    def first(table, **choices):
+        runs = load_plan(choices=choices).artefacts[table].runs
+        return {(run.dataset, run.method): run.images.first for run in runs}
+
+    assert set(first("smm_table1").values()) == {None}
+    for table in ("smm_table1", "smm_table2"):
+        chosen = first(table, original_size="128")
+        small = {"cifar10", "cifar100", "svhn", "gtsrb"}
+        assert {data for (data, _), given in chosen.items() if given} == {data for data, _ in chosen} - small
+        assert {given for (_, method), given in chosen.items() if method == "padding"} == {None}
+        assert set(chosen.values()) == {None, 128}
+
+
 def load_plan(**config):
     return plan_of(**{"scale": "paper"} | config)
 

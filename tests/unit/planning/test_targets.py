@@ -33,7 +33,7 @@ def test_files(plan):
     assert asked(plan, [plan.paths.manifest(job.dataset)]).popitem()[1] is False
     planned = plan.artefacts["attrvr_embeddings"]
     run = plan.inspected(planned)[0]
-    assert asked(plan, [plan.paths.inspection(run.id, planned.selection)])["attrvr_embeddings"]
+    assert asked(plan, [plan.paths.inspection(run.id, planned.selection, "test")])["attrvr_embeddings"]
     search = plan.artefacts["atprompt_table3"].searches[0]
     assert asked(plan, [plan.paths.search(search)])["atprompt_table3"]
 

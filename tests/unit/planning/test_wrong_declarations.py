@@ -333,6 +333,18 @@ ARTEFACTS: list[tuple[str, Change, str]] = [
         "columns: {vary: measure, values: [base]}\n",
         "takes rows that vary dataset, and no columns",
     ),
+    ("workflow/papers/smm/figure4.yaml", "part: train\n", "part is of drawings that inspect runs: leave it out"),
+    ("workflow/papers/smm/figure4.yaml", "classes: [dog]\n", "classes are of drawings of classes: leave them out"),
+    ("workflow/papers/smm/figure2.yaml", "embeds: features\n", "embeds is of drawing 'embeddings': leave it out"),
+    ("workflow/papers/attrvr/embeddings.yaml", "part: train\n", "part is train: shown are runs that train on whole"),
+    ("workflow/papers/smm/table10.yaml", ("over: full, ", ""), "measure gain is over another method: name both"),
+    ("workflow/papers/smm/table10.yaml", ("over: full", "over: fool"), "unknown over 'fool' (did you mean 'full'?)"),
+    ("workflow/papers/atprompt/table3.yaml", ("anchors: searched", "anchors: serched"), "unknown anchors 'serched'"),
+    (
+        "workflow/papers/smm/fidelity.yaml",
+        ('original_size: "128"', 'original_size: "64"'),
+        "unknown original_size '64'",
+    ),
     (
         "workflow/papers/atprompt/plain_rows.yaml",
         ("recipe: vanilla", "recipe: vanila"),

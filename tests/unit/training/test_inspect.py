@@ -9,7 +9,7 @@ from papertables.attributes.sampling import read_attributes
 from papertables.backbones.frozen_features import read_frozen_features
 from papertables.base.errors import UserError
 from papertables.data import cache
-from papertables.data.splits import read_split
+from papertables.data.splits import read_split, training_indices
 from papertables.methods.mapping_heads import LastLayer
 from papertables.methods.mappings import random_mapping
 from papertables.planning.paths import SHIPPED_WEIGHTS
@@ -61,6 +61,7 @@ def make(world, name, selection="best", folder="inspections"):
         world.prepared,
         str(world.frozen),
         str(world.weights),
+        "test",
         plain=str(world.caches[PLAIN]),
         own=str(world.caches[run.test_cache]),
         sentences=world.sources["small"] if run.attributes else None,
@@ -193,6 +194,7 @@ MAPPED = {  # method and options
     "rlm": ("padding", {"inner": INNER, "mapping": "rlm"}),
     "learned": ("watermark", {"pad": 6, "mapping": "learned"}),
     "last layer": ("finetune", {"mapping": "last_layer"}),
+    "whole": ("full_finetuning", {"mapping": "last_layer"}),
 }
 
 
@@ -243,16 +245,23 @@ class MappedWorld:
             fidelity={},
         )
 
-    def inspect(self, name, selection="last"):
-        run, out = self.specs[name], self.folder / selection / f"{self.specs[name].id}.safetensors"
+    def cache(self, key):
+        path = self.caches.setdefault(key, self.folder / f"{'-'.join(map(str, key))}.safetensors")
+        if not path.exists():
+            cache.build(self.dataset, key.part, key.size, key.fit, None, path)
+        return str(path)
+
+    def inspect(self, name, selection="last", part="test"):
+        run, out = self.specs[name], self.folder / part / selection / f"{self.specs[name].id}.safetensors"
         job = InspectJob(
             run,
             str(self.results / "job.jsonl"),
             prepared(self.dataset),
             str(self.frozen),
             str(self.weights),
-            plain=str(self.caches[self.plain]),
-            own=str(self.caches[run.test_cache]),
+            part,
+            plain=self.cache(self.plain._replace(part=run.shown_cache(part).part)),
+            own=self.cache(run.shown_cache(part)),
         )
         inspect(job, selection, Store(self.results / "runs"), out)
         return read_inspection(out)
@@ -296,7 +305,7 @@ def first_logits(world, name):
     match name:
         case "rlm":
             return logits[:, random_mapping(logits.shape[1], len(CLASSES), 3)]
-        case "last layer":
+        case "last layer" | "whole":
             with torch.no_grad():
                 return LastLayer(frozen.weight.shape[1], len(CLASSES), 3)(frozen.images)
         case "blm":
@@ -306,7 +315,7 @@ def first_logits(world, name):
     return logits[:, torch.from_numpy(world.history(name)["sources"][0][:, 0]).long()]
 
 
-@pytest.mark.parametrize("name", ["smm", "blm", "rlm", "last layer"])
+@pytest.mark.parametrize("name", ["smm", "blm", "rlm", "last layer", "whole"])
 def test_before_is_the_untrained_learner_with_its_first_mapping_on_plain_images(classified, name):
     content, logits = classified.inspect(name), first_logits(classified, name)
     labels = torch.from_numpy(content.labels)
@@ -315,6 +324,36 @@ def test_before_is_the_untrained_learner_with_its_first_mapping_on_plain_images(
     probabilities = logits.softmax(1)[torch.arange(len(labels)), labels]
     np.testing.assert_allclose(content.confidence("before"), probabilities, rtol=1e-4)
     assert np.abs(content.loss("after") - content.loss("before")).max() > 1e-3
+
+
+def test_training_images_are_shown_as_tests_resize_them(classified):
+    content, alone = (classified.inspect(name, part="train") for name in ("smm", "last layer"))
+    train = read_split(classified.dataset / "split.json").train
+    assert content.labels.tolist() == [item.label for item in train]
+    np.testing.assert_allclose(alone.images("before"), alone.images("after"), rtol=1e-5)  # which leaves pixels alone
+    np.testing.assert_array_equal(content.images("before"), alone.images("before"))
+    logits = content.images("after") @ content.tensors["source.weight"].T + content.tensors["source.bias"]
+    np.testing.assert_array_equal(content.source_logits("after"), logits)
+    assert logits.shape == (len(train), 80)
+
+
+def test_a_run_is_shown_on_what_it_trained_on(classified):
+    whole = classified.specs["last layer"]
+    half = whole.model_copy(update={"fraction": 0.5})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(classified.specs, "last layer", half)
+        store = Store(classified.results / "runs")
+        recorded = store.record(whole.id)
+        for name in ("metrics.json", "learner.safetensors"):
+            target = store.root / half.id / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((store.root / whole.id / name).read_bytes())
+        patched.setattr(Store, "record", lambda self, run: recorded)
+        content = classified.inspect("last layer", part="train")
+    kept = training_indices(read_split(classified.dataset / "split.json"), half)
+    every = classified.inspect("last layer", part="train")
+    assert 0 < len(kept) < len(every.labels)
+    np.testing.assert_array_equal(content.images("before"), every.images("before")[np.sort(kept)])
 
 
 @pytest.mark.parametrize("name", METHODS)

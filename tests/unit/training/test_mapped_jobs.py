@@ -10,14 +10,14 @@ from papertables.data.splits import read_split, training_indices
 from papertables.results.mappings import read_mappings
 from papertables.results.store import Store
 from papertables.training.checkpoint import Checkpoint
-from papertables.training.mapping_history import TOP, kept
+from papertables.training.mapping_history import TOP, Mappings, kept
 from tests.unit.small_world import CLASSES, CLASSIFIER, PER_CLASS, SIDE, World, mapped_spec
 from tests.unit.training.test_job import EVERY_EPOCH, Killed, learners, results, same
 
 pytestmark = pytest.mark.slow
 
 PACKED = [mapped_spec("smm"), mapped_spec("smm", seed=2), mapped_spec("watermark", "blmp_fast", seed=2)]
-MAPPINGS = ("rlm", "flm", "ilm", "blm", "blmp", "ilm_fast", "blm_fast", "blmp_fast")
+MAPPINGS = ("rlm", "flm", "ilm", "blm", "blmp", "blm_shares", "blmp_shares", "ilm_fast", "blm_fast", "blmp_fast")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,22 @@ def test_every_mapping_is_kept_epoch_by_epoch(world, tmp_path):
         assert history["programs"].shape == (len(history["program_epochs"]), 3, SIDE, SIDE)
         if one:
             assert all(len(set(sources[:, 0])) == len(CLASSES) for sources in history["sources"])
+
+
+def test_what_figures_show_costs_no_run(world, tmp_path, monkeypatch, capfd):
+    """Two of three mappings, and none of them is kept."""
+
+    def fail(mappings, epoch, before, head, add=Mappings.add):
+        add(mappings, epoch, before, head)
+        if epoch == 2:
+            raise ValueError("a slip")
+
+    spec = mapped_spec("padding", "blm")
+    whole = world.train([spec], tmp_path / "whole")
+    monkeypatch.setattr(Mappings, "add", fail)
+    assert results(world.train([spec], tmp_path)) == results(whole)
+    assert not Store(tmp_path / "runs").mappings(spec.id).exists()
+    assert f"{spec.id}: its mappings are lost to figures: ValueError: a slip" in capfd.readouterr().err
 
 
 def test_the_first_mapping_is_of_the_untouched_backbone(world, tmp_path):

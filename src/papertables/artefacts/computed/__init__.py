@@ -3,6 +3,7 @@
 Nothing here imports torch before a table is computed.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from papertables.artefacts.computed.computed_table import ComputedTable, Source,
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.planning.cells import PlannedArtefact
+from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search
 from papertables.specs.rules import ArtefactFiles
 
 
-def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:
-    """The table that ``artefact.computed`` names."""
+def build(planned: PlannedArtefact, files: ArtefactFiles, metrics: Mapping[str, Metrics] | None = None) -> Table:
+    """The table that ``artefact.computed`` names. metrics: of the runs that it shows beside."""
     results = tuple(read_search(Path(path)) for path in files.searches)
-    source = Source(planned, Path(files.published_folder), results, read_subsets(files.manifests), files.sentences)
+    subsets = read_subsets(files.manifests)
+    source = Source(planned, Path(files.published_folder), results, subsets, files.sentences, metrics or {})
     computed: ComputedTable = import_module(f"{__name__}.{planned.artefact.computed}").compute(source)
     return table(source, computed)

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
+from papertables.artefacts import tables
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
+from papertables.artefacts.notes import run_notes
 from papertables.attributes.anchors import anchor_sets
 from papertables.data.catalog import dataset
 from papertables.planning.asking import source_said
@@ -18,23 +20,31 @@ HOW = ("Bases and published choices are printed words; what is found here comes 
 
 
 def compute(source: Source) -> ComputedTable:
-    printed, found = {}, source.searched()
+    planned, printed, found = source.planned, {}, source.searched()
+    cells = tables.without_published(planned, source.metrics)
+    trained = {row.settings["dataset"]: own for row, own in zip(planned.rows, cells, strict=True)}
+    untrained = ("–",) * len(planned.columns)
     for line in source.printed():
         printed.setdefault(line["dataset"], {})[line["metric"]] = line["value"]
     rows = []
     for value in source.rows():
         words = printed.get(value.published, {})
-        results = found.pop(value.settings["dataset"], [])
+        name = value.settings["dataset"]
+        results = found.pop(name, [])
         own = (words.get("attribute bases", "–"), words.get("searched result", "–"), *_found(results))
+        own += tuple(trained.get(name, untrained))
         rows.append(ComputedRow(value.label, ("", value.label, ""), own))
     for name, results in found.items():
         label = dataset(name).label
-        rows.append(ComputedRow(label, ("", label, ""), (", ".join(results[0].spec.bases), "–", *_found(results))))
+        own = (", ".join(results[0].spec.bases), "–", *_found(results), *trained.get(name, untrained))
+        rows.append(ComputedRow(label, ("", label, ""), own))
     known = [result for result in source.searches if _actual(result)]
     lines = {line["source"]: None for line in source.printed()}
-    unit = "Words, and the weight of what is found"
-    notes = (*_named(source), *_notes(known))
-    return ComputedTable("Data set", unit, COLUMNS, tuple(rows), notes, HOW, sources=tuple(lines))
+    runs, columns = planned.runs, (*COLUMNS, *(Column(value.label, "") for value in planned.columns))
+    unit = "Words, and the weight of what is found" + ("; accuracy in percent" if runs else "")
+    notes = (*_named(source), *_notes(known), *(run_notes(planned, runs, False, {}) if runs else ()))
+    shown = {"sources": tuple(lines), "failures": tuple(tables.failures(runs, source.metrics, planned.selection))}
+    return ComputedTable("Data set", unit, columns, tuple(rows), notes, HOW, **shown)
 
 
 def _named(source: Source) -> tuple[str, ...]:

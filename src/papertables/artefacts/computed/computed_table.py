@@ -11,6 +11,7 @@ from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.planning.published import Line, read_lines
+from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult
 from papertables.specs.config import Artefact, Axis, Paper
 
@@ -28,13 +29,14 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 class Source:
     """The artefact's declaration, its published numbers and the results of the searches that it shows. subsets: what is
     said of data sets that are there in part, by name. sentences: the files of those that it is about, by source and
-    data set."""
+    data set. metrics: of the runs that it shows beside."""
 
     planned: PlannedArtefact
     published_folder: Path
     searches: tuple[SearchResult, ...] = ()
     subsets: Mapping[str, str] = field(default_factory=dict)
     sentences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, Metrics] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Artefact:
@@ -83,11 +85,11 @@ class Column:
 
 @dataclass(frozen=True)
 class ComputedRow:
-    """values: one per column, or several measurements of it, or words."""
+    """values: one per column, or several measurements of it, or words, or what runs gave."""
 
     label: str
     key: Key
-    values: tuple[float | tuple[float, ...] | str, ...]
+    values: tuple[float | tuple[float, ...] | str | TableCell, ...]
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class ComputedTable:
     how: tuple[str, ...] = HOW
     published: PublishedTable | None = None
     sources: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def table(source: Source, computed: ComputedTable) -> Table:
@@ -137,6 +140,7 @@ def table(source: Source, computed: ComputedTable) -> Table:
             *computed.notes,
             *(f"{said}." for said in source.subsets.values()),
         ),
+        failures=computed.failures,
         subsets=tuple(source.subsets.values()),
         sources=computed.sources or tuple(sources(quote for row in quotes for quote in row)),
         published=computed.published,
@@ -151,7 +155,9 @@ def _reach(computed: ComputedTable, cells: Sequence[tuple[TableCell, ...]]) -> t
     return (f"{reach(quotes)} have a published number.",) if any(map(any, quotes)) else ()
 
 
-def _cell(value: float | tuple[float, ...] | str, column: Column, quote: Quote | None) -> TableCell:
+def _cell(value: float | tuple[float, ...] | str | TableCell, column: Column, quote: Quote | None) -> TableCell:
+    if isinstance(value, TableCell):
+        return value
     if isinstance(value, str):
         return TableCell(text=value)
     values = value if isinstance(value, tuple) else (value,)

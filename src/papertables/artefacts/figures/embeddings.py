@@ -1,4 +1,5 @@
-"""t-SNE of image features before and after reprogramming, with the embeddings of the attributes where there are any."""
+"""t-SNE of images before and after reprogramming: of their features, with the embeddings of the classes' texts where
+there are any, or of a classifier's output layer before labels are mapped."""
 
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from matplotlib.lines import Line2D
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.results.inspections import Inspection
+from papertables.specs.config import Artefact
+from papertables.specs.spec import TRAIN_SAMPLE
 
-CLASSES = 8  # as many as there are colours
-IMAGES = 40  # of a class
+CLASSES = {"test": 8, "train": 10}  # with the looks that can be told apart
+IMAGES = {"test": 40, "train": TRAIN_SAMPLE}  # of a class
 TEXT_MARKERS = {"descriptive": "^", "distinctive": "*", "name": "X"}
 TEXTS = {
     "descriptive": "mean of descriptive sentences",
@@ -23,68 +26,92 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Embeddings:
-    """frame: panel (data set), state, kind (image, descriptive, distinctive, name), class, x, y. A state is before or
-    after; of several methods, before or the method's name.
+    """frame: panel (data set), state, kind (image, descriptive, distinctive, name), class, x, y, silhouette. A state is
+    before or after; of several methods, before or the method's name. silhouette: the mean over the images of the state,
+    by their classes, before the projection.
 
-    panels: by data set and state the accuracy in percent, None before several methods that disagree.
+    panels: by data set and state the accuracy in percent, None before several methods that disagree. projected: what
+    the projection is of.
     """
 
     frame: pd.DataFrame
     panels: dict[str, dict[str, float | None]]
+    projected: str
     footer: str
     notes: tuple[str, ...] = ()
 
     @property
     def alt(self) -> str:
-        texts = " with the embeddings of the attributes" if (self.frame["kind"] != "image").any() else ""
+        texts = " with the embeddings of the classes' texts" if (self.frame["kind"] != "image").any() else ""
         states = list(dict.fromkeys(self.frame["state"]))
         after = "after reprogramming" if states == ["before", "after"] else f"after {', '.join(states[1:])}"
-        return f"t-SNE of image features before and {after}{texts}, coloured by class, for {', '.join(self.panels)}."
+        return f"t-SNE of {self.projected} before and {after}{texts}, coloured by class, for {', '.join(self.panels)}."
 
 
 def collect(sources: Sources) -> Embeddings:
-    several = len(sources.planned.rows) > 1
+    artefact, several = sources.planned.artefact, len(sources.planned.rows) > 1
+    most, each = CLASSES[artefact.part], IMAGES[artefact.part]
     frames, panels, texts = [], {}, False
     seeds = set()
     for cell, run in sources.inspected():
         content = sources.inspection(run)
         name = cell.row.label if several else "after"
         accuracies = panels.setdefault(cell.column.label, {})
-        if not accuracies:
-            frames.append(project(content, "before").assign(panel=cell.column.label, state="before"))
+        states = {} if accuracies else {"before": "before"}
         before = content.accuracy("before")
         accuracies["before"] = before if accuracies.get("before", before) == before else None
         accuracies[name] = content.accuracy("after")
-        frames.append(project(content, "after").assign(panel=cell.column.label, state=name))
+        for shown, state in (states | {name: "after"}).items():
+            frames.append(project(content, state, artefact).assign(panel=cell.column.label, state=shown))
         seeds.add(run.seed)
-        texts |= bool(content.texts())
-    columns = ["panel", "state", "kind", "class", "x", "y"]
-    means = " and of the mean embedding of each class's sampled sentences" if texts else ""
+        texts |= artefact.embeds == "features" and bool(content.texts())
+    columns = ["panel", "state", "kind", "class", "x", "y", "silhouette"]
+    projected = "image features" if artefact.embeds == "features" else "the output layer before the label mapping"
+    means = " and of the mean embedding of each class's texts" if texts else ""
+    some = {"test": f"the first {each} test images", "train": f"at most {each:,} random training images"}[artefact.part]
     notes = [
-        f"t-SNE with cosine distances, perplexity 30 (less for fewer points) and a fixed seed, of the first {IMAGES} "
-        f"test images of each of the first {CLASSES} classes{means}; every panel has a projection of its own, so "
-        "positions in two panels cannot be compared.",
+        f"t-SNE with cosine distances, perplexity 30 (less for fewer points) and a fixed seed, of {projected} of "
+        f"{some} of {sources.classes_note(most)}{means}; every panel has a projection of its own, so positions in two "
+        "panels cannot be compared.",
         "Before the projection the mean of the images and the mean of the texts are subtracted: images and texts of "
         "CLIP lie in two separate cones."
         if texts
         else "Before the projection the mean of the images is subtracted.",
-        "The accuracy over a panel is on all test images; before: the untrained method on plain images.",
+        "s: the mean silhouette of the images by their classes, with cosine distances before the projection "
+        "(scikit-learn; 1: classes lie apart, 0: they touch).",
+        f"The accuracy over a panel is on all {sources.images} that were looked at; before: the untrained method on "
+        "plain images.",
     ]
-    below = footer(sources, one_seed(seeds), f"first {CLASSES} classes, {IMAGES} test images of each")
+    below = footer(sources, one_seed(seeds), f"{sources.images} of some classes")
     frame = pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
-    return Embeddings(frame, panels, below, tuple(notes))
+    return Embeddings(frame, panels, projected, below, tuple(notes))
 
 
-def project(content: Inspection, state: str) -> pd.DataFrame:
-    """kind, class, x, y before or after."""
-    classes = np.arange(min(CLASSES, len(content.class_names)))
-    images = np.concatenate([np.flatnonzero(content.labels == label)[:IMAGES] for label in classes])
-    texts = [(kind, features[classes].mean(1)) for kind, features in content.texts().items()]
+def project(content: Inspection, state: str, artefact: Artefact) -> pd.DataFrame:
+    """kind, class, x, y and silhouette before or after."""
+    classes = np.array(content.chosen(artefact.classes, CLASSES[artefact.part]))
+    most = IMAGES[artefact.part]
+    images = np.concatenate([np.flatnonzero(content.labels == label)[:most] for label in classes])
+    logits = artefact.embeds == "source_logits"
+    texts = [] if logits else [(kind, features[classes].mean(1)) for kind, features in content.texts().items()]
     kinds = ["image"] * len(images) + [kind for kind, _ in texts for _ in classes]
     labels = np.concatenate([content.labels[images], *(classes for _ in texts)])
-    points = np.concatenate([centred(content.images(state)[images]), *(centred(each) for _, each in texts)])
-    x, y = tsne(points).T
-    return pd.DataFrame({"kind": kinds, "class": [content.name(label) for label in labels], "x": x, "y": y})
+    shown = centred((content.source_logits(state) if logits else content.images(state))[images])
+    x, y = tsne(np.concatenate([shown, *(centred(each) for _, each in texts)])).T
+    names = [content.name(label) for label in labels]
+    apart = silhouette(shown, content.labels[images])
+    return pd.DataFrame({"kind": kinds, "class": names, "x": x, "y": y, "silhouette": apart})
+
+
+def silhouette(points: np.ndarray, labels: np.ndarray) -> float:
+    """The mean of (N, D) by labels (N,); not a number where these are all the same or all different."""
+    from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits
+
+    if not 1 < len(np.unique(labels)) < len(labels):
+        return float("nan")
+    with threadpool_limits(1):
+        return float(silhouette_score(points, labels, metric="cosine"))
 
 
 def centred(features: np.ndarray) -> np.ndarray:
@@ -109,7 +136,7 @@ def draw(data: Embeddings) -> Figure:
     across = 1 if states > 2 else min(2, max(1, len(data.panels)))
     down = -(-max(1, len(data.panels)) // across)
     width = style.PAGE / 2 * max(across, 1 + (states > 2))
-    height = 2.45 if states < 4 else 2.05
+    height = 2.45 if states < 4 else 2.2
     figure = style.blank(width, 0.25 + height * down, data.footer)
     parts = figure.subfigures(down, across, squeeze=False)
     longest = max(data.frame["class"].str.len(), default=1)
@@ -142,7 +169,10 @@ def _panels(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[st
                 texts = of_class[of_class["kind"] == kind]
                 big = {"s": 45, "color": look.colour, "marker": marker, "edgecolors": "black", "linewidths": 0.7}
                 axes.scatter(texts["x"], texts["y"], label=f"_{kind} {each}", zorder=3, **big)
-        title = state if accuracy is None else f"{state} ({accuracy:.1f} %)"
+        known = [] if accuracy is None else [f"{accuracy:.1f} %"]
+        known += [f"s = {apart:.2f}" for apart in own["silhouette"].dropna().unique()]
+        told = f"\n{', '.join(known)}" if len(accuracies) > 3 else f" ({', '.join(known)})"
+        title = state + told if known else state
         axes.set_title(title, fontsize=style.SMALL)
         style.bare(axes)
         axes.spines[:].set_visible(True)

@@ -1,6 +1,6 @@
 """How one run comes about: its pattern, the heaviest source labels, its loss and the change of its mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,32 +71,43 @@ def _lines(courses: tuple[Course, ...]) -> Iterator[tuple]:
 
 
 def collect(sources: Sources) -> Evolution:
-    courses, seeds = [], set()
+    courses, seeds, named = [], set(), sources.planned.artefact.classes
     for cell, run in sources.inspected():
         history = sources.mappings(run)
         if "programs" not in history:
             path = sources.store.mappings(run.id)
             raise UserError(f"{path}: holds no patterns: {sources.mend(run)}")
         content, metrics = sources.inspection(run), sources.metrics[run.id]
-        courses.append(course(cell.row.label, cell.column.label, run, history, content, metrics))
+        courses.append(course(cell.row.label, cell.column.label, run, history, content, metrics, named))
         seeds.add(run.seed)
     notes = (
-        f"The pattern after an epoch, and of {CLASSES} classes the source label that weighed most in it: the classes "
-        "whose heaviest label changes most often over these epochs, then in their order.",
+        f"The pattern after an epoch, and of some classes the source label that weighed most in it: {_shown(named)}the "
+        f"{CLASSES} classes whose heaviest label changes most often over these epochs, then in their order.",
         "The change of the mapping is the Frobenius norm of the difference of two mappings in a row (of one-to-one "
         "mappings, of the matrices they stand for).",
     )
     return Evolution(tuple(courses), footer(sources, one_seed(seeds)), notes)
 
 
+def _shown(named: Sequence[str]) -> str:
+    return f"of the paper ({', '.join(named)}), of a data set without them " if named else ""
+
+
 def course(
-    row: str, column: str, run: RunSpec, history: dict[str, np.ndarray], content: Inspection, metrics: Metrics
+    row: str,
+    column: str,
+    run: RunSpec,
+    history: dict[str, np.ndarray],
+    content: Inspection,
+    metrics: Metrics,
+    named: Sequence[str] = (),
 ) -> Course:
     epochs = [int(epoch) for epoch in history["program_epochs"]]
     used = [made_for(history["epochs"], epoch) for epoch in epochs]
     heaviest = history["sources"][used, :, 0]  # (G, C)
     often = [len(set(own)) for own in heaviest.T.tolist()]
-    classes = sorted(range(len(often)), key=lambda label: -often[label])[:CLASSES]
+    known = content.chosen(named, len(often))
+    classes = sorted(known, key=lambda label: -often[label])[:CLASSES]
     weights = history["weights"][used, :, 0]
     changes = zip(history["epochs"].tolist(), history["changes"].tolist(), strict=True)
     return Course(

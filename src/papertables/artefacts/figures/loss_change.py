@@ -1,4 +1,4 @@
-"""How training changes the loss of each test image."""
+"""How training changes the loss of each image."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,15 @@ from matplotlib.patches import Patch
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
+from papertables.specs.spec import TRAIN_SAMPLE
 
 ACROSS = 4  # columns
 BARS = 30
 TAILS = (0.5, 99.5)  # percent of the images lie between
+OF_EACH = {
+    "test": "every test image",
+    "train": f"every training image (of more than {TRAIN_SAMPLE:,} as many at random), resized as for tests",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class LossChange:
     frame: pd.DataFrame
     rows: tuple[str, ...]
     columns: tuple[str, ...]
+    images: str
     footer: str
     notes: tuple[str, ...] = ()
 
@@ -31,7 +37,7 @@ class LossChange:
         shares = self.frame.drop_duplicates(["row", "column"])
         texts = [f"{line.row} on {line.column} {line.share_up:.1f} %" for line in shares.itertuples()]
         return (
-            "Histograms of the change of the loss of each test image; share of images whose loss went up: "
+            f"Histograms of the change of the loss of {self.images}, one by one; share of images whose loss went up: "
             f"{', '.join(texts)}."
         )
 
@@ -53,14 +59,14 @@ def collect(sources: Sources) -> LossChange:
     frame = pd.DataFrame(lines, columns=["row", "column", "low", "high", "images", "share_up"])
     notes = (
         "Change: cross-entropy of the trained method on its own image minus that of the untrained one on the plain "
-        "image, of every test image. Untrained: the head as it is made, where label mappings are made from statistics "
-        "with the run's first one.",
+        f"image, of {OF_EACH[sources.planned.artefact.part]}. Untrained: the head as it is made, where label mappings "
+        "are made from statistics with the run's first one.",
         "The outermost bars hold what lies beyond them, at most 0.5 % of the images of all methods at each end.",
     )
     below = footer(sources, one_seed(seeds), "percentages: images whose loss went up")
     planned = sources.planned
     rows, columns = (tuple(value.label for value in axis) for axis in (planned.rows, planned.columns))
-    return LossChange(frame, rows, columns, below, notes)
+    return LossChange(frame, rows, columns, sources.images, below, notes)
 
 
 def bars(changes: np.ndarray) -> np.ndarray:

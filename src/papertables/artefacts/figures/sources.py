@@ -70,6 +70,18 @@ class Sources:
     def inspection(self, run: RunSpec) -> Inspection:
         return read_inspection(Path(self.files.inspections[run.id]))
 
+    @property
+    def images(self) -> str:
+        """What the inspected images are."""
+        return {"test": "test images", "train": "training images"}[self.planned.artefact.part]
+
+    def classes_note(self, most: int) -> str:
+        """Which classes of a data set a drawing of some shows."""
+        named = ", ".join(self.planned.artefact.classes)
+        if not named:
+            return f"the first {most} classes of each data set"
+        return f"the classes that the paper shows ({named}), or the first {most} of a data set that has none of them"
+
     def mappings(self, run: RunSpec) -> dict[str, np.ndarray]:
         """The label mappings of a run; UserError where it left none."""
         return read_mappings(self.store.mappings(run.id))

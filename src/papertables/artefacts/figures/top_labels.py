@@ -41,7 +41,7 @@ def collect(sources: Sources) -> TopLabels:
             continue
         content, history = sources.inspection(run), sources.mappings(run)
         number = made_for(history["epochs"], selected_epoch(sources, run.id))
-        for label in range(min(most, len(content.class_names))):
+        for label in content.chosen(planned.artefact.classes, most):
             ranked = zip(history["sources"][number][label], history["weights"][number][label], strict=True)
             about = (cell.row.label, cell.column.label, content.name(label))
             for rank, (source, weight) in enumerate(list(ranked)[:TOP], start=1):
@@ -51,8 +51,7 @@ def collect(sources: Sources) -> TopLabels:
     shown = {row for row, *_ in lines}
     notes = [
         f"The {TOP} heaviest source labels, where they weigh at least {LEAST}, of the mapping that was in use in the "
-        f"selected epoch, of the first {most} classes of each data set; the weights of all source labels of a class "
-        "add up to 1."
+        f"selected epoch, of {sources.classes_note(most)}; the weights of all source labels of a class add up to 1."
     ]
     notes += [f"Without a mapping made from statistics: {', '.join(without)}."] if without else []
     return TopLabels(
