@@ -130,9 +130,7 @@ class _Work:
         for group in self._groups().values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
-            with alone(
-                self._checkpoint(group).with_suffix(".lock")
-            ):  # and what another process has made meanwhile stays
+            with alone(self._checkpoint(group)):  # and what another process has made meanwhile stays
                 todo = self.store.missing(group, self.prints, self.training.retrain)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]
