@@ -3,6 +3,7 @@
 # make check  sets up, lints and runs all tests that take no seconds each, in about a minute
 # make test   sets up and runs every check and test
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
+# make slurm  installs Slurm, where it may, and runs the headline table of a paper on a pretended cluster
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup check test faults lint lock
+.PHONY: headline all setup check test faults slurm lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -38,6 +39,11 @@ test: lint
 
 faults: setup
 	$(PYTEST) -m "" tests/faults tests/workflow/test_kill.py
+
+slurm: setup
+	$(BIN)/python -m tests.environment.prepare
+	$(BIN)/python -m tests.slurm.install
+	$(PYTEST) -s tests/slurm
 
 lint: setup
 	$(BIN)/ruff check .

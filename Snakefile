@@ -30,6 +30,8 @@ from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey
 
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
+if workflow.modifier.is_main_snakefile():  # what the pins in envs/ bring with them is pinned too
+    os.environ.setdefault("PIP_CONSTRAINT", (ROOT / "requirements.lock").as_uri())
 os.environ.update({PIPELINE: str(os.getpid())})
 
 try:

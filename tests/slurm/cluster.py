@@ -12,19 +12,23 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+from psutil import Process, process_iter
+
+from tests.slurm.install import DAEMONS
+
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
-DAEMONS = ("munged", "slurmctld", "slurmd")
 NODES = ("node1", "node2")
 MEMORY = 20_000  # MB that each node says it has
 NULL = os.makedev(1, 3)  # the device that swallows everything
 PLUGIN = "snakemake_executor_plugin_slurm"
 PATIENCE = 60.0  # seconds for a daemon to answer
 SLURM_CONF = """\
-ClusterName=pretended
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
 SlurmUser=root
@@ -45,9 +49,9 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
 ReturnToService=2
-KillWait=30
 MinJobAge=3600
 GresTypes=gpu
+TaskProlog={folder}/scratch
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
@@ -55,6 +59,12 @@ AccountingStorageType=accounting_storage/none
 NodeName={names} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs=2 RealMemory={memory} Gres=gpu:{gpu}:1
 PartitionName=cpu Nodes=ALL Default=YES State=UP
 PartitionName=gpu Nodes=ALL State=UP
+"""
+SCRATCH = """\
+#!/bin/sh
+# Each node has a disk of its own.
+mkdir -p {folder}/disk-$SLURMD_NODENAME
+echo export TMPDIR={folder}/disk-$SLURMD_NODENAME
 """
 
 
@@ -75,14 +85,17 @@ class Cluster:
     """gpu: the type of the pretended GPUs."""
 
     def __init__(self, folder: Path, gpu: str = "pretended"):
-        self.folder = folder
-        self.processes: dict[str, subprocess.Popen] = {}
+        self.folder, self.name = folder, f"pretended{os.getpid()}"
+        self.daemons: dict[str, subprocess.Popen] = {}
         controller, *ports = _free_ports(1 + len(NODES))
         said = {"host": socket.gethostname().partition(".")[0], "folder": folder, "controller": controller}
-        said |= {"names": ",".join(NODES), "ports": ",".join(map(str, ports)), "memory": MEMORY, "gpu": gpu}
+        said |= {"name": self.name, "memory": MEMORY, "gpu": gpu}
+        said |= {"names": ",".join(NODES), "ports": ",".join(map(str, ports))}
         (folder / "state").mkdir(parents=True)
         folder.chmod(0o755)  # the socket of munge has to be reached by all
         (folder / "slurm.conf").write_text(SLURM_CONF.format(**said))
+        (folder / "scratch").write_text(SCRATCH.format(folder=folder))
+        (folder / "scratch").chmod(0o755)
         for number, node in enumerate(NODES):
             os.mknod(folder / f"gpu{number}", stat.S_IFCHR | 0o666, NULL)  # of the kind that Slurm takes for one
             with (folder / "gres.conf").open("a") as file:
@@ -90,7 +103,7 @@ class Cluster:
 
     def start(self, name: str, *command: str | Path) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
+            self.daemons[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
             )
 
@@ -127,9 +140,33 @@ class Cluster:
         lines = self.ask("squeue", "-h", "-t", state, "-o", "%i %k").splitlines()
         return dict(line.split(maxsplit=1) for line in lines)
 
+    def told(self, job: str, column: str) -> str:
+        """What squeue says of a job in one of its columns, such as %T of its state."""
+        return self.ask("squeue", "-h", "-t", "all", "-j", job, "-o", column).strip()
+
+    def processes(self, job: str | None = None) -> list[Process]:
+        """What runs of a job, or of all jobs of this cluster, Slurm's own steps not counted."""
+        found = []
+        for process in process_iter():
+            with suppress(psutil.Error):
+                given = process.environ()
+                if given.get("SLURM_CLUSTER_NAME") == self.name and job in (None, given["SLURM_JOB_ID"]):
+                    found.append(process)
+        return found
+
+    def lose(self, node: str) -> None:
+        """The node stops at once, with all that runs there."""
+        self.end(node, hard=True)
+        jobs = self.ask("squeue", "-h", "-w", node, "-t", "RUNNING", "-o", "%i").split()
+        lost = [process for job in jobs for process in self.processes(job)]
+        steps = {parent for process in lost for parent in process.parents() if parent.name().startswith("slurmstepd")}
+        for process in (*steps, *lost):
+            with suppress(psutil.Error):
+                process.kill()
+
     def end(self, name: str, hard: bool = False) -> None:
         """Ends a daemon, its own process alone."""
-        process = self.processes.pop(name)
+        process = self.daemons.pop(name)
         process.kill() if hard else process.terminate()
         try:
             process.wait(20)
@@ -159,9 +196,12 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         made.wait_until_idle()
         yield made
     finally:
-        if "slurmctld" in made.processes:
+        if "slurmctld" in made.daemons:
             made.ask("scancel", "--full", "--signal=KILL", "--user=root")
-        for name in [*made.processes][::-1]:
+        for process in made.processes():
+            with suppress(psutil.Error):
+                process.kill()
+        for name in [*made.daemons][::-1]:
             made.end(name)
         CONFIGURATION.unlink()
 
