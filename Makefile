@@ -4,6 +4,7 @@
 # make test   sets up and runs every check and test
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
 # make gpu-check  tries every method on this machine's GPU, beside the CPU
+# make slurm  installs Slurm, where it may, and runs the headline table of a paper on a pretended cluster
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup check test faults gpu-check lint lock
+.PHONY: headline all setup check test faults slurm gpu-check lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -42,6 +43,11 @@ faults: setup
 
 gpu-check: setup
 	$(BIN)/papertables gpu-check
+
+slurm: setup
+	$(BIN)/python -m tests.environment.prepare
+	$(BIN)/python -m tests.slurm.install
+	$(PYTEST) -s tests/slurm
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,13 +21,17 @@ from papertables.base.scripting import failure
 from papertables.base.stopping import PIPELINE
 from papertables.commands.front_door import enter
 from papertables.commands.snakemake_command import snakemake_command
+from papertables.data.near import FOLDER as NEAR
 from papertables.planning.asking import asked
 from papertables.planning.downloads import fetched_files
 from papertables.planning.plan import make_plan
+from papertables.planning.resources import HOUR, frozen_seconds, memory_mb, minutes, train_seconds
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey
 
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
+if workflow.modifier.is_main_snakefile():  # what the pins in envs/ bring with them is pinned too
+    os.environ.setdefault("PIP_CONSTRAINT", (ROOT / "requirements.lock").as_uri())
 os.environ.update({PIPELINE: str(os.getpid())})
 
 try:
@@ -48,6 +52,9 @@ try:
         enter(PLAN, snakemake_command())
 except UserError as error:
     sys.exit(f"error: {error}")
+
+if PLAN.config.cache_dir:
+    os.environ.update({NEAR: PLAN.config.cache_dir})
 
 gc.freeze()  # the plan stays: Snakemake's many objects would have it gone through again and again
 PATHS = PLAN.paths

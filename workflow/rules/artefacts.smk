@@ -16,6 +16,7 @@ rule table:
         f"{LOGS}/table/{{paper}}/{{name}}.log",
     benchmark:
         f"{BENCHMARKS}/table/{{paper}}/{{name}}.tsv"
+    localrule: True
     conda:
         "../../envs/train.yaml"
     params:
@@ -43,6 +44,7 @@ rule figure:
         f"{LOGS}/figure/{{paper}}/{{name}}.log",
     benchmark:
         f"{BENCHMARKS}/figure/{{paper}}/{{name}}.tsv"
+    localrule: True
     conda:
         "../../envs/train.yaml"
     params:
@@ -62,6 +64,7 @@ rule runs_csv:
         f"{LOGS}/runs_csv.log",
     benchmark:
         f"{BENCHMARKS}/runs_csv.tsv"
+    localrule: True
     conda:
         "../../envs/artefacts.yaml"
     params:
@@ -81,6 +84,7 @@ rule index:
         f"{LOGS}/index.log",
     benchmark:
         f"{BENCHMARKS}/index.tsv"
+    localrule: True
     conda:
         "../../envs/artefacts.yaml"
     params:

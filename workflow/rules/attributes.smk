@@ -7,6 +7,7 @@ rule fetch_attributes:
         f"{BENCHMARKS}/fetch_attributes/{{source}}/{{dataset}}_{{kind}}.tsv"
     wildcard_constraints:
         kind="des|dist",
+    localrule: True
     conda:
         "../../envs/train.yaml"
     resources:

@@ -5,6 +5,7 @@ rule fetch_weights:
         f"{LOGS}/fetch_weights/{{file}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch_weights/{{file}}.tsv"
+    localrule: True
     conda:
         "../../envs/train.yaml"
     resources:
@@ -24,6 +25,9 @@ rule pretrain_mini_backbone:
     conda:
         "../../envs/train.yaml"
     threads: 1
+    resources:
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(2 * HOUR, attempt),
     params:
         steps={"steps": PLAN.config.pretrain_steps} if PLAN.config.pretrain_steps else {},
         signature=PLAN.signatures.pretrain,

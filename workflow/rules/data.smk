@@ -7,6 +7,7 @@ rule prepare:
     benchmark:
         f"{BENCHMARKS}/prepare/{{dataset}}.tsv"
     priority: 1  # or sentences would be compared with an old split that is about to be made anew
+    localrule: True
     conda:
         "../../envs/train.yaml"
     resources:
@@ -33,6 +34,10 @@ rule cache:
         f"{BENCHMARKS}/cache/{{dataset}}/{{part}}-{{fit}}-{{size}}.tsv"
     conda:
         "../../envs/train.yaml"
+    resources:
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(HOUR, attempt),
     params:
         draws=lambda w: PLAN.inputs.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
         numerics=NUMERICS,

@@ -12,6 +12,9 @@ rule search:
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt, originals=True),
+        runtime=lambda w, attempt: minutes(2 * HOUR, attempt),
     params:
         job=lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search),
         device=PLAN.device,

@@ -12,6 +12,9 @@ rule frozen_features:
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(frozen_seconds(PLAN, w.dataset, w.backbone), attempt),
     params:
         job=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone),
         device=PLAN.device,
@@ -34,6 +37,9 @@ rule sentence_features:
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(0, attempt),
     params:
         job=lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source),
         device=PLAN.device,
@@ -56,6 +62,9 @@ rule train:
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt, originals=True),
+        runtime=lambda w, attempt: minutes(train_seconds(PLAN, w.job), attempt),
     params:
         job=lambda w: PLAN.inputs.train(w.job),
         training=PLAN.inputs.training,
@@ -80,6 +89,9 @@ rule inspect:
     threads: PLAN.scale.threads
     resources:
         gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(HOUR, attempt),
     params:
         job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
         store=PATHS.runs,

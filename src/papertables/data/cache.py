@@ -30,6 +30,7 @@ from papertables.base.files import file_digest, write_atomic
 from papertables.base.seals import check_tensors_once, sealed, tensors_header
 from papertables.data.images import UnknownGreys, as_rgb
 from papertables.data.known_images import read_known
+from papertables.data.near import near
 from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.specs.manifests import check_split
 from papertables.specs.spec import TRAIN_SAMPLE
@@ -209,7 +210,7 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
     def chunks() -> Iterator[bytes]:
         yield tensors_header(header, start + total)
         yield from (array.tobytes() for array in arrays.values())
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for first in range(0, len(paths), BLOCK):
                 block = slice(first, first + BLOCK)
                 yield from pool.map(lambda *one: _content(*one, size, fit), paths[block], digests[block])
@@ -219,8 +220,9 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
 
 
 def read(path: Path) -> ImageCache:
-    """Opens a cache, which is read once per process to see that it is whole, and else only as it is asked for. Raises
-    UserError where it is damaged."""
+    """Opens a cache, or its copy on this machine, which is read once per process to see that it is whole, and else only
+    as it is asked for. Raises UserError where it is damaged."""
+    path = near(path)
     check_tensors_once(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

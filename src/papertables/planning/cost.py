@@ -3,7 +3,7 @@
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,6 @@ def run_tokens(run: RunSpec) -> tuple[int, int]:
 def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
     """Cost by artefact, in the order given."""
     rates = measured_rates(Path(plan.paths.results) / "jobs")
-    peaks = FP16_PEAK[plan.config.gpu] * 1e12 * UTILISATION, FP32_PEAK[plan.config.gpu] * 1e12 * UTILISATION
     costs, counted, seen = {}, set(), set()
     for id in artefacts:
         jobs = [job for job in plan.jobs_for(id) if job.id not in counted]
@@ -103,10 +102,8 @@ def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
         new = {run.id for job in jobs for run in job.runs}
         cost = costs[id] = Cost(len(jobs), len(new), sum(run.id not in new for run in plan.artefacts[id].runs))
         for job in jobs:
-            images = sum(sum(run_images(run)) for run in job.runs)
-            rate = rates.get(job.backbone)
-            cost.images += images
-            cost.seconds += JOB_START + (images / rate if rate else _counted_seconds(job, *peaks))
+            cost.images += job_images(job)
+            cost.seconds += job_seconds(plan, job, rates)
             caches = _caches(plan, job)
             cost.disk += sum(size for path, (_, size) in caches.items() if path not in seen)
             seen.update(caches)
@@ -130,13 +127,29 @@ def remaining_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
     """About how long jobs take, one after the other, where the plan computes."""
     if plan.device == "cpu":
         return sum(map(cpu_seconds, jobs))
-    peaks = FP16_PEAK[plan.config.gpu] * 1e12 * UTILISATION, FP32_PEAK[plan.config.gpu] * 1e12 * UTILISATION
-    return sum(JOB_START + _counted_seconds(job, *peaks) for job in jobs)
+    rates = measured_rates(Path(plan.paths.results) / "jobs")
+    return sum(job_seconds(plan, job, rates) for job in jobs)
 
 
-def cpu_seconds(job: Job) -> float:
-    """About how long a job takes on the CPU of this machine."""
-    rate = CPU_CORE * (os.cpu_count() or 1)
+def job_images(job: Job) -> int:
+    """Images through the image tower: trained and evaluated."""
+    return sum(sum(run_images(run)) for run in job.runs)
+
+
+def job_seconds(plan: Plan, job: Job, rates: Mapping[str, float]) -> float:
+    """About how long a job takes on the configured GPU. rates: images per second by backbone, where they are known."""
+    rate = rates.get(job.backbone)
+    return JOB_START + (job_images(job) / rate if rate else _counted_seconds(job, *gpu_speeds(plan.config.gpu)))
+
+
+def gpu_speeds(gpu: Gpu) -> tuple[float, float]:
+    """FLOP/s in half and single precision, as usually reached."""
+    return FP16_PEAK[gpu] * 1e12 * UTILISATION, FP32_PEAK[gpu] * 1e12 * UTILISATION
+
+
+def cpu_seconds(job: Job, cores: int | None = None) -> float:
+    """About how long a job takes on so many cores of a CPU; None: on all of this machine."""
+    rate = CPU_CORE * (cores or os.cpu_count() or 1)
     return _counted_seconds(job, rate, rate)
 
 

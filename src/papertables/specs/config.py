@@ -181,6 +181,11 @@ class Config(Model):
         examples=['{"recipe": "vanilla"}'],
     )
     data_root: Folder = "data"
+    cache_dir: Folder | None = Field(
+        None,
+        description="a folder on each machine's own disk, where jobs keep copies of the image caches that they read",
+        examples=["/scratch/$USER/papertables"],
+    )
     shared_data: Annotated[
         tuple[Folder, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | tuple[str, ...])
     ] = Field((), description="folders with data in CoOp's layout, searched first and never written to")

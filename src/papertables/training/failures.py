@@ -1,15 +1,17 @@
 """What goes wrong around the runs of a job: one fails among others, or another process is at them."""
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from filelock import FileLock, Timeout
 
 from papertables.base.errors import UserError
-from papertables.specs.spec import RunSpec
+from papertables.specs.spec import RunSpec, digest
 
 
 class Failures:
@@ -42,11 +44,17 @@ class Failures:
         raise UserError(f"{len(self.by_run)} of {len(wanted)} runs failed, the others are made and kept; {run}: {why}")
 
 
+def lock_of(work: Path) -> Path:
+    return Path(gettempdir()) / f"papertables-{os.getuid()}" / f"{digest(str(work.absolute()))}.lock"
+
+
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Waits until no other process holds the lock. A lock ends with its process; between machines it holds where their
-    file system has locks (NFS from version 4 on)."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
+def alone(work: Path) -> Iterator[None]:
+    """Waits until no other process on this machine is at the work that this file stands for. The lock ends with its
+    process. It lies on the machine's own disk: on a shared one locks may hang or hold nothing. Two machines that are at
+    the same work, as when a node is given up and lives on, write the same."""
+    lock = lock_of(work)
+    lock.parent.mkdir(exist_ok=True)
     held = FileLock(lock)
     try:
         held.acquire(blocking=False)

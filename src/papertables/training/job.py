@@ -131,8 +131,7 @@ class _Work:
         for group in groups_of(self.job.runs, self.split).values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
-            lock = checkpoint_of(Path(self.training.checkpoints), group).with_suffix(".lock")
-            with alone(lock):  # and what another process has made meanwhile stays
+            with alone(checkpoint_of(Path(self.training.checkpoints), group)):  # what another made meanwhile stays
                 todo = self.store.missing(group, self.prints, self.training.retrain)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from papertables.base.errors import UserError
 from papertables.results.store import Store
-from papertables.training.failures import alone
+from papertables.training.failures import alone, lock_of
 from papertables.training.run import Run
 from tests.unit.small_world import World, spec
 
@@ -73,12 +73,12 @@ def test_a_transfer_that_fails_leaves_the_training(world, tmp_path, monkeypatch)
     assert Store(tmp_path / "runs").read(RUNS[1].id).outcome == "finished"
 
 
-def test_a_second_process_waits_and_trains_nothing(world, tmp_path, capsys):
+def test_a_second_process_waits_and_trains_nothing(world, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("papertables.training.failures.lock_of", lambda work: tmp_path / "locks" / f"{work.stem}.lock")
     world.train(RUNS, tmp_path / "first")
     folder = tmp_path / "second"
-    (folder / "checkpoints").mkdir(parents=True)
-    names = [path.name for path in (tmp_path / "first" / "checkpoints").glob("*.lock")]
-    locks = [FileLock(folder / "checkpoints" / name, thread_local=False) for name in names]
+    locks = [FileLock(lock, thread_local=False) for lock in (tmp_path / "locks").iterdir()]
+    assert locks
     for lock in locks:
         lock.acquire()
     with ThreadPoolExecutor(1) as pool:
@@ -95,6 +95,6 @@ def test_a_second_process_waits_and_trains_nothing(world, tmp_path, capsys):
 
 def test_a_lock_that_nobody_holds_is_no_obstacle(tmp_path, capsys):
     for _ in range(2):  # the file of the first stays
-        with alone(tmp_path / "a.lock"):
-            assert (tmp_path / "a.lock").exists()
+        with alone(tmp_path / "a.pt"):
+            assert lock_of(tmp_path / "a.pt").exists()
     assert capsys.readouterr().err == ""

@@ -1,0 +1,46 @@
+"""What a job asks of a cluster: minutes and memory, more of both with every attempt. A function for each fact."""
+
+from functools import cache
+from math import ceil
+from pathlib import Path
+
+from papertables.backbones.catalog import backbone
+from papertables.data.catalog import dataset
+from papertables.planning.cost import cpu_seconds, gpu_speeds, job_seconds, measured_rates
+from papertables.planning.plan import Plan
+
+START = 600.0  # seconds until a job is at work on a node that has read nothing yet from a shared disk
+MARGIN = 2.0  # over an estimate
+HOUR = 3600.0
+PROCESS = 4000  # MB of Python, torch, CUDA's libraries and a backbone; without a GPU 1,100 were seen
+ORIGINALS = 2100  # MB of decoded images that a job keeps
+
+
+def minutes(seconds: float, attempt: int) -> int:
+    """The limit of time for a job that is estimated to take so many seconds."""
+    return ceil((START + MARGIN * seconds) / 60 * attempt)
+
+
+def train_seconds(plan: Plan, id: str) -> float:
+    """Of a training job: by measured speeds where there are any."""
+    job = plan.jobs[id]
+    if plan.device == "cpu":
+        return cpu_seconds(job, plan.scale.threads)
+    return job_seconds(plan, job, _rates(plan.paths.results))
+
+
+def frozen_seconds(plan: Plan, name: str, tower: str) -> float:
+    """Of the frozen features of a data set's test images."""
+    _, single = gpu_speeds(plan.config.gpu)
+    return 2e9 * backbone(tower).gmacs * dataset(name).test / single
+
+
+def memory_mb(attempt: int, originals: bool = False) -> int:
+    """Of the process; originals: whether it decodes images while it trains."""
+    return (PROCESS + ORIGINALS * originals) * attempt
+
+
+@cache
+def _rates(results: str) -> dict[str, float]:
+    """Read once, for thousands of jobs ask."""
+    return measured_rates(Path(results) / "jobs")
