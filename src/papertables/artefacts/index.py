@@ -1,60 +1,125 @@
-"""The page that lists what was made."""
+"""The pages of what was made: the answer at a glance, a page per paper, and all of it on one page to print."""
 
 import base64
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
+from papertables.artefacts.tables import Table
 from papertables.base.files import write_atomic
 from papertables.base.seals import read_model, read_sealed
 from papertables.results.metrics import CHANGED
-from papertables.specs.config import Config, Scale
+from papertables.results.verdicts import PaperVerdicts, read_verdicts
+from papertables.specs.config import Config, Scale, Selection
 
-FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
+FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX", ".json": "JSON"}
 DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide
-FIGURE_FORMATS = {".pdf": "PDF", ".png": "PNG", ".csv": "CSV"}
+FIGURE_FORMATS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".csv": "CSV of its numbers"}
+DOCUMENT = "document.html"
 
 
-def write_index(path: Path, artefacts: Iterable[Path], runs_csv: Path, scale: Scale, config: Config) -> None:
-    """A page without any reference to the network.
+@dataclass(frozen=True)
+class Image:
+    """A figure on a page: its file, or what it holds, and how many pixels wide it is shown."""
+
+    source: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An artefact on the page of its paper. image: of a figure; inside: the same within the page itself."""
+
+    what: Table | FigureRecord
+    links: dict[str, str]
+    image: Image | None = None
+    inside: Image | None = None
+
+
+@dataclass(frozen=True)
+class PaperPage:
+    """What is said of a paper. verdicts: of its claims, where there are any."""
+
+    id: str
+    entries: tuple[Entry, ...]
+    verdicts: PaperVerdicts | None
+
+    @property
+    def title(self) -> str:
+        return self.entries[0].what.paper
+
+    @property
+    def venue(self) -> str:
+        return self.entries[0].what.venue
+
+    @property
+    def _switching(self) -> list[Table]:
+        tables = (entry.what for entry in self.entries if not entry.image)
+        return [table for table in tables if table.other]
+
+    @property
+    def switches(self) -> bool:
+        """Whether any of its tables knows both the best and the last epoch."""
+        return bool(self._switching)
+
+    @property
+    def selection(self) -> Selection:
+        return self._switching[0].selection
+
+
+def write_index(
+    path: Path,
+    artefacts: Iterable[Path],
+    runs_csv: Path,
+    scale: Scale,
+    config: Config,
+    verdicts: Mapping[str, Path] | None = None,
+) -> None:
+    """``index.html`` and, in the folder ``pages`` beside it, a page per paper and one of everything. None refers to the
+    network.
 
     artefacts: the JSON files that ``render.write`` and ``figures.write`` left, in the order in which they are to be
-    shown.
+    shown; each lies in a folder that is named as its paper. verdicts: by paper, where they are known.
     """
-    folder = path.parent
-    entries = [_entry(file, folder) for file in artefacts]
+    folder, pages = path.parent, path.parent / "pages"
+    papers = [
+        PaperPage(id, tuple(_entry(file, pages) for file in files), _verdicts(id, verdicts or {}))
+        for id, files in groupby(artefacts, key=lambda file: file.parent.name)
+    ]
     runs = pd.read_csv(runs_csv).drop_duplicates("run")
-    text = (
-        templates()
-        .get_template("index.html")
-        .render(
-            entries=entries,
-            scale=scale,
-            facts=_facts(config, runs, dict.fromkeys(said for entry in entries for said in entry["what"].subsets)),
-            diverged=runs[runs["outcome"] == "diverged"].to_dict("records"),
-            runs_csv=_relative(runs_csv, folder),
-        )
-    )
-    write_atomic(path, text.encode())
+    subsets = dict.fromkeys(said for paper in papers for entry in paper.entries for said in entry.what.subsets)
+    told = {"scale": scale, "facts": _facts(config, runs, subsets), "papers": papers}
+    diverged = runs[runs["outcome"] == "diverged"].to_dict("records")
+    _write(path, "index.html", diverged=diverged, runs_csv=_relative(runs_csv, folder), **told)
+    _write(pages / DOCUMENT, "document.html", **told)
+    for paper in papers:
+        _write(pages / f"{paper.id}.html", "paper.html", paper=paper, scale=scale)
 
 
-def _entry(file: Path, folder: Path) -> dict[str, object]:
-    """A table, or a figure with its image inside the page."""
+def _write(path: Path, template: str, **told: object) -> None:
+    write_atomic(path, templates().get_template(template).render(**told).encode())
+
+
+def _verdicts(paper: str, files: Mapping[str, Path]) -> PaperVerdicts | None:
+    return read_verdicts(files[paper]) if paper in files else None
+
+
+def _entry(file: Path, folder: Path) -> Entry:
+    """A table, or a figure. folder: of the page that shows it."""
     if "drawing" not in read_sealed(file):
-        return {"what": read(file), "image": None, "links": _links(file, folder, FORMATS)}
-    png = file.with_suffix(".png").read_bytes()
-    width = int.from_bytes(png[16:20], "big")  # dots, where the header has them
-    image = {
-        "source": f"data:image/png;base64,{base64.b64encode(png).decode()}",
-        "width": round(width / DOTS_PER_INCH * SHOWN_PER_INCH),
-    }
-    record = read_model(FigureRecord, file)
-    return {"what": record, "image": image, "links": _links(file, folder, FIGURE_FORMATS)}
+        return Entry(read(file), _links(file, folder, FORMATS))
+    dots = int.from_bytes(file.with_suffix(".png").read_bytes()[16:20], "big")  # where the header has the width
+    width, svg = round(dots / DOTS_PER_INCH * SHOWN_PER_INCH), file.with_suffix(".svg")
+    inside = f"data:image/svg+xml;base64,{base64.b64encode(svg.read_bytes()).decode()}"
+    links = _links(file, folder, FIGURE_FORMATS)
+    return Entry(read_model(FigureRecord, file), links, Image(_relative(svg, folder), width), Image(inside, width))
 
 
 def _links(file: Path, folder: Path, formats: dict[str, str]) -> dict[str, str]:

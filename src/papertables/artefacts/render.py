@@ -13,6 +13,11 @@ from papertables.base.files import write_atomic
 from papertables.base.seals import read_model, sealed_json
 
 NOTHING = "–"
+NEARNESS = (  # of a difference: its class, its sign and its words
+    ("within", "=", "within one standard deviation of the published value"),
+    ("near", "≈", "within two"),
+    ("beyond", "≠", "beyond two"),
+)
 LATEX = str.maketrans(
     {character: rf"\{character}" for character in "&%$#_{}"}
     | {character: f"{{{character}}}" for character in "[]*"}  # options, and a star, where they follow the end of a row
@@ -53,9 +58,11 @@ def read(path: Path) -> Table:
 
 
 def tidy(table: Table) -> pd.DataFrame:
-    """One row per cell, with exact values."""
+    """One row per cell, with exact values, those of each seed and the runs behind it; of methods the mean rank and the
+    win rate of the whole row."""
     rows = []
-    for name, cells in zip(table.rows, table.cells, strict=True):
+    standings = table.standings or [None] * len(table.rows)
+    for name, cells, standing in zip(table.rows, table.cells, standings, strict=True):
         for column, cell in zip(table.columns, cells, strict=True):
             quote = cell.quote
             rows.append(
@@ -72,6 +79,10 @@ def tidy(table: Table) -> pd.DataFrame:
                     "scale": table.scale,
                     "source": quote.source if quote else None,
                     "status": _status(cell),
+                    "mean_rank": standing and standing.rank,
+                    "win_rate": standing and standing.win_rate,
+                    "seeds": " ".join(f"{'all' if seed is None else seed}={value:.6g}" for seed, value in cell.by_seed),
+                    "runs": " ".join(cell.runs),
                 }
                 | ({} if cell.text is None else {"text": cell.text})
             )
@@ -228,7 +239,9 @@ def templates() -> Environment:
     )
     environment.globals |= {
         "printed": printed,
-        "beside": beside,
+        "signed": signed,
         "published_caption": published_caption,
+        "NEARNESS": NEARNESS,
+        "glyph": {name: glyph for name, glyph, _ in NEARNESS}.__getitem__,
     }
     return environment
