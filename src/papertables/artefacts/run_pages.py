@@ -1,6 +1,5 @@
-"""Pages that show what is behind the numbers: the runs of every cell, and of each run its curve, settings and origin."""
+"""Pages of what is behind the numbers: the runs of every cell, and of each run its curve, settings and origin."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +51,13 @@ class RunPages:
         template = templates().get_template("run.html")
         for id, shown in _shown(planned).items():
             if id in metrics:
+                seen = {shown.run.dataset, *(each.dataset for each in metrics[id].evaluations)}
                 file = self.folder / "runs" / f"{id}.html"
                 depth = len(file.relative_to(self.folder).parts) - 1
                 text = template.render(
                     shown=shown,
                     metrics=metrics[id],
-                    dataset=dataset(shown.run.dataset).label,
+                    labels={name: dataset(name).label for name in seen},
                     panels=panels(metrics[id].curve),
                     changes=list(changes(shown)),
                     log=self._log(id),
@@ -105,11 +105,3 @@ def changes(shown: Shown) -> Iterator[Change]:
         here = getattr(run.fidelity, name)
         if here != switch.published:
             yield Change(f"fidelity.{name}", switch.published, here, "the configuration or this cell")
-
-
-def by_cell(metrics: Mapping[str, Metrics], runs: Sequence[str]) -> dict[str, list[Metrics]]:
-    """Those that are there, by data set."""
-    found = defaultdict(list)
-    for each in (metrics[id] for id in runs if id in metrics):
-        found[each.spec.dataset].append(each)
-    return found

@@ -136,7 +136,8 @@ class Table(Model):
             return self.notes[0] if self.notes else ""
         named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         over = f"mean ± standard deviation over {named}" if len(seeds) > 1 else named if seeds else "nothing is drawn"
-        return f"Scale {self.scale}; {over}; {self.selection} epoch{' on the test set' if self.selection == 'best' else ''}."
+        epoch = {"best": "best epoch on the test set", "last": "last epoch"}[self.selection]
+        return f"Scale {self.scale}; {over}; {epoch}."
 
 
 @dataclass(frozen=True)
