@@ -2,27 +2,26 @@
 
 import base64
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-import pandas as pd
-
+from papertables.artefacts.collect import NO_COMMIT
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
+from papertables.artefacts.run_pages import Results, write_runs
 from papertables.artefacts.tables import Table
 from papertables.base.files import write_atomic
 from papertables.base.seals import read_model, read_sealed
-from papertables.results.metrics import CHANGED
+from papertables.results.metrics import CHANGED, Metrics
 from papertables.results.verdicts import PaperVerdicts, read_verdicts
 from papertables.specs.config import Config, Scale, Selection
 
 FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX", ".json": "JSON"}
 DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide
 FIGURE_FORMATS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".csv": "CSV of its numbers"}
-DOCUMENT = "document.html"
 
 
 @dataclass(frozen=True)
@@ -74,41 +73,33 @@ class PaperPage:
         return self._switching[0].selection
 
 
-def write_index(
-    path: Path,
-    artefacts: Iterable[Path],
-    runs_csv: Path,
-    scale: Scale,
-    config: Config,
-    verdicts: Mapping[str, Path] | None = None,
-) -> None:
-    """``index.html`` and, in the folder ``pages`` beside it, a page per paper and one of everything. None refers to the
-    network.
-
-    artefacts: the JSON files that ``render.write`` and ``figures.write`` left, in the order in which they are to be
-    shown; each lies in a folder that is named as its paper. verdicts: by paper, where they are known.
-    """
-    folder, pages = path.parent, path.parent / "pages"
+def write_pages(folder: Path, results: Results, scale: Scale, config: Config) -> None:
+    """In the folder of a scale's results ``index.html``, ``document.html`` (all on one page) and below ``pages`` a page
+    per paper, the runs behind every table, and each run. None refers to the network. Verdicts are shown where there are
+    any."""
+    pages = folder / "pages"
     papers = [
-        PaperPage(id, tuple(_entry(file, pages) for file in files), _verdicts(id, verdicts or {}))
-        for id, files in groupby(artefacts, key=lambda file: file.parent.name)
+        PaperPage(id, tuple(_entry(file, pages) for file in files), _verdicts(folder / "verdicts" / f"{id}.json"))
+        for id, files in groupby(results.artefacts, key=lambda file: file.parent.name)
     ]
-    runs = pd.read_csv(runs_csv).drop_duplicates("run")
     subsets = dict.fromkeys(said for paper in papers for entry in paper.entries for said in entry.what.subsets)
-    told = {"scale": scale, "facts": _facts(config, runs, subsets), "papers": papers}
-    diverged = runs[runs["outcome"] == "diverged"].to_dict("records")
-    _write(path, "index.html", diverged=diverged, runs_csv=_relative(runs_csv, folder), **told)
-    _write(pages / DOCUMENT, "document.html", **told)
+    told = {"scale": scale, "facts": _facts(config, results.metrics.values(), subsets), "papers": papers}
+    diverged = [each for _, each in sorted(results.metrics.items()) if each.diverged]
+    _write(folder / "index.html", "index.html", diverged=diverged, **told)
+    _write(folder / "document.html", "document.html", **told)
     for paper in papers:
         _write(pages / f"{paper.id}.html", "paper.html", paper=paper, scale=scale)
+    write_runs(
+        pages, results, [(paper.id, entry.what) for paper in papers for entry in paper.entries if not entry.image]
+    )
 
 
 def _write(path: Path, template: str, **told: object) -> None:
     write_atomic(path, templates().get_template(template).render(**told).encode())
 
 
-def _verdicts(paper: str, files: Mapping[str, Path]) -> PaperVerdicts | None:
-    return read_verdicts(files[paper]) if paper in files else None
+def _verdicts(path: Path) -> PaperVerdicts | None:
+    return read_verdicts(path) if path.exists() else None
 
 
 def _entry(file: Path, folder: Path) -> Entry:
@@ -130,18 +121,19 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _facts(config: Config, runs: pd.DataFrame, subsets: Iterable[str]) -> dict[str, str]:
-    """What the page says about how the results were made."""
-    seeds = sorted(runs["seed"].dropna().astype(int).unique())
+def _facts(config: Config, runs: Collection[Metrics], subsets: Iterable[str]) -> dict[str, str]:
+    """What the pages say about how the results were made."""
+    seeds = sorted({run.spec.seed for run in runs if run.spec.seed is not None})
+    seconds = sum(run.cost.seconds / run.cost.group_size for run in runs)
     facts = {
         "Artefacts": ", ".join(config.artefacts),
         "Seeds": ", ".join(str(seed) for seed in seeds),
         "Selection": config.selection or "as each paper does",
         "Fidelity": config.fidelity,
         "Data": "; ".join(subsets),
-        "Runs": f"{len(runs)}, {_duration((runs['seconds'] / runs['group_size']).sum())} of training and scoring",
-        "Device": ", ".join(runs["device"].dropna().unique()),
-        "Commit": ", ".join(map(_commit, runs["git_commit"].unique())),
+        "Runs": f"{len(runs)}, {_duration(seconds)} of training and scoring",
+        "Device": ", ".join(dict.fromkeys(run.cost.device for run in runs)),
+        "Commit": ", ".join(dict.fromkeys(_commit(run.git_commit or NO_COMMIT) for run in runs)),
         "Page made": date.today().isoformat(),
     }
     return {name: value for name, value in facts.items() if value}

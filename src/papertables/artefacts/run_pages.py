@@ -1,6 +1,6 @@
 """Pages of what is behind the numbers: the runs of every cell, and of each run its curve, settings and origin."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -40,44 +40,58 @@ class Shown:
     artefacts: dict[str, str]
 
 
-class RunPages:
-    """The pages below ``folder``. store: of runs. logs: by run id, what its job wrote."""
+@dataclass(frozen=True)
+class Results:
+    """What pages are made of. artefacts: the JSON files that ``render.write`` and ``figures.write`` left, in the order
+    in which they are to be shown, each in a folder that is named as its paper. planned: the same as they were planned.
+    metrics: of their runs that are there. logs: by run, what its job wrote."""
 
-    def __init__(self, folder: Path, store: Path, logs: Mapping[str, Path]):
-        self.folder, self.store, self.logs = folder, store, logs
+    artefacts: Sequence[Path]
+    planned: Sequence[PlannedArtefact]
+    metrics: Mapping[str, Metrics]
+    logs: Mapping[str, Path]
 
-    def write(self, planned: Sequence[PlannedArtefact], metrics: Mapping[str, Metrics]) -> None:
-        """A page for every run that is there."""
-        template = templates().get_template("run.html")
-        for id, shown in _shown(planned).items():
-            if id in metrics:
-                seen = {shown.run.dataset, *(each.dataset for each in metrics[id].evaluations)}
-                file = self.folder / "runs" / f"{id}.html"
-                depth = len(file.relative_to(self.folder).parts) - 1
-                text = template.render(
-                    shown=shown,
-                    metrics=metrics[id],
-                    labels={name: dataset(name).label for name in seen},
-                    panels=panels(metrics[id].curve),
-                    changes=list(changes(shown)),
-                    log=self._log(id),
-                    top="../" * depth,
-                    record=f"{'../' * (depth + 1)}{self.store.name}/{id}/{METRICS}",
-                )
-                write_atomic(file, text.encode())
 
-    def write_cells(self, table: Table, paper: str, metrics: Mapping[str, Metrics]) -> None:
-        """The page of a table's cells, each with its runs."""
-        text = templates().get_template("cells.html").render(table=table, paper=paper, metrics=metrics)
-        write_atomic(self.folder / "cells" / f"{table.id}.html", text.encode())
+def write_runs(pages: Path, results: Results, tables: Iterable[tuple[str, Table]]) -> None:
+    """Below ``pages``, which lies beside the store ``runs``, a page for each of tables (paper and table) and each run
+    that is there."""
+    for paper, table in tables:
+        if table.traced:
+            _write(
+                pages / "cells" / f"{table.id}.html", "cells.html", table=table, paper=paper, metrics=results.metrics
+            )
+    for id, shown in _shown(results.planned).items():
+        if id in results.metrics:
+            _write_run(pages / "runs" / f"{id}.html", shown, results.metrics[id], _end(results.logs.get(id)))
 
-    def _log(self, run: str) -> str:
-        """The end of it; of a bar of progress its last state."""
-        path = self.logs.get(run)
-        if path is None or not path.exists():
-            return ""
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-        return "\n".join(line.rpartition("\r")[2].rstrip() for line in lines[-KEPT:])
+
+def _write_run(path: Path, shown: Shown, metrics: Metrics, log: str) -> None:
+    names = {metrics.spec.dataset, *(each.dataset for each in metrics.evaluations)}
+    top = "../" * (metrics.run.count("/") + 1)  # to the pages of papers
+    _write(
+        path,
+        "run.html",
+        shown=shown,
+        metrics=metrics,
+        labels={name: dataset(name).label for name in names},
+        panels=panels(metrics.curve),
+        changes=list(changes(shown)),
+        log=log,
+        top=top,
+        record=f"{top}../runs/{metrics.run}/{METRICS}",
+    )
+
+
+def _write(path: Path, template: str, **told: object) -> None:
+    write_atomic(path, templates().get_template(template).render(**told).encode())
+
+
+def _end(log: Path | None) -> str:
+    """The last lines of a log; of a bar of progress its last state."""
+    if log is None or not log.exists():
+        return ""
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    return "\n".join(line.rpartition("\r")[2].rstrip() for line in lines[-KEPT:])
 
 
 def _shown(planned: Sequence[PlannedArtefact]) -> dict[str, Shown]:

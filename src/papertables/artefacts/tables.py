@@ -121,6 +121,11 @@ class Table(Model):
         return any(cell.quote for row in self.cells for cell in row)
 
     @property
+    def traced(self) -> bool:
+        """Whether runs are behind it."""
+        return any(cell.runs for row in self.cells for cell in row)
+
+    @property
     def blocks(self) -> list[Block]:
         """Its rows by the block that they stand in; all in one without a name where there are none."""
         names = self.groups or ("",) * len(self.rows)
@@ -132,7 +137,7 @@ class Table(Model):
         """The one line that nobody has to unfold."""
         cells = [cell for row in self.cells for cell in row]
         seeds = sorted({seed for cell in cells for seed, _ in cell.by_seed if seed is not None})
-        if not any(cell.runs for cell in cells):
+        if not self.traced:
             return self.notes[0] if self.notes else ""
         named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         over = f"mean ± standard deviation over {named}" if len(seeds) > 1 else named if seeds else "nothing is drawn"

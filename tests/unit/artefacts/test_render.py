@@ -40,7 +40,7 @@ class Page(HTMLParser):
         if tag not in self.VOID:
             self.open.append(tag)
         if tag == "table":
-            self.rows = self.tables[attributes["id"]] = []
+            self.rows = self.tables[attributes.get("id")] = []
         elif tag == "tr":
             self.rows.append([])
         elif tag in ("th", "td"):
@@ -51,7 +51,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" in self.open:
+        if "style" in self.open or "script" in self.open:
             return
         self.text += data
         if "th" in self.open or "td" in self.open:
@@ -83,15 +83,19 @@ def test_csv_is_tidy_and_exact(table, tmp_path):
     assert float(found["difference"]) == pytest.approx(-0.4)
     assert (found["n"], found["selection"], found["scale"]) == ("2", "best", "paper")
     assert (found["source"], found["status"]) == ("AttrVR, T1: quoted somewhere", "finished")
+    assert (found["seeds"], found["mean_rank"], found["win_rate"]) == ("1=60 2=62", "1.0", "1.0")
+    assert found["runs"].split() == [world.run("vp", "dtd", seed).id for seed in (1, 2)]
 
 
 def test_html_is_a_whole_page_with_scoped_headers(table):
     page = Page(render.html(table))
     rows = page.tables["attrvr_table1"]
-    assert rows[0] == ["Method", "DTD", "EuroSAT", "Average"]
-    assert rows[2] == ["VP", "61.0 ± 1.461.4 (−0.4)", "92.0 ± 2.891.2 (+0.8)", "76.5 ± 2.176.3 (+0.2)"]
-    assert page.scopes == ["col"] * 4 + ["row"] * 2
-    assert page.links == []
+    assert rows[0] == ["Method", "DTD", "EuroSAT", "Average", "Mean rank", "Win rate"]
+    vp = ("61.0 ± 1.461.4 (−0.4 =)", "92.0 ± 2.891.2 (+0.8 =)", "76.5 ± 2.176.3 (+0.2 =)")
+    assert rows[2] == ["VP", *vp, "1.0", "100 %"]
+    assert page.scopes == ["col"] * 6 + ["row"] * 2
+    assert page.links == ["#content"]
+    assert "= within one standard deviation of the published value" in page.text
     assert page.open == []
     assert "A paper on 100 % _prompts_ & images" in page.text
     assert all(note in page.text for note in table.notes)
