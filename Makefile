@@ -1,5 +1,6 @@
 # make        sets up and makes the headline artefacts at the mini scale
 # make all    the same for every artefact
+# make pdf    prints the headline artefacts as one PDF (needs Chromium or Chrome)
 # make check  sets up, lints and runs all tests that take no seconds each, in about a minute
 # make test   sets up and runs every check and test
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
@@ -14,13 +15,16 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup check test faults slurm gpu-check lint lock
+.PHONY: headline all pdf setup check test faults slurm gpu-check lint lock
 
 headline: setup
 	$(SNAKEMAKE)
 
 all: setup
 	$(SNAKEMAKE) --config artefacts=all
+
+pdf: setup
+	$(SNAKEMAKE) pdf
 
 setup: $(VENV)/.installed
 

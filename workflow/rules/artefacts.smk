@@ -8,8 +8,9 @@ rule table:
         html=report(
             f"{RESULTS}/tables/{{paper}}/{{name}}.html",
             caption="../report/table.rst",
-            category="{paper}",
-            labels={"table": "{name}"},
+            category=paper_of,
+            subcategory="tables",
+            labels=titled,
         ),
         json=f"{RESULTS}/tables/{{paper}}/{{name}}.json",
     log:
@@ -32,13 +33,15 @@ rule figure:
         unpack(lambda w: dated(PLAN.inputs.artefact(artefact_of(w)).files)),
     output:
         pdf=f"{RESULTS}/figures/{{paper}}/{{name}}.pdf",
+        svg=f"{RESULTS}/figures/{{paper}}/{{name}}.svg",
         csv=f"{RESULTS}/figures/{{paper}}/{{name}}.csv",
         json=f"{RESULTS}/figures/{{paper}}/{{name}}.json",
         png=report(
             f"{RESULTS}/figures/{{paper}}/{{name}}.png",
             caption="../report/figure.rst",
-            category="{paper}",
-            labels={"figure": "{name}"},
+            category=paper_of,
+            subcategory="figures",
+            labels=titled,
         ),
     log:
         f"{LOGS}/figure/{{paper}}/{{name}}.log",
@@ -59,7 +62,12 @@ rule runs_csv:
     input:
         PLAN.inputs.jobs(*PLAN.selected),
     output:
-        PATHS.runs_csv,
+        report(
+            PATHS.runs_csv,
+            caption="../report/runs.rst",
+            category="All papers",
+            labels={"id": "runs", "title": "Every evaluation of every run, one a row"},
+        ),
     log:
         f"{LOGS}/runs_csv.log",
     benchmark:
@@ -78,8 +86,16 @@ rule index:
     input:
         artefacts=PLAN.files(PLAN.selected, ["json"]),
         runs=PATHS.runs_csv,
+        jobs=PLAN.inputs.jobs(*PLAN.selected),
     output:
-        report(PATHS.index, caption="../report/index.rst", category="index"),
+        index=PATHS.index,
+        document=report(
+            PATHS.document,
+            caption="../report/document.rst",
+            category="All papers",
+            labels={"id": "document", "title": "Verdicts, tables and figures on one page"},
+        ),
+        pages=directory(PATHS.pages),
     log:
         f"{LOGS}/index.log",
     benchmark:
@@ -90,6 +106,25 @@ rule index:
     params:
         scale=lambda w: PLAN.scale,
         configuration=lambda w: PLAN.config,
+        listed=lambda w: PLAN.inputs.listed,
+        logs=lambda w: {
+            run.id: f"{LOGS}/train/{PLAN.job_of[run.id]}.log" for id in PLAN.selected for run in PLAN.artefacts[id].runs
+        },
         signature=lambda w: PLAN.signatures.index,
     script:
         "../scripts/index.py"
+
+
+rule pdf:
+    input:
+        PATHS.document,
+    output:
+        PATHS.pdf,
+    log:
+        f"{LOGS}/pdf.log",
+    benchmark:
+        f"{BENCHMARKS}/pdf.tsv"
+    conda:
+        "../../envs/artefacts.yaml"
+    script:
+        "../scripts/pdf.py"

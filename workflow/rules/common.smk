@@ -27,6 +27,18 @@ def artefact_of(w):
     return PLAN.artefact_at(w.paper, w.name)
 
 
+def paper_of(w):
+    """What a report calls the paper of a table or figure."""
+    paper = PLAN.project.papers[w.paper]
+    return f"{paper.venue}: {paper.title}"
+
+
+def titled(w):
+    """What a report says of a table or figure in its list."""
+    artefact = artefact_of(w).artefact
+    return {"id": artefact.id, "title": artefact.title}
+
+
 def dated(files):
     """A rule's files by name. The time of those that are committed with the project says when it was cloned, and is not
     looked at; their contents are in the rule's signature."""

@@ -2,32 +2,40 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
+from math import hypot
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean, harmonic_mean, stdev
+from typing import Literal, NamedTuple
 
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
 from papertables.artefacts.notes import numerics_notes, run_notes
+from papertables.artefacts.standing import Standing, places, standings
 from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
 from papertables.base.errors import UserError
 from papertables.planning.cells import Cell, PlannedArtefact, Value
 from papertables.results.metrics import Metrics
-from papertables.specs.config import Config, Measure, OwnWeights, PerChannel, Selection
+from papertables.specs.config import Artefact, Axis, Config, Measure, OwnWeights, PerChannel, Selection
 from papertables.specs.spec import Model, RunSpec
 
 SCORES = ("accuracy", "base", "new", "harmonic_mean", "gain")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 COSTS = ("seconds", "peak_memory_mb")
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
+OTHER: dict[Selection, Selection] = {"best": "last", "last": "best"}
+Nearness = Literal["within", "near", "beyond"]
+AVERAGE = "Average"
 
 
 class TableCell(Model):
     """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
     mark: † a run diverged (without a mean, or with the best epoch before), * a run is not finished, ‡ the published
-    average is over other data sets. text: words in the place of a number.
+    average is over other data sets. text: words in the place of a number. runs: the ids of those behind it. by_seed:
+    the mean of each seed (None: the same for every seed).
     """
 
     mean: float | None = None
@@ -38,7 +46,21 @@ class TableCell(Model):
     difference: float | None = None
     mark: str = ""
     best: bool = False
+    second: bool = False
     text: str | None = None
+    runs: tuple[str, ...] = ()
+    by_seed: tuple[tuple[int | None, float], ...] = ()
+
+    @property
+    def nearness(self) -> Nearness | None:
+        """How far from the published value: within one standard deviation, ours and a printed one joined as the root of
+        their squares, within two, or beyond. None where no deviation is known."""
+        spread = hypot(self.std or 0, (self.quote and self.quote.std) or 0)
+        if self.difference is None or not spread:
+            return None
+        return (
+            "within" if abs(self.difference) <= spread else "near" if abs(self.difference) <= 2 * spread else "beyond"
+        )
 
 
 class PublishedTable(Model):
@@ -48,9 +70,28 @@ class PublishedTable(Model):
     columns: tuple[str, ...]
     quotes: compare.Quotes
 
+    @property
+    def mostly_known(self) -> bool:
+        every = [quote for row in self.quotes for quote in row]
+        return 2 * sum(quote is not None for quote in every) >= len(every)
+
+
+class Block(NamedTuple):
+    """Rows that stand together: places among all."""
+
+    name: str
+    places: tuple[int, ...]
+
+
+Cells = tuple[tuple[TableCell, ...], ...]
+
 
 class Table(Model):
-    """One table. ``cells`` are row by row; ``corner`` says what the rows are."""
+    """One table. ``cells`` are row by row; ``corner`` says what the rows are, ``across`` what the columns are.
+
+    groups: of each row the block that it stands in, whose name begins its own. standings: of each row among those of
+    its block. other: the cells under the other selection, where that shows other numbers.
+    """
 
     id: str
     title: str
@@ -60,10 +101,14 @@ class Table(Model):
     scale: str
     selection: Selection
     corner: str
+    across: str = ""
     unit: str = "Accuracy in percent"
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    cells: tuple[tuple[TableCell, ...], ...]
+    cells: Cells
+    groups: tuple[str, ...] = ()
+    standings: tuple[Standing | None, ...] = ()
+    other: Cells = ()
     notes: tuple[str, ...]
     failures: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -74,6 +119,30 @@ class Table(Model):
     def compares(self) -> bool:
         """Whether any published number stands beside a cell."""
         return any(cell.quote for row in self.cells for cell in row)
+
+    @property
+    def traced(self) -> bool:
+        """Whether runs are behind it."""
+        return any(cell.runs for row in self.cells for cell in row)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Its rows by the block that they stand in; all in one without a name where there are none."""
+        names = self.groups or ("",) * len(self.rows)
+        found = groupby(range(len(names)), key=names.__getitem__)
+        return [Block(name, tuple(places)) for name, places in found]
+
+    @property
+    def in_sight(self) -> str:
+        """The one line that nobody has to unfold."""
+        cells = [cell for row in self.cells for cell in row]
+        seeds = sorted({seed for cell in cells for seed, _ in cell.by_seed if seed is not None})
+        if not self.traced:
+            return self.notes[0] if self.notes else ""
+        named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        over = f"mean ± standard deviation over {named}" if len(seeds) > 1 else named if seeds else "nothing is drawn"
+        epoch = {"best": "best epoch on the test set", "last": "last epoch"}[self.selection]
+        return f"Scale {self.scale}; {over}; {epoch}."
 
 
 @dataclass(frozen=True)
@@ -117,18 +186,10 @@ def build(
         _require(planned.artefact.id, runs, metrics)
     artefact, paper = planned.artefact, planned.paper
     rows, columns = list(planned.rows), list(planned.columns)
-    outcomes = [_outcome(cell, metrics, planned.selection) for cell in planned.cells]
-    grid = _in_rows(outcomes, len(columns))
     partly = _in_rows([not subsets.keys().isdisjoint(planned.shown_in(cell)) for cell in planned.cells], len(columns))
-    if artefact.average and artefact.rows.vary == "dataset":
-        grid.append([_average(column) for column in zip(*grid, strict=True)])
-        partly.append([any(column) for column in zip(*partly, strict=True)])
-        rows.append(compare.average_value())
-    elif artefact.average:
-        kept = [j for j, column in enumerate(columns) if column.key not in artefact.average_without]
-        grid = [[*row, _average([row[j] for j in kept])] for row in grid]
-        partly = [[*row, any(row[j] for j in kept)] for row in partly]
-        columns.append(compare.average_value())
+    if artefact.average:
+        partly = _averaged(planned, partly, any)
+        (rows if artefact.rows.vary == "dataset" else columns).append(compare.average_value(AVERAGE))
 
     numbers = compare.read(published_folder, artefact.published, artefact.average_without)
     quotes = compare.quotes(artefact, paper, numbers, rows, columns) if planned.comparable else ()
@@ -137,11 +198,8 @@ def build(
     shown = quotes or (counterpart.quotes if counterpart else ())
     used = [quote for row in shown for quote in row if quote]
     measures = {cell.measure for cell in planned.cells}
-    digits = [[DIGITS[_measured(row, column)] for column in columns] for row in rows]
-    cells = [
-        [_cell(outcome, _at(quotes, i, j), _covered(planned), digits[i][j]) for j, outcome in enumerate(row)]
-        for i, row in enumerate(grid)
-    ]
+    cells = _cells(planned, rows, columns, metrics, quotes)
+    other = _cells(planned.selecting(OTHER[planned.selection]), rows, columns, metrics, quotes)
     notes = run_notes(planned, runs, artefact.average, subsets)
     notes += [*numerics_notes(metrics.values()), *_own_weights(runs, config), *unverified]
     return Table(
@@ -152,13 +210,15 @@ def build(
         venue=paper.venue,
         scale=planned.scope.scale.name,
         selection=planned.selection,
-        corner=artefact.rows.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize(),
+        corner=_called(artefact.rows),
+        across=_called(artefact.columns),
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
         unit=_unit(measures),
-        cells=_with_best(cells, [_measured(row, columns[0]) for row in rows], artefact.columns.vary == "method")
-        if cells and measures <= set(SCORES)
-        else cells,
+        cells=cells,
+        groups=tuple(value.block for value in rows) if any(value.block for value in rows) else (),
+        standings=_standings(artefact, rows, columns, cells) if measures <= set(SCORES) else (),
+        other=other if other != cells else (),
         notes=(
             *notes,
             *_comparison_notes(planned, shown, cells, subsets),
@@ -175,7 +235,47 @@ def build(
 def without_published(planned: PlannedArtefact, metrics: Mapping[str, Metrics]) -> list[list[TableCell]]:
     """What the runs of an artefact gave, row by row, without published numbers beside."""
     outcomes = [(_outcome(cell, metrics, planned.selection), DIGITS[cell.measure]) for cell in planned.cells]
-    return _in_rows([_cell(outcome, None, 1, digits) for outcome, digits in outcomes], len(planned.columns))
+    return _in_rows([_cell(outcome, None, 1, digits, []) for outcome, digits in outcomes], len(planned.columns))
+
+
+def _called(axis: Axis) -> str:
+    """What the values of an axis are."""
+    return axis.vary.rpartition(".")[2].replace("_", " ").replace("dataset", "data set").capitalize()
+
+
+def _cells(
+    planned: PlannedArtefact,
+    rows: Sequence[Value],
+    columns: Sequence[Value],
+    metrics: dict[str, Metrics],
+    quotes: compare.Quotes,
+) -> Cells:
+    """The cells of a selection, averages among them."""
+    artefact, width = planned.artefact, len(planned.columns)
+    outcomes = _in_rows([_outcome(cell, metrics, planned.selection) for cell in planned.cells], width)
+    runs = _in_rows([[run.id for member in cell.members for run in member.runs] for cell in planned.cells], width)
+    if artefact.average:
+        outcomes = _averaged(planned, outcomes, _average)
+        runs = _averaged(planned, runs, lambda lists: list(dict.fromkeys(chain.from_iterable(lists))))
+    cells = [
+        [
+            _cell(outcome, _at(quotes, i, j), _covered(planned), DIGITS[_measured(rows[i], columns[j])], runs[i][j])
+            for j, outcome in enumerate(row)
+        ]
+        for i, row in enumerate(outcomes)
+    ]
+    if cells and {cell.measure for cell in planned.cells} <= set(SCORES):
+        return _placed(cells, [(row.block, _measured(row, columns[0])) for row in rows], artefact)
+    return tuple(map(tuple, cells))
+
+
+def _averaged(planned: PlannedArtefact, grid: list[list], average: Callable[[list], object]) -> list[list]:
+    """A grid with its averages over data sets: a row more or a column more."""
+    artefact = planned.artefact
+    if artefact.rows.vary == "dataset":
+        return [*grid, [average(list(column)) for column in zip(*grid, strict=True)]]
+    kept = [j for j, column in enumerate(planned.columns) if column.key not in artefact.average_without]
+    return [[*row, average([row[j] for j in kept])] for row in grid]
 
 
 def _in_rows(cells: Sequence, width: int) -> list[list]:
@@ -345,37 +445,44 @@ def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
     return quotes[i][j] if quotes else None
 
 
-def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int) -> TableCell:
+def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int, runs: Sequence[str]) -> TableCell:
     values, mean = list(outcome.values.values()), outcome.mean
     std = stdev(values) if len(values) > 1 else None
     other = quote is not None and quote.covers is not None and quote.covers != covered
     difference = mean - quote.value if quote and mean is not None and not other else None
     mark = outcome.mark + (OTHER_AVERAGE if other else "")
-    return TableCell(mean=mean, std=std, digits=digits, n=len(values), quote=quote, difference=difference, mark=mark)
+    behind = {"n": len(values), "runs": tuple(runs), "by_seed": tuple(outcome.values.items())}
+    return TableCell(mean=mean, std=std, digits=digits, quote=quote, difference=difference, mark=mark, **behind)
 
 
-def _with_best(
-    cells: list[list[TableCell]], measures: list[Measure], across_row: bool
-) -> tuple[tuple[TableCell, ...], ...]:
-    """Marks the highest printed mean of every column (of every row, where the methods are the columns), among rows of
-    the same measure."""
-    marked, start = [], 0
-    for _, same in groupby(measures):
-        end = start + len(list(same))
-        marked += _best_of(cells[start:end], across_row)
-        start = end
+def _placed(cells: list[list[TableCell]], blocks: Sequence[object], artefact: Artefact) -> Cells:
+    """Marks the best and the second of every column (of every row, where the methods are the columns), among rows of
+    the same block."""
+    across_row, marked = artefact.columns.vary == "method", []
+    for _, same in groupby(zip(blocks, cells, strict=True), key=itemgetter(0)):
+        lines = [row for _, row in same]
+        turned = lines if across_row else list(zip(*lines, strict=True))
+        placed = [_with_places(line) for line in turned]
+        marked += placed if across_row else list(zip(*placed, strict=True))
     return tuple(marked)
 
 
-def _best_of(cells: list[list[TableCell]], across_row: bool) -> tuple[tuple[TableCell, ...], ...]:
-    turn: Callable = (lambda grid: grid) if across_row else (lambda grid: list(zip(*grid, strict=True)))
-    marked = []
-    for line in turn(cells):
-        means = [round(cell.mean, 1) for cell in line if cell.mean is not None]
-        best = max(means) if len(means) > 1 else None
-        is_best = [cell.mean is not None and round(cell.mean, 1) == best for cell in line]
-        marked.append([cell.model_copy(update={"best": flag}) for cell, flag in zip(line, is_best, strict=True)])
-    return tuple(tuple(row) for row in turn(marked))
+def _with_places(line: Sequence[TableCell]) -> tuple[TableCell, ...]:
+    """Beside each other, in one data set."""
+    found = zip(line, places([cell.mean for cell in line]), strict=True)
+    return tuple(cell.model_copy(update={place: True}) if place else cell for cell, place in found)
+
+
+def _standings(
+    artefact: Artefact, rows: Sequence[Value], columns: Sequence[Value], cells: Cells
+) -> tuple[Standing | None, ...]:
+    """Of methods in rows, over the data sets that the columns are; none of other tables."""
+    if artefact.rows.vary != "method" or artefact.columns.vary not in ("dataset", "target"):
+        return ()
+    found: list[Standing | None] = []
+    for _, same in groupby(zip(rows, cells, strict=True), key=lambda pair: pair[0].block):
+        found += standings([[cell.mean for cell in row[: len(columns) - artefact.average]] for _, row in same])
+    return tuple(found) if any(found) else ()
 
 
 def _published_table(planned: PlannedArtefact, numbers: Sequence[Numbers]) -> PublishedTable | None:

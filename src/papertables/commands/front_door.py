@@ -2,6 +2,7 @@
 
 import sys
 
+from papertables.artefacts.pdf import find_browser
 from papertables.commands.other_runs import check_alone
 from papertables.commands.snakemake_command import Command
 from papertables.planning import report as plan_report
@@ -10,7 +11,7 @@ from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu
-from papertables.planning.targets import ADOPT, FETCH, PLAN, asked, left_behind
+from papertables.planning.targets import ADOPT, FETCH, PDF, PLAN, asked, left_behind
 
 
 def enter(plan: Plan, command: Command | None) -> None:
@@ -34,5 +35,7 @@ def enter(plan: Plan, command: Command | None) -> None:
     check_downloads(plan, wanted, command.targets)
     if command.runs and {*command.targets} != {FETCH}:
         check_asking(plan, wanted)
+    if command.runs and command.local and {PDF, plan.paths.pdf} & {*command.targets}:
+        find_browser()
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])

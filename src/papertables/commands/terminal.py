@@ -8,8 +8,9 @@ from rich.measure import Measurement
 from rich.table import Table as Grid
 
 from papertables.artefacts.figures.sources import FigureRecord
-from papertables.artefacts.render import beside, ours, printed, published_caption, read
+from papertables.artefacts.render import read
 from papertables.artefacts.tables import Table
+from papertables.artefacts.wording import beside, ours, printed, published_caption
 from papertables.base.seals import read_model
 from papertables.commands.status import STATES, Status
 from papertables.planning.cost import duration

@@ -1,7 +1,7 @@
 """Random augmentation of a batch on its device.
 
-``resized_crop``: RandomResizedCrop and horizontal flip (bicubic, antialiased). Where training runs on a CPU, and always of
-originals (prompt learning), by Pillow itself; of resized images (AttrVR) on a GPU by two batched matrix products with
+``resized_crop``: RandomResizedCrop and horizontal flip (bicubic, antialiased). Where training runs on a CPU, and always
+of originals (prompt learning), by Pillow itself; of resized images (AttrVR) on a GPU by two batched matrix products with
 weights per image, each rounded to whole grey values as in Pillow. ``crop_flip``: RandomCrop and horizontal flip (BLM's
 watermark, SMM). ``none``: the image as it is.
 """
@@ -51,7 +51,7 @@ def training_images(
     return augment(kind, on_device(images, rows, device), sizes, size, generator)
 
 
-def pillow_crops(images: ImageCache, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
+def pillow_crops(images: Images, rows: np.ndarray, boxes: Boxes, size: int) -> Tensor:
     """Cuts, resizes and mirrors, each bit as torchvision does it: (B, 3, size, size) uint8, on the CPU."""
     columns = (boxes.top, boxes.left, boxes.height, boxes.width)
     places = [Box(*place) for place in zip(*(column.tolist() for column in columns), strict=True)]

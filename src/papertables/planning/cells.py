@@ -26,12 +26,14 @@ PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pix
 
 @dataclass(frozen=True)
 class Value:
-    """One position on an axis. ``published`` is the name under which papers print it."""
+    """One position on an axis. ``published`` is the name under which papers print it. block: of a row that is repeated,
+    the name of the block, with which its label begins."""
 
     key: str
     label: str
     published: str
     settings: dict[str, JsonValue]
+    block: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def in_blocks(blocks: Iterable[Value], rows: Sequence[Value]) -> tuple[Value, ..
             f"{block.label}: {row.label}",
             f"{block.published}: {row.published}",
             block.settings | row.settings,
+            block.label,
         )
         for block, row in product(blocks, rows)
     )

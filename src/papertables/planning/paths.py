@@ -57,6 +57,20 @@ class Paths:
     def index(self) -> str:
         return f"{self.results}/index.html"
 
+    @property
+    def pages(self) -> str:
+        """The folder of what the index leads to."""
+        return f"{self.results}/pages"
+
+    @property
+    def document(self) -> str:
+        """Everything on one page."""
+        return f"{self.results}/document.html"
+
+    @property
+    def pdf(self) -> str:
+        return f"{self.results}/document.pdf"
+
     def job(self, job: str) -> str:
         return f"{self.results}/jobs/{job}.jsonl"
 

@@ -23,7 +23,7 @@ from papertables.planning.signatures import Signatures
 from papertables.specs.config import Artefact
 from papertables.specs.spec import RunSpec
 
-FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "png", "csv")}
+FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "svg", "png", "csv")}
 
 
 class Plan:

@@ -38,6 +38,11 @@ class Settings:
             result = merged(result, layer.of(group))
         return result
 
+    @property
+    def leaves(self) -> dict[str, JsonValue]:
+        """Every value by its path."""
+        return {path: value for group in GROUPS for path, value in _flat(group, self.of(group))}
+
     def origin(self, path: str) -> Origin | None:
         """Where the value at ``training.optimizer.lr`` came from; None where nobody gives one."""
         group, _, rest = path.partition(".")

@@ -170,7 +170,7 @@ class Signatures:
 
     @cached_property
     def _artefact_code(self) -> str:
-        templates = [path.read_text("utf-8") for path in sorted(ARTEFACTS.rglob("*.html"))]
+        templates = [path.read_text("utf-8") for path in sorted((ARTEFACTS / "templates").iterdir())]
         return digest([code_digest(sorted(ARTEFACTS.rglob("*.py"))), *templates])
 
 

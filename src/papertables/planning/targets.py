@@ -13,10 +13,11 @@ from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
 from papertables.specs.rules import Files
 
-CONFIGURED, PLAN, FETCH, GENERATE, ADOPT = "configured", "plan", "fetch", "generate", "adopt"
+CONFIGURED, PLAN, FETCH, GENERATE, ADOPT, PDF = "configured", "plan", "fetch", "generate", "adopt", "pdf"
 NAMES = {
     CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
-    "index": "the page of what config.yaml names",
+    "index": "the pages of what config.yaml names",
+    PDF: "all of it as one PDF, printed by a Chromium or Chrome that is installed",
     "runs_csv": "every evaluation behind it, a row each",
     PLAN: "what it costs, before anything runs",
     FETCH: "all that it needs from elsewhere: data, weights, sentences; after it no network is needed",
@@ -42,7 +43,7 @@ def left_behind(plan: Plan, targets: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for target in tuple(targets) or (CONFIGURED,):
         of_paper = target in plan.project.papers
-        if of_paper or target in NAMES.keys() - {"pretrain_mini"} or target in (plan.paths.index, plan.paths.runs_csv):
+        if of_paper or target in NAMES.keys() - {"pretrain_mini"} or target in _of_all(plan):
             wanted = plan.project.of_paper(target) if of_paper else plan.project.selected()
             found |= {id: str(plan.broken[id]) for id in wanted if id in plan.broken}
     return found
@@ -96,8 +97,7 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
             yield path, [id], True
         for run in plan.inspected(planned):
             yield paths.inspection(run.id, planned.selection, planned.artefact.part), [id], True
-    yield paths.runs_csv, plan.selected, True
-    yield paths.index, plan.selected, True
+    yield from ((path, plan.selected, True) for path in _of_all(plan))
     for job in plan.jobs.values():
         yield paths.job(job.id), [job.artefact], True
         for path in _before(plan, job):
@@ -113,6 +113,12 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
         if entry.shipped:
             yield f"{paths.pretrained(id)}.safetensors", [], False
             yield f"{paths.pretrained(id)}.json", [], False
+
+
+def _of_all(plan: Plan) -> tuple[str, ...]:
+    """The files that are made of everything that the configuration names."""
+    paths = plan.paths
+    return paths.runs_csv, paths.index, paths.document, paths.pdf, paths.pages
 
 
 def _before(plan: Plan, job: Job) -> Iterator[str]:

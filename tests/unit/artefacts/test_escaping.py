@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from papertables.artefacts import render
+from papertables.artefacts import latex, render
 from papertables.artefacts.figures import style
 from papertables.artefacts.tables import Table, TableCell
 from papertables.commands import terminal
@@ -72,7 +72,7 @@ def test_html(label):
 
 @pytest.mark.parametrize("label", LABELS)
 def test_latex(label):
-    made = render.latex(table(label))
+    made = latex.latex(table(label))
     row = next(line for line in made.splitlines() if "1.0" in line)
     assert not row.startswith(("[", "*"))
     bare = re.sub(r"\\[&%$#_{}\\]|\$(<|>|-)\$|\\text\w+\{\}", "", row)
@@ -105,4 +105,4 @@ def test_figures(label):
 def test_several_lines_are_one():
     made = table("a\n\nb")
     assert "a b" in render.markdown(made) and "a\n" not in render.markdown(made)
-    assert r"\caption{a b." in render.latex(made)
+    assert r"\caption{a b." in latex.latex(made)

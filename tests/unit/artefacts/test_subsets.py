@@ -6,8 +6,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from papertables.artefacts import collect, computed, figures, render
-from papertables.artefacts.index import write_index
+from papertables.artefacts import computed, figures, render
+from papertables.artefacts.index import write_pages
+from papertables.artefacts.run_pages import Results
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import build
 from papertables.data.splits import SUBSET
@@ -117,10 +118,9 @@ def test_a_figure_names_the_subset_and_draws_no_published_mark_for_it(tmp_path):
 def test_the_page_names_the_subset(tmp_path):
     made, planned = table(tmp_path), world.planned()
     render.write(made, tmp_path / "table1")
-    collect.write_runs_csv(world.metrics(), tmp_path / "runs.csv")
-    page, scope = tmp_path / "index.html", planned.scope
-    write_index(page, [tmp_path / "table1.json"], tmp_path / "runs.csv", scope.scale, scope.config)
-    assert f"<dt>Data</dt><dd>{SAID}</dd>" in page.read_text("utf-8")
+    results = Results([tmp_path / "table1.json"], [planned], world.metrics(), {})
+    write_pages(tmp_path, results, planned.scope.scale, planned.scope.config)
+    assert f"<dt>Data</dt><dd>{SAID}</dd>" in (tmp_path / "index.html").read_text("utf-8")
 
 
 def test_a_search_on_a_subset_is_not_compared(tmp_path):

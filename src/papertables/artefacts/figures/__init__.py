@@ -16,11 +16,11 @@ from papertables.planning.cells import PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.rules import ArtefactFiles
 
-FORMATS = ("pdf", "png", "csv", "json")
+FORMATS = ("pdf", "svg", "png", "csv", "json")
 
 
 def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: ArtefactFiles, stem: Path) -> None:
-    """``stem`` + .pdf, .png, .csv (what is drawn) and .json (what the index says of it). The same results give the
+    """``stem`` + .pdf, .svg, .png, .csv (what is drawn) and .json (what pages say of it). The same results give the
     same bytes. A run that is not there is a UserError, unless the configuration says ``partial``."""
     from papertables.artefacts.figures import style
 

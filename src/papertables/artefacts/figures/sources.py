@@ -44,6 +44,11 @@ class FigureRecord(Model):
     sources: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
 
+    @property
+    def in_sight(self) -> str:
+        """The one line that nobody has to unfold."""
+        return self.notes[0] if self.notes else ""
+
 
 @dataclass(frozen=True)
 class Sources:

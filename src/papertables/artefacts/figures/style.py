@@ -69,6 +69,7 @@ SETTINGS = {
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "ps.fonttype": 42,
+    "svg.hashsalt": "papertables",  # the same ids every time
     "text.parse_math": False,  # a $ in a label is one
 }
 
@@ -175,9 +176,10 @@ def shorten(text: str, characters: int) -> str:
 
 
 def render(figure: Figure) -> dict[str, bytes]:
-    """As .pdf and .png, without dates and versions."""
+    """As .pdf, .svg and .png, without dates and versions."""
     unnamed = {
         ".pdf": ("pdf", {"Creator": None, "Producer": None, "CreationDate": None}),
+        ".svg": ("svg", {"Creator": None, "Date": None, "Format": None, "Type": None}),
         ".png": ("png", {"Software": None}),
     }
     made = {}
