@@ -42,10 +42,10 @@ def training_images(
     rows: np.ndarray,
     size: int,
     generator: torch.Generator,
-    device: torch.device,
+    device: torch.device | str,
 ) -> Tensor:
     """These rows of a cache, augmented by ``kind``: (B, 3, size, size) floats in [0, 1] on the device."""
-    sizes = torch.from_numpy(images.sizes[rows])
+    device, sizes = torch.device(device), torch.from_numpy(images.sizes[rows])
     if kind == "resized_crop" and (device.type == "cpu" or isinstance(images, OriginalCache)):
         return plain(moved(pillow_crops(images, rows, draw_boxes(sizes, generator), size), device))
     return augment(kind, on_device(images, rows, device), sizes, size, generator)
