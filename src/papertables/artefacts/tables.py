@@ -211,7 +211,7 @@ def build(
         scale=planned.scope.scale.name,
         selection=planned.selection,
         corner=_called(artefact.rows),
-        across=_called(artefact.columns),
+        across=_called(artefact.columns) if artefact.columns else "",
         rows=tuple(value.label for value in rows),
         columns=tuple(value.label for value in columns),
         unit=_unit(measures),
