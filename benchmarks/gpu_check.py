@@ -2,7 +2,7 @@
 
 Each method with each backbone of the paper scale, at its true size with random weights: two steps of a few images in
 fp32 on both devices, whose losses and first gradients have to agree; then steps of its own batch in its own precision,
-which have to stay finite, and a test pass. Speeds and peaks go to ``results/speeds.json``, where ``plan`` reads them.
+which have to stay finite, and a test pass. Speeds and peaks of memory go to ``results/speeds.json``.
 
 python benchmarks/gpu_check.py                 # or: make gpu-check, papertables gpu-check
 python benchmarks/gpu_check.py --device cpu    # the mini scale on the CPU against itself: tries the check, not a GPU
