@@ -73,7 +73,7 @@ def agreement(spec: RunSpec, device: torch.device) -> tuple[float, float]:
     found = []
     for where in (torch.device("cpu"), device):
         made = trial(spec, random_tower(spec.backbone), CLASSES)
-        with torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             found.append(steps(trainer(made, where, "fp32", FEW), made, STEPS, FEW))
     (theirs, expected), (ours, gradient) = found
     loss = max(abs(one - other) / max(abs(other), 1e-6) for one, other in zip(ours, theirs, strict=True))
