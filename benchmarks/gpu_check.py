@@ -2,7 +2,7 @@
 
 Each method with each backbone of the paper scale, at its true size with random weights: two steps of a few images in
 fp32 on both devices, whose losses and first gradients have to agree; then steps of its own batch in its own precision,
-which have to stay finite, and a test pass. Speeds and peaks go to ``results/speeds.json``, where ``plan`` reads them.
+which have to stay finite, and a test pass. Speeds and peaks of memory go to ``results/speeds.json``.
 
 python benchmarks/gpu_check.py                 # or: make gpu-check, papertables gpu-check
 python benchmarks/gpu_check.py --device cpu    # the mini scale on the CPU against itself: tries the check, not a GPU
@@ -73,7 +73,7 @@ def agreement(spec: RunSpec, device: torch.device) -> tuple[float, float]:
     found = []
     for where in (torch.device("cpu"), device):
         made = trial(spec, random_tower(spec.backbone), CLASSES)
-        with torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             found.append(steps(trainer(made, where, "fp32", FEW), made, STEPS, FEW))
     (theirs, expected), (ours, gradient) = found
     loss = max(abs(one - other) / max(abs(other), 1e-6) for one, other in zip(ours, theirs, strict=True))

@@ -51,7 +51,7 @@ def computing_fast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     another order each time. For passes without a gradient."""
     with (
         torch.autocast(device.type, dtype),
-        torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=True),
+        torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True),
     ):
         yield
 
@@ -83,10 +83,20 @@ def _available(table: Path = Path("/proc/meminfo")) -> int | None:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
 
 
-def _left_in_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container's or a batch system's limit leaves; None where there is no limit."""
+def _left_in_group(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """What the limits of a container or a batch system leave to this process; None where there is none."""
     try:
-        most, used = ((folder / name).read_text("utf-8").strip() for name in ("memory.max", "memory.current"))
+        folder = root / own.read_text("utf-8").rpartition("::")[2].strip().lstrip("/")
+    except OSError:
+        return None
+    groups = [each for each in (folder, *folder.parents) if each.is_relative_to(root)]
+    return min((left for left in map(_left, groups) if left is not None), default=None)
+
+
+def _left(group: Path) -> int | None:
+    """What a control group's own limit leaves."""
+    try:
+        most, used = ((group / name).read_text("utf-8").strip() for name in ("memory.max", "memory.current"))
     except OSError:
         return None
     return None if most == "max" else max(0, int(most) - int(used))

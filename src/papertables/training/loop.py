@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -107,12 +108,19 @@ class Trainer:
         optimisers."""
         batch = max(len(own) for own in images)
         most = batch * min(len(runs), max(1, self.images_per_call // batch))  # in one call, where there is room
-        return self._fitting(runs, self.room, most, lambda: self._step(runs, images, labels, lrs))
+        work = partial(self._gradients, runs, images, labels, batch)
+        losses, logits, seen = self._fitting(runs, self.room, most, work)
+        for run, features, target in zip(runs, seen, labels, strict=True):
+            if run.head and run.head.observes:  # the next mapping is made of what training saw, without a pass
+                run.head.observe(features, target)
+        for run, rates in zip(runs, lrs, strict=True):
+            run.update(rates)
+        return Step(torch.stack(losses), logits)
 
-    def _step(
-        self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], lrs: Sequence[Sequence[float]]
-    ) -> Step:
-        batch = max(len(own) for own in images)
+    def _gradients(
+        self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], batch: int
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Gives each learner its gradient. Returns each run's loss, logits and features."""
         together = max(1, self.room.of(self.images_per_call) // batch)  # runs, whole ones
         parts = pieces(batch, self.room.of(batch))
         self._tell(batch, parts, runs)
@@ -134,12 +142,7 @@ class Trainer:
             losses += [torch.stack(each).sum(0) for each in zip(*own, strict=True)] if len(parts) > 1 else own[0]
             logits += [_joined(each) for each in zip(*outputs, strict=True)]
             seen += [_joined(each) for each in zip(*features, strict=True)]
-        for run, features, target in zip(runs, seen, labels, strict=True):
-            if run.head and run.head.observes:  # the next mapping is made of what training saw, without a pass
-                run.head.observe(features, target)
-        for run, rates in zip(runs, lrs, strict=True):
-            run.update(rates)
-        return Step(torch.stack(losses), logits)
+        return losses, logits, seen
 
     def _backward(
         self, runs: Sequence[Run], images: Sequence[Tensor], labels: Sequence[Tensor], share: float | None
@@ -371,10 +374,10 @@ class Trainer:
         title: str = "training",
     ) -> float:
         """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
-        self.foresee()
         train = resident(train, np.unique(np.concatenate([run.rows for run in self.runs])), self.device)
         if test.images is not None:
             test = replace(test, images=resident(test.images, test.rows, self.device))
+        self.foresee()
         place = checkpoint.resume(self.runs) if checkpoint else Place()
         began, before, epochs = time.perf_counter(), place.seconds, self.training.epochs
         with progress(title, epochs, place.epoch - (not place.tested)) as bar, patient():

@@ -44,7 +44,7 @@ MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
 HALF = torch.float16  # of both towers on a GPU
-TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 8 GB (docs/gpu.md)
+TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 6.5 GB (docs/gpu.md)
 
 
 class Search(nn.Module):

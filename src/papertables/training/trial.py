@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from papertables.backbones import mini
+from papertables.backbones import load_tower
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.backbones.classifier import FrozenClassifier, build
 from papertables.backbones.clip import FrozenClip
 from papertables.backbones.frozen_features import FrozenFeatures
+from papertables.backbones.mini import WEIGHTS
 from papertables.backbones.openclip import create_model
 from papertables.methods.learner import BaseLearner
 from papertables.methods.options import SEARCHED
@@ -41,15 +42,15 @@ class Trial:
 
 
 def random_tower(name: str, device: str = "cpu") -> Tower:
-    """A backbone of the catalog with weights as its library draws them; a classifier on a device, or without contents
-    (``meta``)."""
+    """A backbone of the catalog with weights as its library draws them, a tiny CLIP with its own; a classifier on a
+    device, or without contents (``meta``)."""
     entry = backbone(name)
     torch.manual_seed(0)
     if entry.classes is not None:
         with torch.device(device):
             return FrozenClassifier(build(entry), entry, device)
-    if entry.kind == "mini":
-        return FrozenClip(mini.build(entry.architecture, len(mini.known_tokens()) + 1))
+    if entry.shipped:
+        return load_tower(entry, WEIGHTS / entry.file)
     return FrozenClip(create_model(f"{entry.architecture}-quickgelu", pretrained=None))
 
 

@@ -114,6 +114,11 @@ def test_raised_numerics_set_off_everything_that_computes(monkeypatch):
     assert changed(before, told(plan_of())) == {key for key in before if key[0] in {"prepare"} | FEATURES | TRAINING}
 
 
+def test_less_exact_tests_set_off_trainings_and_change_no_id():
+    exact, fast = told(plan_of()), told(plan_of(numerics="fast"))
+    assert changed(exact, fast) == {key for key in exact if key[0] in ("train", "index")}
+
+
 def test_a_template_sets_off_the_features_and_runs_of_its_data_set(monkeypatch):
     before = told(plan_of())
     known = module.dataset

@@ -1,0 +1,30 @@
+"""A step of every method of the mini scale in half precision, forward and backward, as a CPU autocasts it."""
+
+import math
+
+import pytest
+import torch
+from benchmarks.gpu_check import CLASSES, kinds, steps, trainer
+
+from papertables.training.trial import random_tower, trial
+
+pytestmark = pytest.mark.slow
+
+CPU = torch.device("cpu")
+BATCH = 4
+
+
+def first_step(spec, precision: str) -> tuple[float, torch.Tensor]:
+    made = trial(spec, random_tower(spec.backbone), CLASSES)
+    (loss,), gradient = steps(trainer(made, CPU, precision, BATCH), made, 1, BATCH)
+    return loss, gradient
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("spec", kinds("mini"), ids=lambda spec: f"{spec.method}-{spec.backbone}")
+def test_a_step_is_near_that_in_fp32(spec, precision, monkeypatch):
+    exact, gradient = first_step(spec, "fp32")
+    monkeypatch.setattr("papertables.training.loop.computed_precision", lambda device, asked: asked)
+    loss, near = first_step(spec, precision)
+    assert math.isfinite(loss) and loss == pytest.approx(exact, rel=0.05)
+    assert torch.nn.functional.cosine_similarity(near, gradient, dim=0) > 0.95
