@@ -6,7 +6,7 @@ weights from validation images, in turn. The heaviest combination wins.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, groupby
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,7 @@ class Search(nn.Module):
         attribute_tokens: AttributeTokens = "first",
     ):
         super().__init__()
+        self.combinations = combinations
         counts = [attribute_context or context] * max(map(len, combinations))
         layouts = [layout(context, own, counts[: len(own)]) for own in combinations]
         placed = [
@@ -90,6 +91,16 @@ class Search(nn.Module):
         learned = self.vectors[self.index.clamp(min=0)]
         return TextPrompts(torch.where((self.index >= 0)[:, :, None], learned, self.embedded), self.ends)
 
+    def texts(self, tower) -> Tensor:
+        """The features (K · C, D) of these prompts. Combinations of as many attributes, which are about as long, go
+        through the tower together: the longest would have the others padded to twice their length."""
+        prompts, parts, first = self.prompts(), [], 0
+        for _, same in groupby(self.combinations, key=len):
+            count = sum(1 for _ in same) * len(prompts) // len(self.combinations)
+            parts.append(tower.encode_prompts(prompts.part(slice(first, first + count))))
+            first += count
+        return torch.cat(parts)
+
     def logits(self, features: Tensor, texts: Tensor) -> Tensor:
         """(B, D) with texts (K · C, D) to (B, C): logits of all combinations, mixed by the softmax of their weights."""
         features, texts = F.normalize(features, dim=-1), F.normalize(texts, dim=-1)
@@ -116,13 +127,13 @@ class Searcher:
     def learn_contexts(self, features: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """A step on training features (B, D); returns loss and logits before it."""
         self.contexts.param_groups[0]["lr"] = lr
-        logits = self.learner.logits(features, self.tower.encode_prompts(self.learner.prompts()))
+        logits = self.learner.logits(features, self.learner.texts(self.tower))
         return self._step(self.contexts, logits, labels)
 
     def learn_weights(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """A step on validation features, with the contexts as they are now."""
         with torch.no_grad():
-            texts = self.tower.encode_prompts(self.learner.prompts())
+            texts = self.learner.texts(self.tower)
         return self._step(self.weights, self.learner.logits(features, texts), labels)
 
     def _step(self, optimizer: torch.optim.Optimizer, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
