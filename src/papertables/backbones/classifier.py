@@ -9,6 +9,7 @@ import timm
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 
 from papertables.backbones import mini_classifiers
 from papertables.backbones.blocks import lighten
@@ -46,6 +47,12 @@ class FrozenClassifier:
             )
         setattr(self.model, HEAD[backbone.kind], nn.Identity())
         self.device = torch.device(device)
+        self.memory_format = torch.preserve_format
+        if backbone.kind == "torchvision":
+            self.model = fuse(self.model).requires_grad_(False)  # batch norm into the convolutions before it
+            if self.device.type == "cpu":
+                self.memory_format = torch.channels_last  # in which a CPU convolves
+                self.model.to(memory_format=self.memory_format)
         self.image_size = backbone.image_size
         self.mean, self.std = backbone.mean, backbone.std
         self.weight, self.bias = head.weight.detach(), head.bias.detach()
@@ -53,7 +60,7 @@ class FrozenClassifier:
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """(B, 3, P, P), normalised, to penultimate features (B, D)."""
-        return self.model(pixels)
+        return self.model(pixels.contiguous(memory_format=self.memory_format))
 
 
 def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClassifier:

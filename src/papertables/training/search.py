@@ -7,7 +7,7 @@ as the released search does.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, groupby
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,7 @@ class Search(nn.Module):
         attribute_tokens: AttributeTokens = "first",
     ):
         super().__init__()
+        self.combinations = combinations
         counts = [attribute_context or context] * max(map(len, combinations))
         layouts = [layout(context, own, counts[: len(own)]) for own in combinations]
         placed = [
@@ -95,6 +96,16 @@ class Search(nn.Module):
         learned = self.vectors[self.index.clamp(min=0)]
         return TextPrompts(torch.where((self.index >= 0)[:, :, None], learned, self.embedded), self.ends)
 
+    def texts(self, tower) -> Tensor:
+        """The features (K · C, D) of these prompts. Combinations of as many attributes, which are about as long, go
+        through the tower together: the longest would have the others padded to twice their length."""
+        prompts, parts, first = self.prompts(), [], 0
+        for _, same in groupby(self.combinations, key=len):
+            count = sum(1 for _ in same) * len(prompts) // len(self.combinations)
+            parts.append(tower.encode_prompts(prompts.part(slice(first, first + count))))
+            first += count
+        return torch.cat(parts)
+
     def logits(self, features: Tensor, texts: Tensor) -> Tensor:
         """(B, D) with texts (K · C, D) to (B, C): logits of all combinations, mixed by the softmax of their weights."""
         features, texts = F.normalize(features, dim=-1), F.normalize(texts, dim=-1)
@@ -105,7 +116,8 @@ class Search(nn.Module):
 class Searcher:
     """The two optimisers. ``tower``: of a CLIP, in evaluation mode. half: what the tower computes in, None: fp32.
     tokens_per_call: of prompts that go through together, the shortest first, so that few are padded for a long one;
-    where that takes several calls, only their inputs are kept for the gradient. None: all in one call."""
+    where that takes several calls, only their inputs are kept for the gradient. None: those of as many
+    attributes in one call."""
 
     def __init__(
         self,
@@ -126,10 +138,10 @@ class Searcher:
 
     def texts(self) -> Tensor:
         """Features (K · C, D) of all prompts as they are now."""
-        prompts = self.learner.prompts()
-        with _halved(self.half, prompts.embeddings.device):
+        with _halved(self.half, self.learner.embedded.device):
             if not self.rows:
-                return self.tower.encode_prompts(prompts).float()
+                return self.learner.texts(self.tower).float()
+            prompts = self.learner.prompts()
             parts = [self._part(prompts.part(rows)) for rows in self.rows]
         return torch.cat(parts)[torch.cat(self.rows).argsort()].float()
 
