@@ -135,9 +135,10 @@ class Cluster:
         """What a client of Slurm prints."""
         return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60).stdout
 
-    def jobs(self, state: str = "RUNNING") -> dict[str, str]:
-        """By Slurm's number of a job in this state, its rule and wildcards, as Snakemake's plugin notes them."""
-        lines = self.ask("squeue", "-h", "-t", state, "-o", "%i %k").splitlines()
+    def running(self) -> dict[str, str]:
+        """By Slurm's number of each job that runs: its partition, processors, memory, GPUs and time limit, then its
+        rule and wildcards, as Snakemake's plugin notes them."""
+        lines = self.ask("squeue", "-h", "-t", "RUNNING", "-o", "%i %P %c %m %b %l %k").splitlines()
         return dict(line.split(maxsplit=1) for line in lines)
 
     def told(self, job: str, column: str) -> str:

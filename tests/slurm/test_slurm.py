@@ -12,7 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+import yaml
 
+from tests.environment.conda_standin import path_with
+from tests.environment.prepare import COMMANDS, ENVIRONMENTS, is_ready
 from tests.slurm.cluster import NODES, Cluster, cluster, obstacle
 from tests.workflow.conftest import Project, copy_project
 
@@ -24,18 +27,16 @@ PROFILE = (
     *("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue", "--latency-wait", "10"),
     *("--slurm-init-seconds-before-status-checks", "2"),
 )
-THERE = (
-    *(f"results/mini/{part}" for part in ("data", "cache", "frozen_features", "sentence_features")),
-    ".snakemake/metadata",
-)
-TOO_LITTLE = "--set-resources=sentence_features:mem_mb=200 if attempt == 1 and 'digits' in str(input) else 4000"
+THERE = ("data", "cache", "frozen_features", "sentence_features")
+TOO_LITTLE = "200 if attempt == 1 and 'digits' in str(input) else 4000"  # MB
+CONDA = ("--use-conda", "--conda-prefix", str(ENVIRONMENTS)) if is_ready() else ()
 SET = re.compile(r"rule_train_wildcards_attrvr_table1\.(\w+)\.")
 
 
 @dataclass
 class Night:
-    """A run of the pipeline on a cluster. seen: by Slurm's number of each job, what squeue told of it while it ran.
-    faults: by data set, what happened to its training, in the order in which it happened."""
+    """A run of the pipeline on a cluster. seen: by Slurm's number of each job, what was told of it while it ran.
+    faults: by data set, what happened to its training. lost: by node that is gone, a job that ran there."""
 
     project: Project
     cluster: Cluster
@@ -43,7 +44,6 @@ class Night:
     printed: Path
     seen: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    ended: dict[str, str] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
 
     def watch(self) -> None:
@@ -51,22 +51,20 @@ class Night:
         ahead = [self.lose_node, self.cancel, self.overrun, self.terminate]
         controller_was_restarted = False
         while self.pipeline.poll() is None:
-            for job, comment in self.cluster.jobs().items():
-                self.seen[job] = self.cluster.told(job, "%P %c %m %b %l") + f" {comment}"
-                found = SET.match(comment)
-                if not controller_was_restarted and "frozen_features" in comment:
+            for job, told in self.cluster.running().items():
+                self.seen[job] = told
+                found = SET.search(told)
+                if not controller_was_restarted and "frozen_features" in told:
                     controller_was_restarted = True
                     self.restart_controller()
                 elif ahead and found and found[1] not in self.faults and self.has_checkpoint(found[1]):
                     fault = ahead.pop(0)
                     self.faults[found[1]] = fault.__name__
-                    self.ended[fault.__name__] = job
                     fault(job)
             for node, job in [*self.lost.items()]:
                 if self.cluster.told(job, "%T %N") != f"RUNNING {node}":
                     del self.lost[node]
                     self.cluster.start_node(node)
-                    self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
             time.sleep(0.5)
 
     def has_checkpoint(self, dataset: str) -> bool:
@@ -100,7 +98,7 @@ class Night:
         return [each for each in self.cluster.processes(job) if any("/scripts/" in part for part in each.cmdline())]
 
     def restart_controller(self) -> None:
-        self.cluster.end("slurmctld", hard=True)
+        self.cluster.end("slurmctld")
         time.sleep(5)
         self.cluster.start_controller()
 
@@ -122,15 +120,20 @@ def night(tmp_path_factory, local) -> Night:
 def spend_the_night(folder: Path, local: Project) -> Night:
     """Images and features are there already but for some of one data set, so that it takes minutes."""
     project = copy_project(folder / "project")
+    made_here, mini = local.root / "results" / "mini", project.root / "results" / "mini"
     for part in THERE:
-        shutil.copytree(local.root / part, project.root / part, symlinks=True)
+        shutil.copytree(made_here / part, mini / part, symlinks=True)
     for part in ("cache/mini_digits/train-short-48", "frozen_features/mini_digits/mini-vit"):
-        (project.root / f"results/mini/{part}.safetensors").unlink()
-    shutil.rmtree(project.root / "results/mini/sentence_features/mini_digits")
+        (mini / f"{part}.safetensors").unlink()
+    shutil.rmtree(mini / "sentence_features" / "mini_digits")
+    profile = project.root / "profiles" / "slurm" / "config.yaml"
+    settings = yaml.safe_load(profile.read_text())
+    settings["set-resources"]["sentence_features"] = {"slurm_partition": "gpu", "mem_mb": TOO_LITTLE}
+    profile.write_text(yaml.safe_dump(settings))
     printed = folder / "printed"
     with cluster(folder / "slurm") as made, printed.open("w") as out:
-        command = project.command(TARGET, *PROFILE, TOO_LITTLE, *CONFIG, "cache_dir=$TMPDIR/caches")
-        environment = project.environment | made.environment
+        command = project.command(TARGET, *PROFILE, *CONDA, *CONFIG, "cache_dir=$TMPDIR/caches")
+        environment = project.environment | made.environment | {"PATH": path_with(COMMANDS)}
         pipeline = subprocess.Popen(command, cwd=project.root, env=environment, stdout=out, stderr=subprocess.STDOUT)
         story = Night(project, made, pipeline, printed)
         try:

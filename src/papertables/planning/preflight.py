@@ -53,7 +53,7 @@ def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
             f"no GPU here, and {sum(len(job.runs) for job in jobs):,} runs of scale {plan.scale.name} would take this "
             f"CPU about {duration(seconds)} ({duration(cost.seconds)} on one "
             f"{plan.config.gpu}), after up to {cost.download / 1e9:.0f} GB of downloads: take a machine with a GPU, "
-            "a cluster (--executor slurm) or --config scale=mini; --config device=cpu insists"
+            "a cluster (--workflow-profile profiles/slurm) or --config scale=mini; --config device=cpu insists"
         )
 
 
