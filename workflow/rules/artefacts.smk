@@ -89,3 +89,21 @@ rule index:
         signature=lambda w: PLAN.signatures.index,
     script:
         "../scripts/index.py"
+
+
+rule verdicts:
+    input:
+        unpack(lambda w: PLAN.inputs.verdicts(w.paper).files),
+    output:
+        multiext(f"{RESULTS}/verdicts/{{paper}}", ".json", ".md", ".csv"),
+    log:
+        f"{LOGS}/verdicts/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/verdicts/{{paper}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        claimed=lambda w: PLAN.inputs.verdicts(w.paper),
+        signature=lambda w: PLAN.signatures.verdicts(w.paper),
+    script:
+        "../scripts/verdicts.py"

@@ -144,8 +144,8 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
         settings = artefact.fixed | row.settings | column.settings
         pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
         printed = scope.paper.methods.get(settings.get("method"))
-        only_printed = printed is not None and printed.method is None
-        members = () if only_printed else tuple(_member(scope, artefact, each) for each in pooled)
+        nothing = (printed is not None and printed.method is None) or artefact.leaves_empty(settings)
+        members = () if nothing else tuple(_member(scope, artefact, each) for each in pooled)
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     return PlannedArtefact(artefact, scope, rows, columns, tuple(cells), shown)
 

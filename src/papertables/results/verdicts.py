@@ -38,7 +38,8 @@ class Finding(Model):
 class Verdict(Finding):
     """A claim, with the evidence of the comparison that decides it: of those with its verdict the first.
 
-    id: ``<paper>_<claim>``. reading: the place is not in the paper, or its words became a comparison by our reading.
+    id: ``<paper>_<claim>``. reading: the place is not in the paper, or its words became a comparison by our reading,
+    of which note says what is ours.
     parts: every comparison, in the order in which they are declared.
     """
 
@@ -47,6 +48,7 @@ class Verdict(Finding):
     words: str
     place: str
     reading: bool
+    note: str | None = None
     parts: tuple[Finding, ...] = ()
 
 

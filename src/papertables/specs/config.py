@@ -275,6 +275,9 @@ class Artefact(Model):
         (), description="data sets, or targets, that the average leaves out"
     )
     fixed: dict[str, JsonValue] = {}
+    empty: tuple[dict[str, DifferentNames], ...] = Field(
+        (), description="cells that there are not: where each key has one of its values"
+    )
     selection: Selection | None = None
     published: Annotated[tuple[Published, ...], AfterValidator(_all_different)] = ()
 
@@ -288,6 +291,9 @@ class Artefact(Model):
     def needs(self) -> Drawing:
         """What its drawing needs; nothing of a table."""
         return DRAWINGS[self.drawing] if self.drawing else Drawing()
+
+    def leaves_empty(self, settings: Mapping[str, JsonValue]) -> bool:
+        return any(all(settings.get(key) in values for key, values in each.items()) for each in self.empty)
 
     @property
     def shows_searches(self) -> bool:
