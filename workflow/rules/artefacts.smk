@@ -91,19 +91,24 @@ rule index:
         "../scripts/index.py"
 
 
-rule verdicts:
+rule judge:
     input:
         unpack(lambda w: PLAN.inputs.verdicts(w.paper).files),
     output:
         multiext(f"{RESULTS}/verdicts/{{paper}}", ".json", ".md", ".csv"),
     log:
-        f"{LOGS}/verdicts/{{paper}}.log",
+        f"{LOGS}/judge/{{paper}}.log",
     benchmark:
-        f"{BENCHMARKS}/verdicts/{{paper}}.tsv"
+        f"{BENCHMARKS}/judge/{{paper}}.tsv"
     conda:
         "../../envs/train.yaml"
     params:
         claimed=lambda w: PLAN.inputs.verdicts(w.paper),
         signature=lambda w: PLAN.signatures.verdicts(w.paper),
     script:
-        "../scripts/verdicts.py"
+        "../scripts/judge.py"
+
+
+rule verdicts:
+    input:
+        PLAN.verdicts,

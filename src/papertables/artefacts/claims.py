@@ -1,6 +1,6 @@
 """From a comparison of cells to what was found, with its evidence."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -10,7 +10,7 @@ from papertables.artefacts import evidence
 from papertables.artefacts.evidence import Estimate, Statistic
 from papertables.artefacts.samples import Grid, Sample, Strata
 from papertables.results.verdicts import Finding, Outcome
-from papertables.specs.claims import Above, Cells, Comparison, Kept, Level, NearBest, Pairs, Sets, Spread, Times
+from papertables.specs.claims import Above, Comparison, Kept, Level, NearBest, Pairs, Sets, Spread, Times
 from papertables.specs.config import Selection
 
 SIZES = "it asks for a size, which is one of the paper's own data: here orderings alone are told"
@@ -68,7 +68,7 @@ def findings(comparison: Comparison, tested: Tested) -> list[Finding]:
     """One for each other that something is compared with, else one in all."""
     if not tested.sizes and not comparison.is_ordering:
         return [not_tested(tested.id, SIZES)]
-    lines = lines_of(tested.grid, comparison)
+    lines = _lines(comparison, tested.grid)
     if isinstance(lines, str):
         return [not_tested(tested.id, lines)]
     told = _told(comparison, lines, tested)
@@ -80,15 +80,14 @@ def not_tested(artefact: str, why: str) -> Finding:
     return Finding(verdict="not tested here", sentence=f"{artefact}: {why}.", artefact=artefact)
 
 
-def lines_of(grid: Grid, cells: Cells) -> Lines | str:
-    """The samples that a comparison is of; why there are none."""
-    names = list(cells.keys)
+def lines_of(grid: Grid, names: Sequence[str], at: Sequence[str] | None = None) -> Lines | str:
+    """The samples of names on one axis, over keys of the other, else over all that averages count; why there are
+    none."""
     turned = grid if all(name in grid.rows for name in names) else grid.turned
     lacking = [name for name in names if name not in turned.rows]
     if lacking:
         return f"there is no {', '.join(lacking)} here"
-    names = list(turned.rows) if isinstance(cells, NearBest) else names
-    kept = [key for key in cells.at or turned.columns if key in turned.columns and (cells.at or key not in grid.apart)]
+    kept = [key for key in at or turned.columns if key in turned.columns and (at or key not in grid.apart)]
     groups = [[turned.cells.get((name, key), {}) for name in names] for key in kept]
     found = [each for group in groups for each in _strata(group)]
     strata = [_aligned(samples) for samples in found]
@@ -103,6 +102,13 @@ def lines_of(grid: Grid, cells: Cells) -> Lines | str:
     return Lines(labels, tuple(whole), over, runs, len(strata) - len(whole), exact)
 
 
+def _lines(comparison: Comparison, grid: Grid) -> Lines | str:
+    names = comparison.keys
+    if isinstance(comparison, NearBest):  # of all on its axis
+        names = tuple(grid.rows if comparison.of in grid.rows else grid.columns)
+    return lines_of(grid, names, comparison.at)
+
+
 def _strata(group: Sequence[Strata]) -> Iterator[list[dict[int | None, Sample]]]:
     """By data set, the samples of each name."""
     for name in dict.fromkeys(chain.from_iterable(group)):
@@ -115,7 +121,8 @@ def _aligned(samples: Sequence[dict[int | None, Sample]]) -> np.ndarray | None:
     seeds = sorted(set.intersection(*seeded)) if seeded else [None]
     if not seeds or not all(samples):
         return None
-    return np.array([[each[None if None in each else seed].values for seed in seeds] for each in samples]).swapaxes(1, 2)
+    values = [[each[None if None in each else seed].values for seed in seeds] for each in samples]
+    return np.array(values).swapaxes(1, 2)
 
 
 def harmonic(values: np.ndarray, axis: int) -> np.ndarray:
@@ -138,17 +145,17 @@ def _told(comparison: Comparison, lines: Lines, tested: Tested) -> list[dict]:
     """What each comparison says, without the artefact and the runs."""
     match comparison:
         case Kept():
-            last = lines_of(tested.grids["last"], comparison) if "last" in tested.grids else "its runs have one epoch"
-            best = lines_of(tested.grids["best"], comparison) if "best" in tested.grids else lines
-            if isinstance(last, str) or isinstance(best, str):
-                return [{"verdict": "not tested here", "sentence": f"{tested.id}: the last epochs are not known."}]
+            best, last = (_lines(comparison, tested.grids[which]) for which in ("best", "last"))
+            if isinstance(best, str) or isinstance(last, str):
+                return [{"verdict": "not tested here", "sentence": f"{tested.id}: not all epochs are known."}]
             others = range(1, len(lines.labels))
             return [_kept(comparison, best.named(0, other), last.named(0, other)) for other in others]
         case Pairs():
             others = range(1, len(lines.labels))
             return [_pair(comparison, lines.named(0, other), tested.unit) for other in others]
         case NearBest():
-            return [_near_best(lines, comparison.of, tested)]
+            axis = tested.grid.rows if comparison.of in tested.grid.rows else tested.grid.columns
+            return [_near_best(lines, list(axis).index(comparison.of), tested.unit)]
         case Level():
             found = lines.estimate(lambda means: scores(means)[..., 0])
             says = f"{lines.labels[0]}: {_short(found.effect)}{tested.unit}{_averaged(lines)}"
@@ -187,7 +194,9 @@ def _kept(comparison: Kept, best: Lines, last: Lines) -> dict:
     lines = Lines(best.labels * 2, tuple(both), best.over, best.runs, best.missing, best.exact)
     before, after = best.estimate(gain), last.estimate(gain)
     if not before.interval or before.interval[0] <= 0:
-        says = f"{of} is not surely above {over} at the best epochs ({before.effect:+.1f} points): no share can be taken"
+        says = (
+            f"{of} is not surely above {over} at the best epochs ({before.effect:+.1f} points): no share can be taken"
+        )
         return {"verdict": "cannot be told", "sentence": f"{says}.", "effect": before.effect, "seeds": before.seeds}
     found = lines.estimate(lambda means: gain(means[..., 2:, :, :]) / gain(means[..., :2, :, :]))
     says = (
@@ -197,15 +206,14 @@ def _kept(comparison: Kept, best: Lines, last: Lines) -> dict:
     return _judged(found, (comparison.share, UNBOUND), says)
 
 
-def _near_best(lines: Lines, of: str, tested: Tested) -> dict:
+def _near_best(lines: Lines, place: int, unit: str) -> dict:
     """The deviation is that of the best's average over seeds."""
-    place = list((tested.grid if of in tested.grid.rows else tested.grid.turned).rows).index(of)
     found = lines.estimate(lambda means: scores(means)[..., place] - scores(means).max(-1))
     means = scores(np.stack([each.mean(-1) for each in lines.strata], -1))
     best, seeds = int(means.argmax()), min(each.shape[-1] for each in lines.strata)
     each = [scores(np.stack([stratum[..., seed] for stratum in lines.strata], -1))[best] for seed in range(seeds)]
     deviation = float(np.std(each, ddof=1)) if seeds > 1 else 0.0
-    says = f"{lines.labels[place]} is {-found.effect:.1f} points below the best, {lines.labels[best]}"
+    says = f"{lines.labels[place]} is {_short(-found.effect)}{unit} below the best, {lines.labels[best]}"
     says = f"{lines.labels[place]} is the best" if best == place else f"{says}, whose deviation is {deviation:.1f}"
     return _judged(found, (-deviation, UNBOUND), f"{says}{_averaged(lines)}")
 
@@ -226,7 +234,9 @@ def _judged(
         tail.append(f"probability of improvement {probability:.2f}")
     if verdict == "cannot be told" and found.interval:
         needed = evidence.seeds_needed(found, bounds[0] if bounds[0] > -UNBOUND else bounds[1])
-        tail.append(f"about {needed} seeds would tell" if needed else "no number of seeds that anybody trains would tell")
+        tail.append(
+            f"about {needed} seeds would tell" if needed else "no number of seeds that anybody trains would tell"
+        )
     evidenced = f" ({'; '.join(tail)})" if tail else ""
     return {
         "verdict": verdict,

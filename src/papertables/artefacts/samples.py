@@ -30,8 +30,8 @@ Strata = dict[str, dict[int | None, Sample]]  # by data set and seed
 
 @dataclass(frozen=True)
 class Grid:
-    """cells: what is known of each place. rows, columns: labels by key. apart: keys that averages leave out. exact: that
-    no seed changes anything."""
+    """cells: what is known of each place. rows, columns: labels by key. apart: keys that averages leave out. exact:
+    that no seed changes anything."""
 
     rows: Mapping[str, str]
     columns: Mapping[str, str]

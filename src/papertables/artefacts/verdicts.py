@@ -10,7 +10,6 @@ import pandas as pd
 
 from papertables.artefacts import collect, samples
 from papertables.artefacts.claims import Tested, findings, not_tested
-from papertables.artefacts.compare import Quote
 from papertables.artefacts.render import in_markdown, read
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import SCORES, Table, TableCell
@@ -27,18 +26,17 @@ from papertables.specs.claims import Comparison
 from papertables.specs.rules import ArtefactFiles
 
 METHOD = (
-    "A comparison is paired by data set and seed: runs of two methods with one seed see the same few-shot images where "
-    "the protocol draws any.",
-    "Intervals: 95 %, percentiles of a bootstrap that draws seeds within each data set anew (Agarwal et al. 2021). They "
-    "say how far other seeds would move the number on these data sets, not on others; from three seeds they are "
+    "A comparison is paired by data set and seed: runs of one seed see the same few-shot images where any are drawn.",
+    "Intervals: 95 %, percentiles of a bootstrap that draws seeds within each data set anew (Agarwal et al. 2021). "
+    "They say how far other seeds would move a number on these data sets, not on others; from three seeds they are "
     "narrower than they should be, by about a fifth.",
     "A claim holds where the interval lies within what it says, fails where it lies outside, else it cannot be told; "
     "the seeds that would tell are counted as if the effect stayed and its error fell with their root.",
     "Probability of improvement: that a run of the one is above a run of the other on a data set, averaged over these. "
-    "Mean ranks are over data sets; two methods differ where they are further apart than the critical difference of the "
-    "Nemenyi test at 5 % (Demšar 2006).",
-    "A number agrees within one standard deviation, ours over seeds joined with a printed one as the root of the sum of "
-    "squares; averages are not counted beside what they are of.",
+    "Mean ranks are over data sets; two methods differ where theirs are further apart than the critical difference of "
+    "the Nemenyi test at 5 % (Demšar 2006).",
+    "A number agrees within one standard deviation, ours over seeds joined with a printed one as the root of the sum "
+    "of squares, or within the rounding of the printed one; averages are not counted beside what they are of.",
 )
 WORST: tuple[Outcome, ...] = ("fails", "cannot be told", "not tested here", "holds")
 AVERAGE = "Average"
@@ -213,10 +211,8 @@ def write(found: PaperVerdicts, stem: Path) -> None:
 
 def markdown(found: PaperVerdicts) -> str:
     """The claims as one table, then how many numbers agree."""
-    lines = [
-        f"| {each.verdict} | {in_markdown(each.words)} ({in_markdown(told_where(each))}) | {in_markdown(each.sentence)} |"
-        for each in found.claims
-    ]
+    said = [(each.verdict, f"{each.words} ({told_where(each)})", each.sentence) for each in found.claims]
+    lines = [f"| {' | '.join(map(in_markdown, each))} |" for each in said]
     parts = [f"## {in_markdown(found.title)} ({in_markdown(found.venue)})", in_markdown(found.summary)]
     parts += ["\n".join(["| verdict | claim | evidence |", "| :-- | :-- | :-- |", *lines])] if lines else []
     counted = [f"- {id}: {each}" for id, each in found.artefacts.items() if each.published]
@@ -228,8 +224,8 @@ def markdown(found: PaperVerdicts) -> str:
 
 def told_where(verdict: Verdict) -> str:
     """The place, and whether it is our reading."""
-    reading = "our reading" if verdict.reading else ""
-    return "; ".join(filter(None, [verdict.place, reading and f"{reading}: {verdict.note}" if verdict.note else reading]))
+    reading = ["our reading", *filter(None, [verdict.note])] if verdict.reading else []
+    return "; ".join(filter(None, [verdict.place, ": ".join(reading)]))
 
 
 def tidy(found: PaperVerdicts) -> pd.DataFrame:

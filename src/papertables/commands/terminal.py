@@ -10,8 +10,10 @@ from rich.table import Table as Grid
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import beside, ours, printed, published_caption, read
 from papertables.artefacts.tables import Table
+from papertables.artefacts.verdicts import PaperVerdicts, told_where
 from papertables.base.seals import read_model
 
+COLOURS = {"holds": "green", "fails": "red", "cannot be told": "yellow", "not tested here": "dim"}
 UNLIMITED = 10_000  # columns where the output is no terminal
 
 
@@ -37,6 +39,18 @@ def show_figure(console: Console, file: Path) -> None:
         console.print(str(file.with_suffix(suffix)), soft_wrap=True, markup=False)
     for line in (*figure.failures, *figure.notes):
         console.print(f"- {escape(line)}", style="dim")
+
+
+def show_verdicts(console: Console, file: Path) -> None:
+    """The claims of a paper, in the JSON file that ``verdicts.write`` left: verdict, words and evidence."""
+    found = read_model(PaperVerdicts, file)
+    console.print(f"{escape(found.title)} ({escape(found.venue)}), scale {found.scale}", style="bold")
+    console.print(escape(found.summary), soft_wrap=True)
+    for claim in found.claims:
+        console.print(f"\n[{COLOURS[claim.verdict]}]{claim.verdict}[/]: {escape(claim.words)}", soft_wrap=True)
+        console.print(f"  {escape(told_where(claim))}", style="dim", soft_wrap=True)
+        console.print(f"  {escape(claim.sentence)}", soft_wrap=True)
+    console.print(f"\nEvery comparison, and how verdicts are reached: {file.with_suffix('.md')}\n", soft_wrap=True)
 
 
 def _head(console: Console, shown: Table | FigureRecord) -> None:

@@ -12,8 +12,8 @@ from papertables.attributes.catalog import language_models
 from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.errors import UserError, unknown
 from papertables.planning.asking import language_model
-from papertables.planning.claims import check_claims
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.claims import check_claims
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, transfer_targets
@@ -54,7 +54,7 @@ class Plan:
             try:
                 check_artefact(project.papers[artefact.paper], artefact)
                 check_published(Path(self.paths.published(artefact.paper)), artefact)
-                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact)
+                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact, self.artefacts)
             except NotAtScale as error:
                 self.left_out[id] = error
             except UserError as error:
@@ -142,6 +142,11 @@ class Plan:
         """The papers whose claims and numbers get verdicts: those of which any artefact is asked for."""
         asked = {self.artefacts[id].paper.id for id in self.selected}
         return [id for id in self.project.papers if id in asked]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The files of their verdicts."""
+        return [f"{self.paths.verdicts(paper)}.{suffix}" for paper in self.judged for suffix in VERDICTS]
 
     def _selected(self) -> list[str]:
         """What config.yaml asks for, without what cannot be made; asking for that by its id, or for nothing else, is a

@@ -160,7 +160,7 @@ class Signatures:
             "tables": list(claimed.tables),
             "code": self._artefact_code,
         }
-        return digest(told | {"given": self._given("verdicts", {}), "partial": self._partial})
+        return digest(told | {"given": self._given("judge", {}), "partial": self._partial})
 
     @cached_property
     def index(self) -> str:

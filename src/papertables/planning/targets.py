@@ -17,6 +17,7 @@ CONFIGURED, PLAN, FETCH, GENERATE, ADOPT = "configured", "plan", "fetch", "gener
 NAMES = {
     CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
     "index": "the page of what config.yaml names",
+    "verdicts": "which of the papers' claims hold, by the artefacts behind it",
     "runs_csv": "every evaluation behind it, a row each",
     PLAN: "what it costs, before anything runs",
     FETCH: "all that it needs from elsewhere: data, weights, sentences; after it no network is needed",
@@ -98,6 +99,7 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
             yield paths.inspection(run.id, planned.selection), [id], True
     yield paths.runs_csv, plan.selected, True
     yield paths.index, plan.selected, True
+    yield from ((path, plan.selected, True) for path in plan.verdicts)
     for job in plan.jobs.values():
         yield paths.job(job.id), [job.artefact], True
         for path in _before(plan, job):

@@ -90,7 +90,7 @@ class Times(Pairs):
 
 
 class Kept(Pairs):
-    """Of the gain over each other at the epochs that are best on the test set, at least a share is there at the last."""
+    """Of the gain over each other at the epochs that are best on the test set, a share is there at the last."""
 
     kind: Literal["kept"]
     share: Share

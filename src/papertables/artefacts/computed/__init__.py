@@ -6,6 +6,7 @@ Nothing here imports torch before a table is computed.
 from importlib import import_module
 from pathlib import Path
 
+from papertables.artefacts.collect import gather
 from papertables.artefacts.computed.computed_table import ComputedTable, Source, table
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
@@ -17,6 +18,7 @@ from papertables.specs.rules import ArtefactFiles
 def build(planned: PlannedArtefact, files: ArtefactFiles) -> Table:
     """The table that ``artefact.computed`` names."""
     results = tuple(read_search(Path(path)) for path in files.searches)
-    source = Source(planned, Path(files.published_folder), results, read_subsets(files.manifests), files.sentences)
+    read = (results, read_subsets(files.manifests), files.sentences, gather(planned, files))
+    source = Source(planned, Path(files.published_folder), *read)
     computed: ComputedTable = import_module(f"{__name__}.{planned.artefact.computed}").compute(source)
     return table(source, computed)

@@ -11,6 +11,7 @@ from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
 from papertables.planning.published import Line, read_lines
+from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult
 from papertables.specs.config import Artefact, Axis, Paper
 
@@ -28,13 +29,14 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 class Source:
     """The artefact's declaration, its published numbers and the results of the searches that it shows. subsets: what is
     said of data sets that are there in part, by name. sentences: the files of those that it is about, by source and
-    data set."""
+    data set. metrics: of the runs that it shows of other artefacts, by id."""
 
     planned: PlannedArtefact
     published_folder: Path
     searches: tuple[SearchResult, ...] = ()
     subsets: Mapping[str, str] = field(default_factory=dict)
     sentences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, Metrics] = field(default_factory=dict)
 
     @property
     def artefact(self) -> Artefact:
