@@ -75,6 +75,7 @@ rule index:
     input:
         artefacts=PLAN.files(PLAN.selected, ["json"]),
         runs=PATHS.runs_csv,
+        verdicts=PLAN.verdicts,
     output:
         report(PATHS.index, caption="../report/index.rst", category="index"),
     log:

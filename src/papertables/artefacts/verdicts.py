@@ -10,7 +10,8 @@ import pandas as pd
 
 from papertables.artefacts import collect, samples
 from papertables.artefacts.claims import Tested, findings, not_tested
-from papertables.artefacts.render import in_markdown, read
+from papertables.artefacts.render import _markdown as in_markdown
+from papertables.artefacts.render import read
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import SCORES, Table, TableCell
 from papertables.base.files import write_atomic

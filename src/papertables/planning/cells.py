@@ -27,8 +27,8 @@ PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pix
 
 @dataclass(frozen=True)
 class Value:
-    """One position on an axis. key: what its file calls it, at every scale. ``published`` is the name under which papers
-    print it."""
+    """One position on an axis. key: what its file calls it, at every scale. ``published`` is the name under which
+    papers print it."""
 
     key: str
     label: str
