@@ -75,6 +75,7 @@ rule configured:
         PLAN.files(PLAN.selected),
         PATHS.runs_csv,
         PATHS.index,
+        PLAN.verdicts,
         [PATHS.broken(id) for id in left_behind(PLAN, [CONFIGURED])],
 
 

@@ -11,6 +11,7 @@ from papertables.attributes.catalog import AttributeSource
 from papertables.backbones.catalog import Backbone
 from papertables.data.catalog import Dataset
 from papertables.results.metrics import Metrics
+from papertables.specs.claims import Claims
 from papertables.specs.config import Artefact, Config, Paper, Scale
 from papertables.specs.language_models import LanguageModel
 from papertables.specs.spec import Model
@@ -20,6 +21,7 @@ MODELS: dict[str, type[Model]] = {
     "scale": Scale,
     "paper": Paper,
     "artefact": Artefact,
+    "claims": Claims,
     "llm": LanguageModel,
     "metrics": Metrics,
 }

@@ -87,6 +87,7 @@ rule index:
         artefacts=PLAN.files(PLAN.selected, ["json"]),
         runs=PATHS.runs_csv,
         jobs=PLAN.inputs.jobs(*PLAN.selected),
+        verdicts=PLAN.verdicts,
     output:
         index=PATHS.index,
         document=report(
@@ -128,3 +129,26 @@ rule pdf:
         "../../envs/artefacts.yaml"
     script:
         "../scripts/pdf.py"
+
+
+rule judge:
+    input:
+        unpack(lambda w: PLAN.inputs.verdicts(w.paper).files),
+    output:
+        multiext(f"{RESULTS}/verdicts/{{paper}}", ".json", ".md", ".csv"),
+    log:
+        f"{LOGS}/judge/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/judge/{{paper}}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        claimed=lambda w: PLAN.inputs.verdicts(w.paper),
+        signature=lambda w: PLAN.signatures.verdicts(w.paper),
+    script:
+        "../scripts/judge.py"
+
+
+rule verdicts:
+    input:
+        PLAN.verdicts,

@@ -49,6 +49,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
         ("inspections/**/*.safetensors", check_tensors, "inspect, and the figure"),
         ("tables/**/*.json", read_sealed, "the table, and the page"),
         ("figures/**/*.json", read_sealed, "the figure, and the page"),
+        ("verdicts/*.json", read_sealed, "judge"),
     ]
     yield from _weights(plan)
     for pattern, read, again in kinds:

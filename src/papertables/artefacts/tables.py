@@ -348,7 +348,7 @@ def _outcome(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) -
     counted = cell.measure == "parameters"  # no seed changes them
     members = [
         {
-            None if counted else run.seed: _measure(there[run.id], cell.measure, selection)
+            None if counted else run.seed: measure_of(there[run.id], cell.measure, selection)
             for run in member.runs
             if run.id in there
         }
@@ -379,7 +379,7 @@ def _measured(row: Value, column: Value) -> Measure:
     return (row.settings | column.settings).get("measure", "accuracy")
 
 
-def _measure(metrics: Metrics, measure: Measure, selection: Selection) -> float:
+def measure_of(metrics: Metrics, measure: Measure, selection: Selection) -> float:
     match measure:
         case "train_accuracy":
             return _train_accuracy(metrics, selection)
@@ -436,7 +436,8 @@ def _averaged_over(planned: PlannedArtefact) -> list[Value]:
 
 def _printed_only(planned: PlannedArtefact) -> list[str]:
     """Which methods have published numbers alone."""
-    rows = [cell.row.label for cell in planned.cells if not cell.members]
+    trained = {cell.row.label for cell in planned.cells if cell.members}
+    rows = [cell.row.label for cell in planned.cells if cell.row.label not in trained]
     names = dict.fromkeys(row.rpartition(": ")[2] for row in rows)
     return [f"Published numbers alone, not trained here: {', '.join(names)}."] if names else []
 

@@ -33,6 +33,7 @@ out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlig
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.")]
 Artefacts = Annotated[list[str] | None, typer.Argument(help="Artefacts and papers; none: what config.yaml names.")]
+Papers = Annotated[list[str] | None, typer.Argument(help="Papers; none: all that have verdicts.")]
 ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …; none: that of config.yaml.")]
 Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="A language model that makes sentences and bases.")]
@@ -108,6 +109,24 @@ def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_js
         terminal.show_table(out, file)
     else:
         terminal.show_figure(out, file)
+
+
+@app.command()
+def claims(papers: Papers = None, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """Which of the papers' claims hold, by how much and by how many seeds, and how many printed numbers agree."""
+    made = _plan(scale, config)
+    for name in papers or ():
+        if name not in made.project.papers:
+            raise UserError(unknown("paper", name, made.project.papers))
+    wanted = [Path(f"{made.paths.verdicts(name)}.json") for name in papers or made.project.papers]
+    files = [file for file in wanted if file.exists()]
+    if not files:
+        raise UserError(f"no verdicts are made yet: papertables make verdicts --scale {made.scale.name}")
+    if as_json:
+        typer.echo(json.dumps([read_sealed(file) for file in files], indent=1, ensure_ascii=False))
+    else:
+        for file in files:
+            terminal.show_verdicts(out, file)
 
 
 @app.command()

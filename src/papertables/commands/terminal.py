@@ -10,11 +10,13 @@ from rich.table import Table as Grid
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read
 from papertables.artefacts.tables import Table
+from papertables.artefacts.verdicts import PaperVerdicts, told_where
 from papertables.artefacts.wording import beside, ours, printed, published_caption
 from papertables.base.seals import read_model
 from papertables.commands.status import STATES, Status
 from papertables.planning.cost import duration
 
+COLOURS = {"holds": "green", "fails": "red", "cannot be told": "yellow", "not tested here": "dim"}
 UNLIMITED = 10_000  # columns where the output is no terminal
 
 
@@ -58,6 +60,18 @@ def show_status(console: Console, status: Status) -> None:
     used = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in status.bytes.items() if size >= 1e6)
     console.print(f"disk: {used or 'less than 1 MB'}; {status.free / 1e9:,.1f} GB free", soft_wrap=True)
     console.print(f"next: {status.next}", soft_wrap=True, markup=False)
+
+
+def show_verdicts(console: Console, file: Path) -> None:
+    """The claims of a paper, in the JSON file that ``verdicts.write`` left: verdict, words and evidence."""
+    found = read_model(PaperVerdicts, file)
+    console.print(f"{escape(found.title)} ({escape(found.venue)}), scale {found.scale}", style="bold")
+    console.print(escape(found.summary), soft_wrap=True)
+    for claim in found.claims:
+        console.print(f"\n[{COLOURS[claim.verdict]}]{claim.verdict}[/]: {escape(claim.words)}", soft_wrap=True)
+        console.print(f"  {escape(told_where(claim))}", style="dim", soft_wrap=True)
+        console.print(f"  {escape(claim.sentence)}", soft_wrap=True)
+    console.print(f"\nEvery comparison, and how verdicts are reached: {file.with_suffix('.md')}\n", soft_wrap=True)
 
 
 def _head(console: Console, shown: Table | FigureRecord) -> None:

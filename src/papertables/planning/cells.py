@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from math import prod
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -26,8 +27,8 @@ PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pix
 
 @dataclass(frozen=True)
 class Value:
-    """One position on an axis. ``published`` is the name under which papers print it. block: of a row that is repeated,
-    the name of the block, with which its label begins."""
+    """One position on an axis. key: what its file calls it, at every scale. ``published`` is the name under which
+    papers print it. block: of a row that is repeated, the name of the block, with which its label begins."""
 
     key: str
     label: str
@@ -91,6 +92,7 @@ class PlannedArtefact:
     sentences: Mapping[str, tuple[str, str]] = field(
         default_factory=dict
     )  # that it reads itself: by row, source and set
+    others: tuple["PlannedArtefact", ...] = ()  # whose runs it shows
 
     @property
     def paper(self) -> Paper:
@@ -123,12 +125,13 @@ class PlannedArtefact:
     @cached_property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run of the artefact, once, in order."""
-        return tuple({run.id: run for cell in self.cells for member in cell.members for run in member.runs}.values())
+        own = (run for cell in self.cells for member in cell.members for run in member.runs)
+        return tuple({run.id: run for run in chain(own, *(other.runs for other in self.others))}.values())
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """Every data set that its runs and searches see."""
-        seen = {name for cell in self.cells for name in cell.datasets}
+        seen = {name for cell in self.cells for name in cell.datasets}.union(*(each.datasets for each in self.others))
         return tuple(sorted(seen | {search.dataset for search in self.searches}))
 
     def shown_in(self, cell: Cell) -> frozenset[str]:
@@ -140,11 +143,17 @@ class PlannedArtefact:
         return cell.datasets or frozenset(name for name in names if name)
 
 
-def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
-    """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains."""
+def plan_artefact(
+    scope: Scope, artefact: Artefact, planned: Mapping[str, PlannedArtefact] = MappingProxyType({})
+) -> PlannedArtefact:
+    """Rows × columns × pool. An axis value that the scale leaves out is dropped; NotAtScale where nothing remains.
+    planned: by id, the artefacts before it, whose runs it may show."""
     shown = _searches(scope, artefact)
     if artefact.computed and artefact.columns is None:
-        return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact))
+        others = tuple(planned[id] for id in artefact.others if id in planned)
+        if artefact.others and not others:
+            raise NotAtScale(f"{artefact.id}: scale {scope.scale.name} has none of {', '.join(artefact.others)}")
+        return PlannedArtefact(artefact, scope, (), (), (), shown, _sentences(scope, artefact), others)
     rows = rows_of(scope, artefact)
     columns = axis_of(scope, artefact, artefact.columns) if artefact.columns else ()
     pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
@@ -153,9 +162,9 @@ def plan_artefact(scope: Scope, artefact: Artefact) -> PlannedArtefact:
         settings = artefact.fixed | row.settings | column.settings
         pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
         printed = scope.paper.methods.get(settings.get("method"))
-        only_printed = printed is not None and printed.method is None
+        nothing = (printed is not None and printed.method is None) or artefact.leaves_empty(settings)
         pooled += [each | {"method": each["over"]} for each in pooled if "over" in each]
-        members = () if only_printed else tuple(_member(scope, artefact, each) for each in pooled)
+        members = () if nothing else tuple(_member(scope, artefact, each) for each in pooled)
         if artefact.part == "train" and any(run.shots for member in members for run in member.runs):
             raise UserError(f"{artefact.id}: part is train: shown are runs that train on whole data sets, not on shots")
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
@@ -220,7 +229,7 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
     """None where the scale has nothing for it."""
     if isinstance(value, Entry):
         return entry_value(value)
-    label = published = str(value)
+    key = label = published = str(value)
     if vary in ("dataset", "target"):
         published = dataset(value).label
         value = scope.dataset(value)
@@ -235,7 +244,7 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
         if substitute is None:
             return None
         label = substitute.label
-    return Value(str(value), label, published, {vary: value})
+    return Value(key, label, published, {vary: value})
 
 
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:

@@ -71,6 +71,9 @@ def check_artefact(paper: Paper, artefact: Artefact) -> None:
                 check_cell_setting(name, paper, key, each)
     for key, value in artefact.fixed.items():
         check_cell_setting("fixed", paper, key, value)
+    for each in artefact.empty:
+        for key, value in ((key, value) for key, values in each.items() for value in values):
+            check_cell_setting("empty", paper, key, value)
     if artefact.average:
         _check_average(paper, artefact)
 

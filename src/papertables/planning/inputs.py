@@ -1,6 +1,7 @@
 """What the jobs of each rule are given, from a plan: see ``papertables.specs.rules``."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,11 +12,14 @@ from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.methods.table import METHODS
 from papertables.planning.cells import PlannedArtefact
+from papertables.planning.scope import Scope
+from papertables.specs.claims import Claim
 from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.rules import (
     ArtefactFiles,
     BasesJob,
     DescribeJob,
+    Files,
     FrozenFeaturesJob,
     InspectJob,
     Named,
@@ -39,6 +43,25 @@ class Listed:
     places of files with them."""
 
     artefacts: tuple[tuple[PlannedArtefact, ArtefactFiles], ...]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What the verdicts on a paper are made from. claims: by name. artefacts: that these are of and that are asked for,
+    each with its files. tables: by id the JSON files of the paper's own, and of computed ones that claims are of.
+    elsewhere: why other artefacts that claims are of are not there."""
+
+    scope: Scope
+    claims: Mapping[str, Claim]
+    artefacts: tuple[tuple[PlannedArtefact, ArtefactFiles], ...]
+    tables: Mapping[str, str]
+    elsewhere: Mapping[str, str]
+
+    @property
+    def files(self) -> Files:
+        listed = [files.files for _, files in self.artefacts]
+        both = {name: [path for each in listed for path in each[name]] for name in ("jobs", "searches", "inspections")}
+        return {name: list(dict.fromkeys(paths)) for name, paths in both.items()} | {"tables": [*self.tables.values()]}
 
 
 class Inputs:
@@ -164,6 +187,20 @@ class Inputs:
             training=self._training(planned.artefact.id) if self.plan.config.partial else (),
             manifests={name: self.paths.manifest(name) for name in planned.datasets},
             sentences={place: self.paths.sentences(*place) for place in planned.sentences.values()},
+        )
+
+    def verdicts(self, paper: str) -> Claimed:
+        plan, claims = self.plan, self.plan.project.claims[paper]
+        wanted = dict.fromkeys(each.artefact for claim in claims.values() for each in claim.holds_if)
+        chosen = [plan.artefacts[id] for id in wanted if id in plan.selected]
+        own = [id for id in plan.selected if plan.artefacts[id].paper.id == paper]
+        tables = [*own, *(each.artefact.id for each in chosen if each.artefact.computed)]
+        return Claimed(
+            Scope(plan.project.papers[paper], plan.scale, plan.config),
+            claims,
+            tuple((planned, self.artefact(planned)) for planned in chosen),
+            {id: plan.files([id], ["json"])[0] for id in tables if plan.artefacts[id].artefact.kind == "table"},
+            {id: plan.why_not(id) for id in wanted if id not in plan.selected},
         )
 
     def _asking(self, source: str, name: str) -> tuple[str, str, Prepared, LanguageModel, str]:

@@ -146,6 +146,10 @@ class Paths:
         name = artefact.id.removeprefix(f"{artefact.paper}_")
         return f"{self.results}/{artefact.kind}s/{artefact.paper}/{name}"
 
+    def verdicts(self, paper: str) -> str:
+        """On the claims of a paper, without its suffix."""
+        return f"{self.results}/verdicts/{paper}"
+
     def broken(self, artefact: str) -> str:
         """What an artefact that cannot be planned stands for: nothing makes it."""
         return f"{self.results}/broken/{artefact}"

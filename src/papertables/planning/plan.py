@@ -13,16 +13,18 @@ from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.errors import UserError, unknown
 from papertables.planning.asking import language_model
 from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.claims import check_claims
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, transfer_targets
 from papertables.planning.paths import Paths
-from papertables.planning.project import Project, load_project
+from papertables.planning.project import CLAIMS, Project, load_project
 from papertables.planning.published import check_published
 from papertables.planning.signatures import Signatures
 from papertables.specs.config import Artefact
 from papertables.specs.spec import RunSpec
 
+VERDICTS = ("json", "md", "csv")
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "svg", "png", "csv")}
 
 
@@ -52,11 +54,13 @@ class Plan:
             try:
                 check_artefact(project.papers[artefact.paper], artefact)
                 check_published(Path(self.paths.published(artefact.paper)), artefact)
-                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact)
+                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact, self.artefacts)
             except NotAtScale as error:
                 self.left_out[id] = error
             except UserError as error:
                 self.broken[id] = _in_file(project, artefact, error)
+        for paper, claims in project.claims.items():
+            check_claims(CLAIMS.format(paper=paper), claims, project, [*self.left_out, *self.broken])
         self.selected = self._selected()
         runs_per_job = self.config.runs_per_job or self.scale.runs_per_job
         self.jobs: dict[str, Job] = {job.id: job for job in make_jobs(self.artefacts, runs_per_job)}
@@ -126,6 +130,23 @@ class Plan:
         for reasons in (self.left_out, self.broken):
             if id in reasons:
                 raise reasons[id]
+
+    def why_not(self, id: str) -> str:
+        """Why an artefact is not among those that are asked for."""
+        if id in self.left_out:
+            return f"scale {self.scale.name} has nothing for it"
+        return "it cannot be planned" if id in self.broken else "it is not among the artefacts that config.yaml names"
+
+    @property
+    def judged(self) -> list[str]:
+        """The papers whose claims and numbers get verdicts: those of which any artefact is asked for."""
+        asked = {self.artefacts[id].paper.id for id in self.selected}
+        return [id for id in self.project.papers if id in asked]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The files of their verdicts."""
+        return [f"{self.paths.verdicts(paper)}.{suffix}" for paper in self.judged for suffix in VERDICTS]
 
     def _selected(self) -> list[str]:
         """What config.yaml asks for, without what cannot be made; asking for that by its id, or for nothing else, is a

@@ -10,22 +10,25 @@ from pydantic import JsonValue
 from papertables.base.errors import UserError, unknown
 from papertables.planning.declarations import check_choices, check_paper, check_scale, check_sources
 from papertables.planning.scope import Scope
+from papertables.specs.claims import Claim, Claims
 from papertables.specs.config import Artefact, Config, Paper, Scale
 from papertables.specs.validation import parse, read
 
 SCALES = Path("workflow", "scales")
+CLAIMS = "workflow/papers/{paper}/claims.yaml"
 DECLARING = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
 class Project:
-    """Everything declared. ``papers`` and ``artefacts`` are in canonical order. broken: by the id that they would have,
-    why artefacts cannot be read."""
+    """Everything declared. ``papers`` and ``artefacts`` are in canonical order. claims: of each paper, by name. broken:
+    by the id that they would have, why artefacts cannot be read."""
 
     root: Path
     config: Config
     scale: Scale
     papers: dict[str, Paper]
+    claims: dict[str, dict[str, Claim]]
     artefacts: dict[str, Artefact]
     broken: dict[str, UserError]
 
@@ -66,7 +69,7 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     check_scale(f"workflow/scales/{scale.name}.yaml", scale, papers)
     check_choices(settings, papers)
     check_sources(settings)
-    return Project(root, settings, scale, papers, *_artefacts(root, papers))
+    return Project(root, settings, scale, papers, _claims(root, papers), *_artefacts(root, papers))
 
 
 def scales(root: Path) -> list[str]:
@@ -99,6 +102,12 @@ def _papers(folder: Path) -> dict[str, Paper]:
     return {paper.id: paper for paper in sorted(papers, key=lambda paper: paper.order)}
 
 
+def _claims(root: Path, papers: dict[str, Paper]) -> dict[str, dict[str, Claim]]:
+    """None of a paper without a file of them."""
+    paths = {id: root / CLAIMS.format(paper=id) for id in papers}
+    return {id: read(Claims, path).claims if path.exists() else {} for id, path in paths.items()}
+
+
 def _artefacts(root: Path, papers: dict[str, Paper]) -> tuple[dict[str, Artefact], dict[str, UserError]]:
     """Within a paper headlines first, then tables before figures, each in natural order (table2 before table10).
     And why others cannot be read."""
@@ -107,7 +116,7 @@ def _artefacts(root: Path, papers: dict[str, Paper]) -> tuple[dict[str, Artefact
     for paper in papers:
         found = []
         for path in sorted((root / "workflow" / "papers" / paper).iterdir()):
-            if path.suffix.lower() not in DECLARING or path.stem == "protocol":
+            if path.suffix.lower() not in DECLARING or path.stem in ("protocol", "claims"):
                 continue
             id = f"{paper}_{path.stem}"
             try:

@@ -151,6 +151,19 @@ class Signatures:
         runs = [run.digest for id in self.plan.selected for run in self.plan.artefacts[id].runs]
         return digest([runs, self._artefact_code, self._partial, self._given("runs_csv", {})])
 
+    def verdicts(self, paper: str) -> str:
+        """Changes with what is claimed, with the artefacts that are there, and with how verdicts are reached."""
+        claimed = self.plan.inputs.verdicts(paper)
+        told = {
+            "paper": claimed.scope.paper.model_dump(mode="json"),
+            "claims": {id: claim.model_dump(mode="json") for id, claim in claimed.claims.items()},
+            "artefacts": [self.artefact(planned) for planned, _ in claimed.artefacts],
+            "elsewhere": dict(claimed.elsewhere),
+            "tables": list(claimed.tables),
+            "code": self._artefact_code,
+        }
+        return digest(told | {"given": self._given("judge", {}), "partial": self._partial})
+
     @cached_property
     def index(self) -> str:
         """Changes with what the page says of the scale and the configuration, and with how it is drawn."""

@@ -17,6 +17,7 @@ CONFIGURED, PLAN, FETCH, GENERATE, ADOPT, PDF = "configured", "plan", "fetch", "
 NAMES = {
     CONFIGURED: "what config.yaml names, with its page and its table of runs: the default",
     "index": "the pages of what config.yaml names",
+    "verdicts": "which of the papers' claims hold, by the artefacts behind it",
     PDF: "all of it as one PDF, printed by a Chromium or Chrome that is installed",
     "runs_csv": "every evaluation behind it, a row each",
     PLAN: "what it costs, before anything runs",
@@ -97,7 +98,7 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
             yield path, [id], True
         for run in plan.inspected(planned):
             yield paths.inspection(run.id, planned.selection, planned.artefact.part), [id], True
-    yield from ((path, plan.selected, True) for path in _of_all(plan))
+    yield from ((path, plan.selected, True) for path in (*_of_all(plan), *plan.verdicts))
     for job in plan.jobs.values():
         yield paths.job(job.id), [job.artefact], True
         for path in _before(plan, job):

@@ -42,6 +42,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
     "search_weights": "dataset",
     "attribute_report": "attributes",
     "audit": None,
+    "gains": None,
 }
 ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
@@ -285,6 +286,21 @@ class Published(Model):
     measure: Measure = "accuracy"
 
 
+class Gain(Model):
+    """A cell of another artefact, as averages count it, or by how much it is above another one. at: key of the axis
+    that is not the method's, where it is no data set."""
+
+    artefact: Id
+    block: Line | None = None
+    of: Line
+    over: Line | None = None
+    at: Line | None = None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return (self.of, self.over) if self.over else (self.of,)
+
+
 class Artefact(Model):
     """One table or figure: rows × columns × seeds, each cell optionally the average over a pool."""
 
@@ -315,6 +331,13 @@ class Artefact(Model):
         (), description="data sets, or targets, that the average leaves out"
     )
     fixed: dict[str, JsonValue] = {}
+    between: Literal["selection", "fidelity"] | None = Field(None, description="of computed 'gains': what differs")
+    gains: Annotated[tuple[Gain, ...], AfterValidator(_all_different)] = Field(
+        (), description="of computed 'gains': its rows, from other artefacts"
+    )
+    empty: tuple[dict[str, DifferentNames], ...] = Field(
+        (), description="cells that there are not: where each key has one of its values"
+    )
     selection: Selection | None = None
     published: Annotated[tuple[Published, ...], AfterValidator(_all_different)] = ()
 
@@ -328,6 +351,14 @@ class Artefact(Model):
     def needs(self) -> Drawing:
         """What its drawing needs; nothing of a table."""
         return DRAWINGS[self.drawing] if self.drawing else Drawing()
+
+    def leaves_empty(self, settings: Mapping[str, JsonValue]) -> bool:
+        return any(all(settings.get(key) in values for key, values in each.items()) for each in self.empty)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The artefacts whose runs it shows."""
+        return tuple(dict.fromkeys(gain.artefact for gain in self.gains))
 
     @property
     def trains_beside(self) -> bool:
@@ -383,6 +414,8 @@ class Artefact(Model):
             raise ValueError(f"computed '{self.computed}' needs rows that vary {vary}")
         if takes and (self.blocks is None or self.blocks.vary != "dataset"):
             raise ValueError(f"computed '{self.computed}' needs blocks that vary dataset")
+        if (self.computed == "gains") != bool(self.gains and self.between):
+            raise ValueError("computed 'gains' names its gains and what they are between, and nothing else does")
         if self.computed == "search_weights" and not self.published:
             raise ValueError("computed 'search_weights' needs a file under 'published'")
         return self

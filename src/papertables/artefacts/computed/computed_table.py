@@ -29,7 +29,7 @@ Key = tuple[str, str, str]  # backbone, data set and method, as in the published
 class Source:
     """The artefact's declaration, its published numbers and the results of the searches that it shows. subsets: what is
     said of data sets that are there in part, by name. sentences: the files of those that it is about, by source and
-    data set. metrics: of the runs that it shows beside."""
+    data set. metrics: of the runs that it shows, its own and those of other artefacts, by id."""
 
     planned: PlannedArtefact
     published_folder: Path
