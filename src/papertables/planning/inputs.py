@@ -103,6 +103,7 @@ class Inputs:
                 images={name: paths.cache(name, *key) for name, key in sorted(seen) if name != job.dataset},
             ),
             own_weights=paths.own_weights.get(job.backbone),
+            tests={run.id: self.plan.tests[run.id] for run in job.trained},
         )
 
     @property

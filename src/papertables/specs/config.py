@@ -32,7 +32,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
 }
 ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
-Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
+Gpu = Literal["A100", "H100", "H200", "L40S", "RTX 4090", "RTX 3090", "V100", "T4"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 VARIED = (
     "method",
@@ -175,6 +175,12 @@ class Config(Model):
     )
     device: Literal["cpu", "cuda", "auto"] | None = None
     runs_per_job: Count | None = None
+    max_job_hours: float = Field(
+        4.0, gt=0, allow_inf_nan=False, description="estimated; a job takes no further run that would make it longer"
+    )
+    numerics: Literal["published", "fast"] = Field(
+        "published", description="of tests and mapping passes: as the released code, or in half precision on a GPU"
+    )
     gpu: Gpu = Field("A100", description="the GPU whose time the plan estimates")
     retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
     checkpoint_seconds: float = Field(
@@ -288,6 +294,11 @@ class Artefact(Model):
     def needs(self) -> Drawing:
         """What its drawing needs; nothing of a table."""
         return DRAWINGS[self.drawing] if self.drawing else Drawing()
+
+    @property
+    def shows_tests(self) -> bool:
+        """Whether it shows tests on the way, whichever epoch is selected."""
+        return self.drawing == "selection" or (self.drawing == "curves" and "test_accuracy" in self.quantities)
 
     @property
     def shows_searches(self) -> bool:
@@ -484,8 +495,8 @@ class Substitutes(Model):
 
     datasets: where an artefact takes all. dataset_substitutes, backbones: the published one to its substitute, None
     leaves it out; of several with the same substitute the first is shown. without: by setting, values of axes that are
-    left out. fraction: of the training images. training, search: over every setting of the paper. adjust: over
-    this, for some cells.
+    left out. fraction: of the training images. evaluate_every: epochs between the tests of which a paper reports the
+    best. training, search: over every setting of the paper. adjust: over this, for some cells.
     """
 
     datasets: DifferentNames
@@ -494,6 +505,7 @@ class Substitutes(Model):
     attributes: dict[str, str] = {}
     without: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1), AfterValidator(_all_different)]] = {}
     fraction: Annotated[Number, Field(gt=0, le=1)] | None = None
+    evaluate_every: Whole = 1
     training: dict[str, JsonValue] = {}
     search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()

@@ -140,7 +140,7 @@ class Transfer:
 @dataclass(frozen=True)
 class TrainJob:
     """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
-    file of the search whose winner are its attributes."""
+    file of the search whose winner are its attributes. tests: by run id, the epochs between those that are wanted."""
 
     runs: tuple[RunSpec, ...]
     prepared: Prepared
@@ -152,6 +152,11 @@ class TrainJob:
     searches: Mapping[str, str]
     transfer: Transfer
     own_weights: Own = None
+    tests: Mapping[str, int] = field(default_factory=dict)
+
+    def every(self, run: str) -> int:
+        """Epochs between a run's tests, as ``tested`` takes it."""
+        return self.tests.get(run, 1)
 
     @property
     def dataset(self) -> str:

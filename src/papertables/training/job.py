@@ -43,9 +43,10 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
     texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
     winners = {id: read_search(Path(path)).winner for id, path in job.searches.items()}
     prints = fingerprints(job, texts, winners)
+    store.take_over(job.runs)
     for problem in store.unsound(job.runs):
         print(f"{problem}: it is made again", file=sys.stderr)
-    missing = store.missing(job.runs, prints, training.retrain)
+    missing = store.missing(job.runs, prints, training.retrain, job.tests)
     print(f"{len(job.runs)} runs, {len(missing)} to make", file=sys.stderr)
     wanted = {spec.id for spec in missing}
     unscored = [spec for spec in job.runs if spec.id not in wanted and transfer.missing(store.read(spec.id))]
@@ -133,7 +134,7 @@ class _Work:
             with alone(
                 self._checkpoint(group).with_suffix(".lock")
             ):  # and what another process has made meanwhile stays
-                todo = self.store.missing(group, self.prints, self.training.retrain)
+                todo = self.store.missing(group, self.prints, self.training.retrain, self.job.tests)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]
                 for spec in failed if len(todo) > 1 else ():
@@ -161,12 +162,16 @@ class _Work:
             if spec.training:
                 t = spec.training
                 size = len(training_indices(self.split, spec))
-                key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every)
+                key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, self.job.every(spec.id))
                 groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
         return groups
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
-        return {spec.id: digest([self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips]) for spec in specs}
+        return {spec.id: self._digest(spec) for spec in specs}
+
+    def _digest(self, spec: RunSpec) -> str:
+        fingerprint = self.prints[spec.id].model_dump(exclude_defaults=True)
+        return digest([fingerprint, spec.skips, self.job.every(spec.id)])
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
         first = specs[0]
@@ -174,7 +179,7 @@ class _Work:
         test = self.test_sets.make(first, first.target)
         runs = [self._run(spec, train.rows(training_indices(self.split, spec)), test.names) for spec in specs]
         title = f"{first.dataset} {first.backbone} {first.image_size} px"
-        seconds = self._trainer(first, runs).train(train, test, checkpoint, title)
+        seconds = self._trainer(first, runs).train(train, test, checkpoint, title, self.job.every(first.id))
         for spec, run in zip(specs, runs, strict=True):
             self.recorder.trained(spec, run, len(test), seconds, len(runs))
         alive = [spec for spec, run in zip(specs, runs, strict=True) if not run.diverged]

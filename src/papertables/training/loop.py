@@ -20,6 +20,7 @@ from papertables.data.augment import Augmentation, training_images
 from papertables.data.cache import ImageCache
 from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
+from papertables.specs.spec import tested
 from papertables.training.checkpoint import Checkpoint
 from papertables.training.forward import Towers, image_features, text_features
 from papertables.training.progress import progress, summary
@@ -228,17 +229,19 @@ class Trainer:
         test: TestSet,
         checkpoint: Checkpoint | None = None,
         title: str = "training",
+        every: int = 1,
     ) -> float:
-        """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
+        """All epochs, from the checkpoint on if it holds one, with the tests of ``tested``. Returns the seconds spent,
+        before it too."""
         first, before = checkpoint.resume(self.runs) if checkpoint else (0, 0.0)
         began, seconds = time.perf_counter(), before
-        epochs, every = self.training.epochs, self.training.evaluate_every
+        epochs, due = self.training.epochs, {*tested(every, self.training.epochs)}
         with progress(title, epochs, first) as bar:
             for number in range(first + 1, epochs + 1):
                 alive = self.epoch(number, train)
                 for run in alive:
                     run.keep_program(number)
-                if alive and (number % every == 0 or number == epochs):
+                if alive and number in due:
                     for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
                         run.score(number, accuracy)
                         run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
