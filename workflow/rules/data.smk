@@ -32,6 +32,7 @@ rule cache:
         f"{LOGS}/cache/{{dataset}}/{{part}}-{{fit}}-{{size}}.log",
     benchmark:
         f"{BENCHMARKS}/cache/{{dataset}}/{{part}}-{{fit}}-{{size}}.tsv"
+    priority: 1  # or the longest training may wait for it
     conda:
         "../../envs/train.yaml"
     resources:

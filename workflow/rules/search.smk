@@ -7,6 +7,7 @@ rule search:
         f"{LOGS}/search/{{dataset}}/{{backbone}}/{{search}}.log",
     benchmark:
         f"{BENCHMARKS}/search/{{dataset}}/{{backbone}}/{{search}}.tsv"
+    priority: 1  # trainings wait for it
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads

@@ -7,6 +7,7 @@ rule frozen_features:
         f"{LOGS}/frozen_features/{{dataset}}/{{backbone}}.log",
     benchmark:
         f"{BENCHMARKS}/frozen_features/{{dataset}}/{{backbone}}.tsv"
+    priority: 1  # or the longest training may wait for it
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads
@@ -32,6 +33,7 @@ rule sentence_features:
         f"{LOGS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.log",
     benchmark:
         f"{BENCHMARKS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.tsv"
+    priority: 1
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads
@@ -57,6 +59,7 @@ rule train:
         f"{LOGS}/train/{{job}}.log",
     benchmark:
         f"{BENCHMARKS}/train/{{job}}.tsv"
+    priority: lambda w: PLAN.priority(w.job)  # the longest first
     conda:
         "../../envs/train.yaml"
     threads: PLAN.scale.threads

@@ -132,10 +132,10 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
         "batch size": lambda training: training.batch_size,
         "learning rate": lambda training: training.optimizer.lr,
     }
-    if any(ours.evaluate_every != theirs.evaluate_every for _, ours, theirs in pairs):
-        told["epochs between tests"] = lambda training: training.evaluate_every
     for name, value in told.items():
         parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
+    every = planned.scope.evaluate_every
+    parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and planned.tests() else []
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
     fits, published = {run.images.fit for run in trained}, {member.declared.of("images")["fit"] for member in members}

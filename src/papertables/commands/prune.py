@@ -70,11 +70,12 @@ def _checkpoints(plan: Plan, job: str) -> Iterator[Path]:
     """Of what a job has yet to train."""
     if Path(plan.paths.job(job)).exists():
         return
+    given = plan.inputs.train(job)
     try:
-        split = read_split(Path(plan.inputs.train(job).prepared.split))
+        split = read_split(Path(given.prepared.split))
     except UserError:  # it is damaged, and so is what goes on from it
         return
-    for group in groups_of(plan.jobs[job].runs, split).values():
+    for group in groups_of(given, split).values():
         yield checkpoint_of(Path(plan.paths.checkpoints), group)
 
 

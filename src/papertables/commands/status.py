@@ -11,7 +11,7 @@ from shutil import disk_usage
 from typing import Literal
 
 from papertables.base.scripting import ENDED, ERROR
-from papertables.planning.cost import remaining_seconds
+from papertables.planning.cost import Estimator
 from papertables.planning.jobs import Job
 from papertables.planning.paths import Paths
 from papertables.planning.plan import Plan
@@ -79,7 +79,7 @@ def status(plan: Plan, artefacts: list[str]) -> Status:
         runs={state: sum(states[run] == state for run in own) for state in STATES},
         jobs=at_work,
         failures=[*failures.values()],
-        seconds=remaining_seconds(plan, left) / max(1, at_work) if left else None,
+        seconds=sum(map(Estimator(plan).job, left)) / max(1, at_work) if left else None,
         bytes=sizes,
         free=disk_usage(next(path for path in Path(plan.paths.results).absolute().parents if path.exists())).free,
         next=_next(plan, artefacts, list(failures.values()), at_work, all(made.values())),

@@ -137,6 +137,17 @@ class Method:
         return issubclass(self.options_model, PromptOptions)
 
     @property
+    def leaves_images(self) -> bool:
+        """Whether the frozen tower's features of plain images are all that a test needs of them."""
+        return not self.trains or (self.learns_prompts and not self.prompts_images)
+
+    @property
+    def changes_images(self) -> bool:
+        """Whether what it trains stands before the end of the image tower, so that gradients go through that."""
+        before = issubclass(self.options_model, WatermarkOptions | PaddingOptions | MaskOptions)
+        return before or self.adapts_tower or self.prompts_images
+
+    @property
     def needs_tower(self) -> bool:
         """Whether its learner is made with the tower at hand."""
         return self.adapts_tower or self.learns_prompts

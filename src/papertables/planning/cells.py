@@ -108,6 +108,13 @@ class PlannedArtefact:
         """Asked for, or the artefact's own, or the paper's."""
         return self.scope.config.selection or self.artefact.selection or self.paper.selection
 
+    def tests(self, selection: Selection | None = None) -> int:
+        """Epochs between the tests that it shows: of what a paper selects by them, and of figures of them; 0: the last
+        epoch alone. selection: in place of the configuration's."""
+        own = self.artefact.selection or self.paper.selection
+        selects = own == "best" and (selection or self.selection) == "best"
+        return self.scope.evaluate_every if selects or self.artefact.shows_tests else 0
+
     @property
     def comparable(self) -> bool:
         """Whether published numbers may stand beside the cells."""

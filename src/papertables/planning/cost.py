@@ -1,60 +1,55 @@
-"""What a plan costs before anything runs: images to process, time on a named GPU, downloads, disk."""
+"""What a plan costs before anything runs: images to process, time on a named GPU or this CPU, downloads, disk."""
 
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import Dataset, dataset
-from papertables.data.splits import chosen_labels
-from papertables.methods.mapping_names import MAPPINGS, makes_mapping
-from papertables.methods.options import MOST_ATTRIBUTES
-from papertables.methods.table import METHODS
 from papertables.planning.downloads import downloads
-from papertables.planning.plan import Job, Plan
-from papertables.specs.config import Gpu
-from papertables.specs.spec import RunSpec
+from papertables.planning.jobs import Job
+from papertables.planning.plan import Plan
+from papertables.planning.speeds import Cores, seconds
+from papertables.planning.work import Work, frozen_work, run_work, search_work
+from papertables.specs.config import Selection
+from papertables.specs.spec import EVALUATE_EVERY, RunSpec
 
 JOB_START = 15.0  # seconds to start a process and load a backbone
-BACKWARD = 2.0  # forward, and backward to the input: no gradient of a frozen weight is needed
-MACS_PER_TOKEN = 12 * 12 * 512**2  # of the text tower that OpenAI's CLIPs up to ViT-B/16 share
-NAME_TOKENS = 6  # of a class name with start, full stop and end, on average
-UTILISATION = 0.35  # of the peak, as image towers usually reach
-CPU_CORE = 75e9  # FLOP/s in fp32, seen with ResNet-18 and ViT-B/16 on a server's core of 2023
-FP32_PEAK: dict[Gpu, float] = {
-    "V100": 15.7,
-    "T4": 8.1,
-    "A100": 19.5,
-    "H100": 66.9,
-    "RTX 3090": 35.6,
-    "RTX 4090": 82.6,
-}  # TFLOP/s
-FP16_PEAK: dict[Gpu, float] = {
-    "V100": 125,
-    "T4": 65,
-    "A100": 312,
-    "H100": 989,
-    "RTX 3090": 71,
-    "RTX 4090": 165,
-}  # TFLOP/s, dense
+
+
+class Lever(NamedTuple):
+    """What makes a plan cheaper; None leaves what the configuration says."""
+
+    fast: bool | None = None
+    selection: Selection | None = None
+
+
+AS_ASKED = Lever()
 
 
 @dataclass
 class Cost:
-    """What an artefact costs, without what an artefact before it already counted."""
+    """What an artefact costs, without what an artefact before it already counted. purposes: the seconds by what they
+    are for, ``starting`` jobs among it. lengths: of its jobs, in seconds."""
 
     jobs: int = 0
     runs: int = 0
     shared: int = 0  # runs that the jobs of an artefact before it already make
-    images: int = 0  # through the image tower: trained and evaluated
-    seconds: float = 0.0
+    images: int = 0  # through the image tower: trained and looked at
+    purposes: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    lengths: list[float] = field(default_factory=list)
     downloads: dict[str, int | None] = field(default_factory=dict)  # name: bytes, None where no source says
     disk: int = 0  # bytes of the caches
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.purposes.values())
 
     @property
     def download(self) -> int:
@@ -62,51 +57,45 @@ class Cost:
         return sum(size or 0 for size in self.downloads.values())
 
 
-def run_images(run: RunSpec) -> tuple[int, int]:
-    """(images trained on, images only looked at) of a run over all its epochs."""
-    data = dataset(run.dataset)
-    if run.training is None:
-        return 0, data.test
-    classes = len(chosen_labels(data.classes, run.trained_classes))
-    train = data.train if run.shots is None else min(run.shots * classes, data.train)
-    train, epochs = round(train * (run.fraction or 1)), run.training.epochs
-    mapping, passes = run.options.get("mapping"), 0  # over the training set, to make the mapping
-    if makes_mapping(mapping):
-        passes = epochs if MAPPINGS[mapping][1] == "epoch" else 1
-    return train * epochs, data.test * -(-epochs // run.training.evaluate_every) + train * passes
+class Estimator:
+    """The time of a plan's jobs: counted operations at the speeds of its machine, corrected by backbone where trainings
+    have been measured."""
+
+    def __init__(self, plan: Plan, artefacts: Iterable[str] = (), lever: Lever = AS_ASKED):
+        self.plan, self.machine = plan, plan.machine
+        self.fast = plan.fast if lever.fast is None else lever.fast
+        self.tests = plan.tests_with(lever.selection, artefacts) if lever.selection else plan.tests
+        self.corrections = corrections(plan)
+
+    def work(self, job: Job) -> Iterator[Work]:
+        for run in job.runs:
+            yield from run_work(run, self.plan.targets.get(run.id, ()), self.tests[run.id], self.fast)
+
+    def job(self, job: Job) -> float:
+        """Seconds, from its start on."""
+        return JOB_START + sum(self.seconds(job.backbone, each) for each in self.work(job))
+
+    def seconds(self, tower: str, work: Work) -> float:
+        return self.corrections.get(tower, 1.0) * seconds(self.machine, work)
 
 
-def run_tokens(run: RunSpec) -> tuple[int, int]:
-    """(tokens trained on, tokens only looked at) through the text tower, of a run that learns prompts."""
-    method, training = METHODS[run.method], run.training
-    if not method.learns_prompts:
-        return 0, 0
-    data, options = dataset(run.dataset), run.options
-    classes = len(chosen_labels(data.classes, run.trained_classes))
-    attributes = options["attributes"]
-    anchors = len(attributes) if isinstance(attributes, list) else MOST_ATTRIBUTES
-    tokens = classes * (NAME_TOKENS + options["context"] * (1 + anchors) + anchors)
-    per_image = "cocoop" in (run.method, options.get("prompt"))
-    trained, looked_at = run_images(run)
-    calls = trained if per_image else trained / training.batch_size
-    return round(tokens * calls), round(tokens * (looked_at if per_image else 1))
-
-
-def estimate(plan: Plan, artefacts: Iterable[str]) -> dict[str, Cost]:
+def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> dict[str, Cost]:
     """Cost by artefact, in the order given."""
-    rates = measured_rates(Path(plan.paths.results) / "jobs")
-    costs, counted, seen = {}, set(), set()
+    artefacts = tuple(artefacts)
+    estimator = Estimator(plan, artefacts, lever)
+    costs, seen = {}, set()
     for id in artefacts:
-        jobs = [job for job in plan.jobs_for(id) if job.id not in counted]
-        counted.update(job.id for job in jobs)
+        jobs = [job for job in plan.jobs_for(id) if job.id not in seen]
+        seen.update(job.id for job in jobs)
         new = {run.id for job in jobs for run in job.runs}
         cost = costs[id] = Cost(len(jobs), len(new), sum(run.id not in new for run in plan.artefacts[id].runs))
         for job in jobs:
-            cost.images += job_images(job)
-            cost.seconds += job_seconds(plan, job, rates)
+            _add(cost, estimator, job.backbone, estimator.work(job))
             caches = _caches(plan, job)
             cost.disk += sum(size for path, (_, size) in caches.items() if path not in seen)
             seen.update(caches)
+        for tower, work in _before(plan, id, jobs, seen):
+            _add(cost, estimator, tower, work)
         needed = downloads(plan, [id])
         cost.downloads = {name: size for name, size in needed.items() if name not in seen}
         seen.update(needed)
@@ -117,66 +106,65 @@ def total(costs: Iterable[Cost]) -> Cost:
     """What artefacts cost together."""
     whole = Cost()
     for cost in costs:
-        for name in ("jobs", "runs", "shared", "images", "seconds", "disk"):
+        for name in ("jobs", "runs", "shared", "images", "disk"):
             setattr(whole, name, getattr(whole, name) + getattr(cost, name))
+        for purpose, spent in cost.purposes.items():
+            whole.purposes[purpose] += spent
+        whole.lengths += cost.lengths
         whole.downloads |= cost.downloads
     return whole
 
 
-def remaining_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
-    """About how long jobs take, one after the other, where the plan computes."""
-    if plan.device == "cpu":
-        return sum(map(cpu_seconds, jobs))
-    rates = measured_rates(Path(plan.paths.results) / "jobs")
-    return sum(job_seconds(plan, job, rates) for job in jobs)
+def _add(cost: Cost, estimator: Estimator, tower: str, works: Iterable[Work]) -> None:
+    """A job that does this."""
+    before = cost.seconds
+    cost.purposes["starting"] += JOB_START
+    for work in works:
+        cost.purposes[work.purpose] += estimator.seconds(tower, work)
+        cost.images += round(work.images)
+    cost.lengths.append(cost.seconds - before)
 
 
-def job_images(job: Job) -> int:
-    """Images through the image tower: trained and evaluated."""
-    return sum(sum(run_images(run)) for run in job.runs)
+def _before(plan: Plan, id: str, jobs: Iterable[Job], seen: set) -> Iterator[tuple[str, list[Work]]]:
+    """The searches and frozen features that an artefact shows or that come before its jobs, each once."""
+    runs = [run.id for job in jobs for run in job.runs]
+    searches = [*plan.artefacts[id].searches, *(plan.search_of[run] for run in runs if run in plan.search_of)]
+    places = [(name, job.backbone) for job in jobs for name in (job.dataset, *plan.transfer_datasets(job))]
+    for each in dict.fromkeys([*((search.dataset, search.backbone, search.id) for search in searches), *places]):
+        if each not in seen:
+            seen.add(each)
+            name, tower, *search = each
+            works = search_work(plan.searches[each]) if search else [frozen_work(name, backbone(tower))]
+            yield tower, [*works]
 
 
-def job_seconds(plan: Plan, job: Job, rates: Mapping[str, float]) -> float:
-    """About how long a job takes on the configured GPU. rates: images per second by backbone, where they are known."""
-    rate = rates.get(job.backbone)
-    return JOB_START + (job_images(job) / rate if rate else _counted_seconds(job, *gpu_speeds(plan.config.gpu)))
+def cpu_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
+    """About how long jobs take on the CPU of this machine."""
+    cores, estimator = Cores(count=os.cpu_count() or 1), Estimator(plan)
+    return sum(seconds(cores, work) for job in jobs for work in estimator.work(job))
 
 
-def gpu_speeds(gpu: Gpu) -> tuple[float, float]:
-    """FLOP/s in half and single precision, as usually reached."""
-    return FP16_PEAK[gpu] * 1e12 * UTILISATION, FP32_PEAK[gpu] * 1e12 * UTILISATION
-
-
-def cpu_seconds(job: Job, cores: int | None = None) -> float:
-    """About how long a job takes on so many cores of a CPU; None: on all of this machine."""
-    rate = CPU_CORE * (cores or os.cpu_count() or 1)
-    return _counted_seconds(job, rate, rate)
-
-
-def measured_rates(jobs: Path) -> dict[str, float]:
-    """Images per second by backbone: the median over the trainings that job files report."""
-    rates = defaultdict(list)
-    for file in jobs.glob("*.jsonl"):
+def corrections(plan: Plan) -> dict[str, float]:
+    """By backbone, how many times longer than counted trainings took here: the median over those that job files
+    report."""
+    found = defaultdict(list)
+    for file in (Path(plan.paths.results) / "jobs").glob("*.jsonl"):
         for line in file.read_text("utf-8", errors="replace").splitlines():
             with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
                 run = json.loads(line)
-                if run["spec"]["training"] and run["outcome"] == "finished" and run["cost"]["seconds"] > 0:
-                    cost = run["cost"]
-                    rates[run["spec"]["backbone"]].append(cost["images"] * cost["group_size"] / cost["seconds"])
-    return {name: median(values) for name, values in rates.items()}
+                if run["spec"]["training"] and run["outcome"] == "finished":
+                    found[run["spec"]["backbone"]].append(_took(plan, run))
+    return {name: median(ratios) for name, ratios in found.items()}
 
 
-def _counted_seconds(job: Job, half: float, single: float) -> float:
-    """half, single: FLOP/s in half and single precision."""
-    seconds = 0.0
-    for run in job.runs:
-        trained, evaluated = run_images(run)
-        flops = 2e9 * backbone(run.backbone).gmacs
-        fast = half if run.training and run.training.precision != "fp32" else single
-        seconds += flops * (trained * BACKWARD / fast + evaluated / single)
-        trained, evaluated = run_tokens(run)
-        seconds += 2 * MACS_PER_TOKEN * (trained * BACKWARD / fast + evaluated / single)
-    return seconds
+def _took(plan: Plan, record: dict) -> float:
+    """How many times longer than counted; its record is taken unchecked."""
+    training = {key: value for key, value in record["spec"]["training"].items() if key != EVALUATE_EVERY}
+    spec = RunSpec.model_validate(record["spec"] | {"training": training})
+    tests = sum(epoch["test_accuracy"] is not None for epoch in record["curve"])
+    works = run_work(spec, (), spec.training.epochs // tests, plan.fast)
+    counted = sum(seconds(plan.machine, work) for work in works)
+    return record["cost"]["seconds"] / record["cost"]["group_size"] / counted
 
 
 def cached_bytes(plan: Plan, artefacts: Iterable[str]) -> dict[str, int]:

@@ -86,16 +86,9 @@ class Inputs:
 
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""
-        if key.part in SHOWN_CACHES.values():
-            return None
-        runs, searches = self._trained_from.get((name, key), []), self._searched_in.get((name, key), [])
-        if any(run.shots is None for run in runs):
-            return None
-        seen = {(run.shots, draw_seed(run)) for run in runs} | {(each.shots, each.draw_seed) for each in searches}
-        return sorted(seen)
+        return None if key.part in ("test", *SHOWN_CACHES.values()) else self._draws.get((name, key), [])
 
     def frozen_features(self, name: str, tower: str) -> FrozenFeaturesJob:
-        maps_labels = any(METHODS[run.method].maps_labels for run in self._runs_with.get((name, tower), []))
         return FrozenFeaturesJob(
             name,
             tower,
@@ -103,7 +96,7 @@ class Inputs:
             self.paths.plain_cache(name, tower),
             self.paths.weights(tower),
             dataset(name).template,
-            source_labels=maps_labels,
+            source_labels=(name, tower) in self._mapped_on,
             own_weights=self.paths.own_weights.get(tower),
         )
 
@@ -134,6 +127,7 @@ class Inputs:
             ),
             own_weights=paths.own_weights.get(job.backbone),
             numerics=self.plan.config.numerics,
+            tests={run.id: self.plan.tests[run.id] for run in job.trained},
         )
 
     @property
@@ -222,29 +216,21 @@ class Inputs:
         return {run.id: self.plan.search_of[run.id] for run in runs if run.id in self.plan.search_of}
 
     @cached_property
-    def _trained_from(self) -> dict[tuple[str, CacheKey], list[RunSpec]]:
-        """By data set and cache, the runs that train on its images."""
-        found = defaultdict(list)
+    def _draws(self) -> dict[tuple[str, CacheKey], list[tuple[int, int]] | None]:
+        """By data set and cache, what ``draws`` says."""
+        found = defaultdict(set)
         for run in (run for job in self.plan.jobs.values() for run in job.trained):
-            found[run.dataset, run.train_cache].append(run)
-        return found
-
-    @cached_property
-    def _searched_in(self) -> dict[tuple[str, CacheKey], list[SearchSpec]]:
-        """By data set and cache, the searches that see its images."""
-        found = defaultdict(list)
+            found[run.dataset, run.train_cache].add(run.shots and (run.shots, draw_seed(run)))
         for search in self.plan.searches.values():
             for key in _caches_of(search):
-                found[search.dataset, key].append(search)
-        return found
+                found[search.dataset, key].add((search.shots, search.draw_seed))
+        return {place: None if None in seen else sorted(seen) for place, seen in found.items()}
 
     @cached_property
-    def _runs_with(self) -> dict[tuple[str, str], list[RunSpec]]:
-        """By data set and backbone, every run."""
-        found = defaultdict(list)
-        for job in self.plan.jobs.values():
-            found[job.dataset, job.backbone] += job.runs
-        return found
+    def _mapped_on(self) -> set[tuple[str, str]]:
+        """The data sets and backbones whose labels some run maps."""
+        jobs = self.plan.jobs.values()
+        return {(job.dataset, job.backbone) for job in jobs for run in job.runs if METHODS[run.method].maps_labels}
 
 
 def _caches_of(search: SearchSpec) -> tuple[CacheKey, CacheKey]:

@@ -1,11 +1,13 @@
 """From the runs of all artefacts to training jobs: what one process trains."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 
 from papertables.planning.cells import PlannedArtefact
+from papertables.specs.config import Selection
 from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 
 
@@ -44,9 +46,13 @@ class Job:
         return tuple(sorted({run.attributes for run in self.runs if run.attributes}))
 
 
-def make_jobs(artefacts: Mapping[str, PlannedArtefact], runs_per_job: int) -> Iterator[Job]:
+def make_jobs(
+    artefacts: Mapping[str, PlannedArtefact], runs_per_job: int, longest: float, lasts: Callable[[RunSpec], float]
+) -> Iterator[Job]:
     """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that another
-    seed appends and moves nothing; runs without training ride with the first job of their group."""
+    seed appends and moves nothing; runs without training ride with the first job of their group.
+
+    longest: seconds that several runs of a job take together at most, by what ``lasts`` says of each."""
     owned: set[str] = set()
     for id, planned in artefacts.items():
         groups: dict[tuple[str, str, str], list[RunSpec]] = defaultdict(list)
@@ -57,11 +63,27 @@ def make_jobs(artefacts: Mapping[str, PlannedArtefact], runs_per_job: int) -> It
         for (data, tower, _), runs in groups.items():
             trained = sorted((run for run in runs if run.training), key=lambda run: run.seed)
             untrained = [run for run in runs if not run.training]
-            chunks = [trained[i : i + runs_per_job] for i in range(0, len(trained), runs_per_job)] or [[]]
+            chunks = list(_packed(trained, runs_per_job, longest, lasts)) or [[]]
             for number, chunk in enumerate(chunks):
                 members = (untrained if number == 0 else []) + chunk
                 part = Path(chunk[0].id).name if runs_per_job == 1 and chunk else str(number)
                 yield Job(f"{id}.{data}.{tower}.{part}", tuple(members))
+
+
+def _packed(
+    runs: Iterable[RunSpec], most: int, longest: float, lasts: Callable[[RunSpec], float]
+) -> Iterator[list[RunSpec]]:
+    """One after the other, as many together as may be; a longer run is alone."""
+    chunk, spent = [], 0.0
+    for run in runs:
+        own = lasts(run) if most > 1 else 0.0
+        if chunk and (len(chunk) == most or spent + own > longest):
+            yield chunk
+            chunk, spent = [], 0.0
+        chunk.append(run)
+        spent += own
+    if chunk:
+        yield chunk
 
 
 def transfer_targets(artefacts: Iterable[PlannedArtefact]) -> dict[str, tuple[Target, ...]]:
@@ -72,6 +94,16 @@ def transfer_targets(artefacts: Iterable[PlannedArtefact]) -> dict[str, tuple[Ta
             both = (Target(run.dataset, "new"),) if run.protocol == "base_to_new" else ()
             found[run.id] |= dict.fromkeys(each for each in (*both, *member.scored) if each != run.target)
     return {id: tuple(sorted(targets)) for id, targets in found.items() if targets}
+
+
+def tests_of(artefacts: Iterable[PlannedArtefact], selection: Selection | None) -> dict[str, int]:
+    """By run id, the epochs between the tests that any of these artefacts shows; 0: the last epoch alone. selection: in
+    place of the configuration's."""
+    found: dict[str, int] = {}
+    for planned in artefacts:
+        every = planned.tests(selection)
+        found |= {run.id: gcd(found.get(run.id, 0), every) for run in planned.runs if run.training}
+    return found
 
 
 def attribute_searches(artefacts: Iterable[PlannedArtefact]) -> dict[str, SearchSpec]:

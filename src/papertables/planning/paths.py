@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -32,10 +33,16 @@ class Paths:
     own_weights: Mapping[str, OwnWeights] = field(default_factory=dict)
 
     def place(self, path: str) -> Place:
-        for folder in (FOLDER, self.root / "attributes", self.root / "workflow"):
-            if Path(path).is_relative_to(folder):
-                return Place(Path(path).relative_to(folder.parent).as_posix(), committed=True)
+        for folder, name in self._ours:
+            if path.startswith(folder):
+                return Place(name + path.removeprefix(folder), committed=True)
         return Place(path.removeprefix(f"{self.data_root}/"), committed=False)
+
+    @cached_property
+    def _ours(self) -> list[tuple[str, str]]:
+        """The folders of what is committed, and what they are called."""
+        folders = FOLDER, self.root / "attributes", self.root / "workflow"
+        return [(f"{folder.as_posix()}/", f"{folder.name}/") for folder in folders]
 
     @property
     def results(self) -> str:

@@ -16,12 +16,14 @@ from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefac
 from papertables.planning.claims import check_claims
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
-from papertables.planning.jobs import Job, attribute_searches, make_jobs, transfer_targets
+from papertables.planning.jobs import Job, attribute_searches, make_jobs, tests_of, transfer_targets
 from papertables.planning.paths import Paths
 from papertables.planning.project import CLAIMS, Project, load_project
 from papertables.planning.published import check_published
 from papertables.planning.signatures import Signatures
-from papertables.specs.config import Artefact
+from papertables.planning.speeds import Cores, Machine, cards, seconds
+from papertables.planning.work import run_work
+from papertables.specs.config import Artefact, Selection
 from papertables.specs.spec import RunSpec
 
 VERDICTS = ("json", "md", "csv")
@@ -33,7 +35,8 @@ class Plan:
 
     artefacts: by id, those that the scale can make; left_out: why it cannot make others; broken: what is wrong in the
     declaration of those that cannot be planned at any. selected: the ids that are
-    asked for. jobs: by id. targets: by run id, what it is scored on beside its own test. search_of: by run id, the
+    asked for. jobs: by id. tests: by run id, the epochs between those that artefacts show (see ``tested``). targets: by
+    run id, what it is scored on beside its own test. search_of: by run id, the
     search it takes its attributes from; searches: all of them by data set, backbone and id. language_models: by source,
     as they are asked.
     """
@@ -62,9 +65,10 @@ class Plan:
         for paper, claims in project.claims.items():
             check_claims(CLAIMS.format(paper=paper), claims, project, [*self.left_out, *self.broken])
         self.selected = self._selected()
-        runs_per_job = self.config.runs_per_job or self.scale.runs_per_job
-        self.jobs: dict[str, Job] = {job.id: job for job in make_jobs(self.artefacts, runs_per_job)}
+        self.tests = self.tests_with(self.config.selection, self.selected)
         self.targets = transfer_targets(self.artefacts.values())
+        most = self.config.runs_per_job or self.scale.runs_per_job, 3600 * self.config.max_job_hours
+        self.jobs: dict[str, Job] = {job.id: job for job in make_jobs(self.artefacts, *most, self.run_seconds)}
         self.search_of = attribute_searches(self.artefacts.values())
         shown = [search for planned in self.artefacts.values() for search in planned.searches]
         self.searches = {(each.dataset, each.backbone, each.id): each for each in (*shown, *self.search_of.values())}
@@ -77,6 +81,34 @@ class Plan:
     @property
     def device(self) -> str:
         return self.config.device or self.scale.device
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Whose time is estimated."""
+        return Cores(count=self.scale.threads) if self.device == "cpu" else cards()[self.config.gpu]
+
+    @property
+    def fast(self) -> bool:
+        """Whether tests and mapping passes run in half precision, which a CPU does not know."""
+        return self.config.numerics == "fast" and self.device != "cpu"
+
+    def tests_with(self, selection: Selection | None, asked: Iterable[str]) -> dict[str, int]:
+        """By run id, the epochs between its tests, 0 for the last alone. All artefacts decide, so that no run is made
+        anew when another is asked for; where the last epoch is selected, only those that are asked for, since figures
+        of tests on the way would have nearly all runs tested."""
+        deciding = asked if selection == "last" else self.artefacts
+        shown = tests_of((self.artefacts[id] for id in deciding), selection)
+        return dict.fromkeys((run.id for planned in self.artefacts.values() for run in planned.runs), 0) | shown
+
+    def run_seconds(self, run: RunSpec) -> float:
+        """Counted, never measured: what is made of it must not change with what was made."""
+        works = run_work(run, self.targets.get(run.id, ()), self.tests[run.id], self.fast)
+        return sum(seconds(self.machine, work) for work in works)
+
+    def priority(self, job: str) -> float:
+        """Below 1, and higher for longer jobs, so that none of these is left to the end."""
+        counted = sum(map(self.run_seconds, self.jobs[job].runs))
+        return counted / (counted + 3600)
 
     @cached_property
     def job_of(self) -> dict[str, str]:

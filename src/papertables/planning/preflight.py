@@ -46,7 +46,7 @@ def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
         return
     if plan.device != "auto":
         raise UserError(f"device is {plan.device}, but this machine has no GPU: --config device=auto or device=cpu")
-    seconds = sum(cpu_seconds(job) for job in jobs)
+    seconds = cpu_seconds(plan, jobs)
     if seconds > BEARABLE:
         cost = total(estimate(plan, artefacts).values())
         raise UserError(

@@ -1,18 +1,19 @@
 """What `plan` prints: what the artefacts that are asked for cost before anything runs."""
 
-from collections.abc import Iterable
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
 
 from pydantic import JsonValue
 
 from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
-from papertables.planning.cost import JOB_START, UTILISATION, Cost, duration, estimate, measured_rates, total
+from papertables.planning.cost import AS_ASKED, JOB_START, Cost, Lever, corrections, duration, estimate, total
 from papertables.planning.memory import memory_cell, memory_notes
 from papertables.planning.plan import Plan
 from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
 
+LENGTHS = (0, 900, 3600, 4 * 3600, 12 * 3600, float("inf"))  # seconds, by which jobs are counted
+LEVERS = {"numerics: fast": Lever(fast=True), "selection: last": Lever(selection="last"), "both": Lever(True, "last")}
 HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "cache", "memory")
 
 
@@ -26,7 +27,7 @@ def text(plan: Plan, artefacts: Iterable[str]) -> str:
         rows += [(f"{paper}, in all", *_cells(total(own.values())), memory_cell(plan, own))] if len(own) > 1 else []
     sums = _sums(plan, costs).items()
     rows += [(), *((name, *_cells(total(some.values())), memory_cell(plan, some)) for name, some in sums)]
-    return "\n".join([*_lines(rows), "", *_sets(plan, costs), *notes(plan, costs)])
+    return "\n".join([*_lines(rows), "", *_sets(plan, costs), *_levers(plan, costs), *notes(plan, costs)])
 
 
 def record(plan: Plan, artefacts: Iterable[str]) -> dict[str, JsonValue]:
@@ -39,24 +40,69 @@ def record(plan: Plan, artefacts: Iterable[str]) -> dict[str, JsonValue]:
     }
     sums = {name: _numbers(total(some.values())) for name, some in _sums(plan, costs).items()}
     told = {"artefacts": rows, "papers": papers, **sums, "data": whereabouts(plan, costs), "notes": notes(plan, costs)}
-    return {"scale": plan.scale.name, **told}
+    return {"scale": plan.scale.name, **told, "levers": levers(plan, costs)}
 
 
-def _sums(plan: Plan, costs: dict[str, Cost]) -> dict[str, dict[str, Cost]]:
+def levers(plan: Plan, artefacts: Iterable[str]) -> dict[str, dict[str, float]]:
+    """By lever that is not set yet, the seconds of each of the sums with it."""
+    artefacts, found = [*artefacts], {}
+    for name, lever in LEVERS.items() if plan.device != "cpu" else ():
+        costs = estimate(plan, artefacts, lever)
+        found[name] = {key: total(some.values()).seconds for key, some in _sums(plan, costs, lever).items()}
+    return found
+
+
+def _sums(plan: Plan, costs: dict[str, Cost], lever: Lever = AS_ASKED) -> dict[str, dict[str, Cost]]:
     """The headlines by themselves, where there is more than these, and everything."""
     headlines = [id for id in costs if plan.artefacts[id].artefact.headline]
-    alone = {"headlines": estimate(plan, headlines)} if 0 < len(headlines) < len(costs) else {}
+    alone = {"headlines": estimate(plan, headlines, lever)} if 0 < len(headlines) < len(costs) else {}
     return alone | {"total": costs}
+
+
+def _levers(plan: Plan, costs: dict[str, Cost]) -> list[str]:
+    """What would make it cheaper, a line each, with what it saves; nothing where all runs on a CPU."""
+    asked = {name: total(some.values()).seconds for name, some in _sums(plan, costs).items()}
+    rows = [(name, *_with(asked, found)) for name, found in levers(plan, costs).items()]
+    header = ("what makes it cheaper", *(cell for name in asked for cell in (name, "")))
+    return [*_lines([header, (), ("as asked", *_with(asked, asked)), *rows]), ""] if rows else []
+
+
+def _with(asked: dict[str, float], found: dict[str, float]) -> Iterator[str]:
+    """Two cells for each sum: the time, and the share that is saved."""
+    for name, now in asked.items():
+        yield duration(found[name])
+        yield f"-{1 - found[name] / now:.0%}" if found[name] < now else ""
+
+
+def _jobs(cost: Cost) -> str:
+    """How many jobs of what length."""
+    counts = [(low, high, sum(low <= each < high for each in cost.lengths)) for low, high in pairwise(LENGTHS)]
+    told = [
+        f"{count:,} of {duration(low)} and more" if high == LENGTHS[-1] else f"{count:,} below {duration(high)}"
+        for low, high, count in counts
+        if count
+    ]
+    longest = duration(max(cost.lengths, default=0))
+    return f"Jobs by estimated time, of features and searches too: {', '.join(told)}; the longest takes {longest}."
+
+
+def _purposes(cost: Cost) -> str:
+    parts = sorted(cost.purposes.items(), key=lambda part: -part[1])
+    return f"Of it: {', '.join(f'{name} {duration(spent)}' for name, spent in parts)}."
 
 
 def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     """What the numbers rest on, and what a user has to do by hand."""
-    basis = f"counted FLOPs on one {plan.config.gpu} at {UTILISATION:.0%} of its peak"
-    rates = measured_rates(Path(plan.paths.results) / "jobs")
-    if rates:
-        basis = f"images per second measured here for {', '.join(sorted(rates))}; else {basis}"
+    where = "the CPU" if plan.device == "cpu" else f"one {plan.config.gpu}"
+    basis = f"counted FLOPs on {where} at the speeds in speeds.yaml"
+    measured = corrections(plan)
+    if measured:
+        basis = f"as trainings were measured here for {', '.join(sorted(measured))}; else {basis}"
+    whole = total(costs.values())
     found = [
-        f"scale {plan.scale.name}; time: {basis}, and {JOB_START:.0f} s to start a job.",
+        f"scale {plan.scale.name}; numerics: {'fast' if plan.fast else 'published'}; time: {basis}, and "
+        f"{JOB_START:.0f} s to start a job. Reading images and drawing tables are not counted.",
+        *([_purposes(whole), _jobs(whole)] if whole.lengths else []),
         "Shared: runs that the jobs of an artefact above already make.",
     ]
     steps = [dataset(row["dataset"]) for row in whereabouts(plan, costs) if row["state"] == "step"]

@@ -2,12 +2,11 @@
 
 from functools import cache
 from math import ceil
-from pathlib import Path
 
 from papertables.backbones.catalog import backbone
-from papertables.data.catalog import dataset
-from papertables.planning.cost import cpu_seconds, gpu_speeds, job_seconds, measured_rates
+from papertables.planning.cost import Estimator
 from papertables.planning.plan import Plan
+from papertables.planning.work import frozen_work
 
 START = 600.0  # seconds until a job is at work on a node that has read nothing yet from a shared disk
 MARGIN = 2.0  # over an estimate
@@ -23,16 +22,12 @@ def minutes(seconds: float, attempt: int) -> int:
 
 def train_seconds(plan: Plan, id: str) -> float:
     """Of a training job: by measured speeds where there are any."""
-    job = plan.jobs[id]
-    if plan.device == "cpu":
-        return cpu_seconds(job, plan.scale.threads)
-    return job_seconds(plan, job, _rates(plan.paths.results))
+    return _estimator(plan).job(plan.jobs[id])
 
 
 def frozen_seconds(plan: Plan, name: str, tower: str) -> float:
     """Of the frozen features of a data set's test images."""
-    _, single = gpu_speeds(plan.config.gpu)
-    return 2e9 * backbone(tower).gmacs * dataset(name).test / single
+    return _estimator(plan).seconds(tower, frozen_work(name, backbone(tower)))
 
 
 def memory_mb(attempt: int, originals: bool = False) -> int:
@@ -41,6 +36,6 @@ def memory_mb(attempt: int, originals: bool = False) -> int:
 
 
 @cache
-def _rates(results: str) -> dict[str, float]:
-    """Read once, for thousands of jobs ask."""
-    return measured_rates(Path(results) / "jobs")
+def _estimator(plan: Plan) -> Estimator:
+    """Made once, for thousands of jobs ask."""
+    return Estimator(plan)

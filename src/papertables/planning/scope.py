@@ -57,6 +57,11 @@ class Scope:
         """The share of the training images that is used; None: all of them."""
         return self.substitutes.fraction if self.substitutes else None
 
+    @property
+    def evaluate_every(self) -> int:
+        """Epochs between tests, where the best is shown."""
+        return self.substitutes.evaluate_every if self.substitutes else 1
+
     def dataset(self, name: str) -> str | None:
         """What stands in for a published data set: itself where none is declared, None where it is left out."""
         return self.substitutes.dataset_substitutes.get(name, name) if self.substitutes else name

@@ -51,12 +51,13 @@ class Signatures:
 
     def train(self, job: Job) -> str:
         """Changes with a spec, the code of a method, the shared numerics, what a backbone's weights are and are read
-        as, the template, what the runs are scored on and how exactly, and which of them go on after a loss that is not
-        finite."""
+        as, the template, when the runs are tested, on what they are scored and how exactly, and which go on after a loss
+        that is not         finite."""
         skipping = [run.id for run in job.trained if run.skips]
         code = {run.method: method_code(run.method) for run in job.runs}
         targets = {run.id: self.plan.targets.get(run.id, ()) for run in job.trained}
         told = {"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets}
+        told |= {"tests": [self.plan.tests[run.id] for run in job.trained]}
         told |= {"weights": self._weights(job.backbone), "template": dataset(job.dataset).template}
         told |= {"given": self._given("train", self.plan.inputs.train(job.id).files)}
         told |= {"tests": self.plan.config.numerics} if self.plan.config.numerics != "published" else {}

@@ -111,15 +111,14 @@ def _trained(metrics: "Metrics") -> Iterator[str]:
 
 
 def _curve(metrics: "Metrics") -> Iterator[str]:
-    """One line per epoch up to the last, or up to the one before a divergence; tested when it is due."""
+    """One line per epoch up to the last, which is tested, or up to the one before a divergence."""
     training, numbers = metrics.spec.training, [each.epoch for each in metrics.curve]
     length = metrics.diverged.epoch - 1 if metrics.diverged else training.epochs
     if numbers != list(range(1, length + 1)):
         yield f"the curve must have epochs 1 to {length} in order, it has {_list(numbers)}"
     for each in metrics.curve:
-        due = each.epoch % training.evaluate_every == 0 or each.epoch == training.epochs
-        if due != (each.test_accuracy is not None):
-            yield f"epoch {each.epoch} {'lacks' if due else 'has'} a test accuracy"
+        if each.test_accuracy is None and each.epoch == training.epochs:
+            yield f"epoch {each.epoch} is the last and lacks a test accuracy"
         if each.nonfinite_steps and not metrics.spec.skips:
             yield f"epoch {each.epoch} has losses that are not finite, which ends such a run"
         if each.train_loss is None and not each.nonfinite_steps:

@@ -8,7 +8,7 @@ from papertables.base.errors import UserError
 from papertables.base.seals import Broken, unsealed_json
 from papertables.results.consistency import problems, whole_hits
 from papertables.specs.config import Selection
-from papertables.specs.spec import ClassSet, Combination, Model, Numerics, RunSpec, Target
+from papertables.specs.spec import EVALUATE_EVERY, ClassSet, Combination, Model, Numerics, RunSpec, Target, tested
 
 CHANGED = "-dirty"  # ends a commit whose code was changed
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -152,6 +152,11 @@ class Metrics(Model):
         keeps = selection == "best" and spec.fidelity.on_nonfinite == "keep_best"
         return self.outcome == "finished" or (keeps and self.has_best)
 
+    def has_tests(self, every: int) -> bool:
+        """Whether it was tested after every epoch that is asked for (``tested``), up to where it ended."""
+        due = tested(every, self.spec.training.epochs) if self.spec.training else ()
+        return all(self.curve[epoch - 1].test_accuracy is not None for epoch in due if epoch <= len(self.curve))
+
     @property
     def has_best(self) -> bool:
         """Whether any epoch was evaluated before it ended."""
@@ -159,6 +164,22 @@ class Metrics(Model):
 
     def scored(self, target: Target) -> Evaluation | None:
         return next((each for each in self.evaluations if each.target == target), None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_now(cls, values: object) -> object:
+        """A record from when a spec told how often its run was tested, under the id that the run has now."""
+        spec = values.get("spec") if isinstance(values, dict) else None
+        training = spec.get("training") if isinstance(spec, dict) else None
+        if not isinstance(training, dict) or EVALUATE_EVERY not in training:
+            return values
+        spec = spec | {"training": {key: value for key, value in training.items() if key != EVALUATE_EVERY}}
+        try:
+            run = RunSpec.model_validate(spec)
+        except ValidationError:
+            return values | {"spec": spec}  # whose problem is told below
+        known = values.get("run") == run.former_id(training[EVALUATE_EVERY])
+        return values | {"spec": spec} | ({"run": run.id} if known else {})
 
     @model_validator(mode="after")
     def _consistent(self):

@@ -11,7 +11,7 @@ from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
 from papertables.base.seals import Damaged, check_tensors, check_zip, sealed_json, sealed_tensors
 from papertables.results.metrics import Fingerprint, Metrics, read_record
-from papertables.specs.spec import LEARNER, METRICS, RunSpec
+from papertables.specs.spec import FORMER_TESTS, LEARNER, METRICS, RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,14 +104,30 @@ class Store:
     def mappings(self, run: str) -> Path:
         return self.root / run / MAPPINGS
 
+    def take_over(self, specs: Iterable[RunSpec]) -> None:
+        """Gives runs from when ids told how often they were tested the ids that they have now."""
+        for spec in specs:
+            folder = self.root / spec.id
+            if not spec.training or folder.exists():
+                continue
+            former = (self.root / spec.former_id(every) for every in FORMER_TESTS)  # most tests first
+            found = next((each for each in former if each.exists()), None)
+            if found:
+                found.rename(folder)
+
     def missing(
-        self, specs: Sequence[RunSpec], fingerprints: Mapping[str, Fingerprint], retrain: str | None = None
+        self,
+        specs: Sequence[RunSpec],
+        fingerprints: Mapping[str, Fingerprint],
+        retrain: str | None = None,
+        tests: Mapping[str, int] | None = None,
     ) -> list[RunSpec]:
         """The runs without valid metrics, without their learner or with another fingerprint, and those that ``retrain``
-        matches."""
-        return [spec for spec in specs if not self._valid(spec, fingerprints[spec.id], retrain)]
+        matches. tests: by run id, the epochs between those without which a run is missing as well (``tested``)."""
+        every = tests or {}
+        return [spec for spec in specs if not self._valid(spec, fingerprints[spec.id], every.get(spec.id, 0), retrain)]
 
-    def _valid(self, spec: RunSpec, fingerprint: Fingerprint, retrain: str | None) -> bool:
+    def _valid(self, spec: RunSpec, fingerprint: Fingerprint, every: int, retrain: str | None) -> bool:
         if retrain and fnmatchcase(spec.id, retrain):
             return False
         try:
@@ -119,7 +135,7 @@ class Store:
             self._check_kept(spec)
         except UserError:
             return False
-        return metrics.is_of(spec) and same_numbers(metrics.fingerprint, fingerprint)
+        return metrics.is_of(spec) and metrics.has_tests(every) and same_numbers(metrics.fingerprint, fingerprint)
 
 
 def same_numbers(recorded: Fingerprint, now: Fingerprint) -> bool:

@@ -47,7 +47,7 @@ COMPUTED = {  # tables without runs, and what their rows vary
 ComputedName = Literal[tuple(COMPUTED)]
 FidelityName = Literal["published", "repaired"]
 DEVICES = ("cpu", "cuda", "auto")
-Gpu = Literal["V100", "T4", "A100", "H100", "RTX 3090", "RTX 4090"]
+Gpu = Literal["A100", "H100", "H200", "L40S", "RTX 4090", "RTX 3090", "V100", "T4"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 VARIED = (
     "method",
@@ -209,6 +209,9 @@ class Config(Model):
     )
     device: Device | None = Field(None, description="cpu, auto, cuda (any GPU that is free) or one, such as cuda:1")
     runs_per_job: Count | None = None
+    max_job_hours: float = Field(
+        4.0, gt=0, allow_inf_nan=False, description="estimated; a job takes no further run that would make it longer"
+    )
     gpu: Gpu = Field("A100", description="the GPU whose time the plan estimates")
     retrain: str | None = Field(None, description="glob over run ids to train again, such as 'mini_digits/*/vp-*'")
     checkpoint_seconds: float = Field(
@@ -364,6 +367,11 @@ class Artefact(Model):
     def trains_beside(self) -> bool:
         """Whether what it computes may have columns of runs beside it."""
         return self.computed == "anchors"
+
+    @property
+    def shows_tests(self) -> bool:
+        """Whether it shows tests on the way, whichever epoch is selected."""
+        return self.drawing == "selection" or (self.drawing == "curves" and "test_accuracy" in self.quantities)
 
     @property
     def shows_searches(self) -> bool:
@@ -569,8 +577,8 @@ class Substitutes(Model):
 
     datasets: where an artefact takes all. dataset_substitutes, backbones: the published one to its substitute, None
     leaves it out; of several with the same substitute the first is shown. without: by setting, values of axes that are
-    left out. fraction: of the training images. training, search: over every setting of the paper. adjust: over
-    this, for some cells.
+    left out. fraction: of the training images. evaluate_every: epochs between the tests of which a paper reports the
+    best. training, search: over every setting of the paper. adjust: over this, for some cells.
     """
 
     datasets: DifferentNames
@@ -579,6 +587,7 @@ class Substitutes(Model):
     attributes: dict[str, str] = {}
     without: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1), AfterValidator(_all_different)]] = {}
     fraction: Annotated[Number, Field(gt=0, le=1)] | None = None
+    evaluate_every: Whole = 1
     training: dict[str, JsonValue] = {}
     search: dict[str, JsonValue] = {}
     adjust: tuple[Adjustment, ...] = ()

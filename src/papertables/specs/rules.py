@@ -140,7 +140,8 @@ class Transfer:
 @dataclass(frozen=True)
 class TrainJob:
     """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
-    file of the search whose winner are its attributes. numerics: how exact tests and mapping passes have to be."""
+    file of the search whose winner are its attributes. numerics: how exact tests and mapping passes have to be. tests:
+    by run id, the epochs between those that are wanted."""
 
     runs: tuple[RunSpec, ...]
     prepared: Prepared
@@ -153,6 +154,11 @@ class TrainJob:
     transfer: Transfer
     own_weights: Own = None
     numerics: Numerics = "published"
+    tests: Mapping[str, int] = field(default_factory=dict)
+
+    def every(self, run: str) -> int:
+        """Epochs between a run's tests, as ``tested`` takes it."""
+        return self.tests.get(run, 1)
 
     @property
     def dataset(self) -> str:

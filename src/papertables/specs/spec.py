@@ -20,6 +20,8 @@ from pydantic import (
 
 ProtocolName = Literal["few_shot", "full", "base_to_new", "cross_dataset", "domain_generalization"]
 FEW_SHOT = ("few_shot", "base_to_new", "cross_dataset")  # trained on some images of each class
+EVALUATE_EVERY = "evaluate_every"  # of a former spec's training
+FORMER_TESTS = (1, 2, 5, 1000)  # epochs between tests that it said, as papers and scales had them
 METRICS, LEARNER = "metrics.json", "learner.safetensors"  # of a run, in its folder of the store
 ClassSet = Literal["all", "base", "new"]
 Numerics = Literal["published", "fast"]  # of tests and mapping passes: in fp32, or where a GPU can in half precision
@@ -138,7 +140,6 @@ class Training(Model):
     optimizer: Optimizer
     schedule: Schedule
     precision: Literal["fp16", "bf16", "fp32"] = "fp16"  # of the autocast on a GPU; a CPU computes in fp32
-    evaluate_every: Whole = 1  # epochs
     drop_last: bool = False
     parts: dict[str, Part] = {}
     grad_scaler: bool = False
@@ -261,23 +262,36 @@ class RunSpec(Model):
         """Whether it goes on after a loss that is not finite."""
         return self.fidelity.on_nonfinite == "skip"
 
+    @property
+    def _told(self) -> dict[str, JsonValue]:
+        """Everything in the spec but ``on_nonfinite``, under each of whose values a run has the same numbers while its
+        losses are finite, and ``images.first`` where there is none."""
+        left_out = {"fidelity": {"on_nonfinite"}} | ({} if self.images.first else {"images": {"first"}})
+        return self.model_dump(mode="json", exclude=left_out)
+
     @cached_property
     def digest(self) -> str:
-        """Ten hexadecimal digits over everything in the spec but ``on_nonfinite``, under each of whose values a run has
-        the same numbers while its losses are finite, and ``images.first`` where there is none."""
-        left_out = {"fidelity": {"on_nonfinite"}} | ({} if self.images.first else {"images": {"first"}})
-        return digest(self.model_dump(mode="json", exclude=left_out))
+        """Ten hexadecimal digits over what it is."""
+        return digest(self._told)
+
+    def former_id(self, every: int) -> str:
+        """The id of a training from when it told how often it was tested, which no longer stands in a spec."""
+        told = self._told
+        return self._named(digest(told | {"training": told["training"] | {EVALUATE_EVERY: every}}))
 
     @cached_property
     def id(self) -> str:
         """Unique and readable, ``dataset/backbone/method-…-seed1-<digest>``: options are cut short, not the seed."""
+        return self._named(self.digest)
+
+    def _named(self, digits: str) -> str:
         method = [self.method]
         method += [f"{key}{value}" for key, value in sorted(self.options.items()) if value not in (None, "", [])]
         drawn = [f"{self.shots}shot"] if self.shots else []
         drawn += [f"{self.fraction:g}of1"] if self.fraction else []
         drawn += [f"seed{self.seed}"] if self.seed is not None else []
         options = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(method))[:64]
-        name = "-".join([options, *drawn, self.digest])
+        name = "-".join([options, *drawn, digits])
         return f"{self.dataset}/{self.backbone}/{name}"
 
 
@@ -337,6 +351,11 @@ class SearchSpec(Model):
     def draw_seed(self) -> int:
         """The seed whose few-shot images it searches on."""
         return self.shared_seed if self.few_shot_draw == "shared" else self.seed
+
+
+def tested(every: int, epochs: int) -> list[int]:
+    """The epochs after which a run is tested: every so many, and the last, which alone is where ``every`` is 0."""
+    return sorted({*range(every, epochs + 1, every), epochs}) if every else [epochs]
 
 
 def digest(value: JsonValue, digits: int = 10) -> str:

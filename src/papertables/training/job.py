@@ -41,9 +41,10 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
     store, transfer = Store(Path(training.store)), TransferTargets(job)
     texts, winners = texts_of(job), winners_of(job)
     prints = fingerprints(job, texts, winners)
+    store.take_over(job.runs)
     for problem in store.unsound(job.runs):
         print(f"{problem}: it is made again", file=sys.stderr)
-    missing = store.missing(job.runs, prints, training.retrain)
+    missing = store.missing(job.runs, prints, training.retrain, job.tests)
     print(f"{len(job.runs)} runs, {len(missing)} to make", file=sys.stderr)
     wanted = {spec.id for spec in missing}
     unscored = [spec for spec in job.runs if spec.id not in wanted and transfer.missing(store.read(spec.id))]
@@ -128,11 +129,11 @@ class _Work:
         killed while it was writing results goes on with the same group. Of one that fails each run is trained alone, so
         that only what breaks it is lost."""
         wanted = {spec.id for spec in missing}
-        for group in groups_of(self.job.runs, self.split).values():
+        for group in groups_of(self.job, self.split).values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
             with alone(checkpoint_of(Path(self.training.checkpoints), group)):  # what another made meanwhile stays
-                todo = self.store.missing(group, self.prints, self.training.retrain)
+                todo = self.store.missing(group, self.prints, self.training.retrain, self.job.tests)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]
                 for spec in failed if len(todo) > 1 else ():
@@ -151,9 +152,12 @@ class _Work:
                 self._train_group(todo, partial)
 
     def _digests(self, specs: Sequence[RunSpec]) -> dict[str, str]:
+        return {spec.id: self._digest(spec) for spec in specs}
+
+    def _digest(self, spec: RunSpec) -> str:
         fast = [self.numerics] if self.numerics != "published" else []
-        told = {spec.id: [self.prints[spec.id].model_dump(exclude_defaults=True), spec.skips] for spec in specs}
-        return {id: digest([*each, *fast]) for id, each in told.items()}
+        fingerprint = self.prints[spec.id].model_dump(exclude_defaults=True)
+        return digest([fingerprint, spec.skips, self.job.every(spec.id), *fast])
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
         first = specs[0]
@@ -161,7 +165,7 @@ class _Work:
         test = self.test_sets.make(first, first.target)
         runs = [self._run(spec, train.rows(training_indices(self.split, spec)), test.names) for spec in specs]
         title = f"{first.dataset} {first.backbone} {first.image_size} px"
-        seconds = self._trainer(first, runs).train(train, test, checkpoint, title)
+        seconds = self._trainer(first, runs).train(train, test, checkpoint, title, self.job.every(first.id))
         for spec, run in zip(specs, runs, strict=True):
             self.recorder.trained(spec, run, len(test), seconds, len(runs))
         alive = [spec for spec, run in zip(specs, runs, strict=True) if not run.diverged]
@@ -187,7 +191,7 @@ class _Work:
     def score_transfer(self, specs: Sequence[RunSpec]) -> None:
         """Trained runs on what they have yet to be scored on."""
         wanted = {spec.id for spec in specs}
-        for group in groups_of(self.job.runs, self.split).values():
+        for group in groups_of(self.job, self.split).values():
             todo = [spec for spec in group if spec.id in wanted]
             with self.failures.noted(todo):
                 self._score_group(todo)
@@ -218,14 +222,14 @@ class _Work:
                 self.store.write(metrics)
 
 
-def groups_of(runs: Sequence[RunSpec], split: Split) -> dict[tuple, list[RunSpec]]:
+def groups_of(job: TrainJob, split: Split) -> dict[tuple, list[RunSpec]]:
     """The trained ones of a job's runs by what those trained together must agree in."""
     groups: dict[tuple, list[RunSpec]] = {}
-    for spec in runs:
+    for spec in job.runs:
         if spec.training:
             t = spec.training
             size = len(training_indices(split, spec))
-            key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, t.evaluate_every)
+            key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, job.every(spec.id))
             groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
     return groups
 

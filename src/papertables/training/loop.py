@@ -28,6 +28,7 @@ from papertables.data.augment import Augmentation, training_images
 from papertables.data.feed import Images, ahead, on_device, resident
 from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
+from papertables.specs.spec import tested
 from papertables.training.checkpoint import Checkpoint, Part, Place
 from papertables.training.forward import Towers, image_features, text_features
 from papertables.training.memory import LOOK, Room, batch_normed, images_that_fit, pieces, step_bytes
@@ -372,21 +373,26 @@ class Trainer:
         test: TestSet,
         checkpoint: Checkpoint | None = None,
         title: str = "training",
+        every: int = 1,
     ) -> float:
-        """All epochs, from the checkpoint on if it holds one. Returns the seconds spent, before it too."""
+        """All epochs, from the checkpoint on if it holds one, with the tests of ``tested``. Returns the seconds spent,
+        before it too."""
         train = resident(train, np.unique(np.concatenate([run.rows for run in self.runs])), self.device)
         if test.images is not None:
             test = replace(test, images=resident(test.images, test.rows, self.device))
         self.foresee()
         place = checkpoint.resume(self.runs) if checkpoint else Place()
         began, before, epochs = time.perf_counter(), place.seconds, self.training.epochs
+        due = {*tested(every, epochs)}
         with progress(title, epochs, place.epoch - (not place.tested)) as bar, patient():
             try:
                 while place.epoch < epochs or not place.tested:
                     if place.tested:
                         for run in self.epoch(place.epoch + 1, train, place):
                             run.keep_program(place.epoch)
-                    self._test(place, test)
+                    if place.epoch in due:
+                        self._test(place.epoch, test)
+                    place.tested = True
                     bar.set_postfix_str(summary(self.runs), refresh=False)
                     bar.update()
                     place.seconds = before + time.perf_counter() - began
@@ -399,15 +405,13 @@ class Trainer:
                 raise
         return place.seconds
 
-    def _test(self, place: Place, test: TestSet) -> None:
-        """Scores the runs that have not diverged, where they are to be after this epoch."""
+    def _test(self, epoch: int, test: TestSet) -> None:
+        """Scores the runs that have not diverged."""
         alive = [run for run in self.runs if not run.diverged]
-        if alive and (place.epoch % self.training.evaluate_every == 0 or place.epoch == self.training.epochs):
-            for run, accuracy in zip(alive, self.accuracies(alive, test), strict=True):
-                run.score(place.epoch, accuracy)
-                run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
-                run.images += len(test)
-        place.tested = True
+        for run, accuracy in zip(alive, self.accuracies(alive, test) if alive else [], strict=True):
+            run.score(epoch, accuracy)
+            run.curve[-1] = run.curve[-1].model_copy(update={"test_accuracy": accuracy})
+            run.images += len(test)
 
     def _order(self, run: Run) -> np.ndarray:
         """The run's rows in a new random order."""

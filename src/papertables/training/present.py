@@ -32,7 +32,8 @@ class Present:
         job, run = self.jobs[id]
         recorded = metrics.fingerprint
         now = recorded.model_copy(update=self._parts(job, run))
-        if not (metrics.is_of(run) and same_numbers(recorded, now)):
+        enough = metrics.has_tests(job.every(id))
+        if not (metrics.is_of(run) and enough and same_numbers(recorded, now)):
             return None
         data = {name: self.manifest(each.manifest) for name, each in job.transfer.prepared.items()}
         kept = [each for each in metrics.evaluations if data.get(each.dataset) in (None, each.data)]

@@ -73,6 +73,7 @@ def test_a_method_is_what_its_learner_defines(name):
     assert defines("prompts") == defines("classify") == method.learns_prompts
     assert defines("image_prompts") == method.prompts_images
     assert defines("features") == method.adapts_tower
+    assert own.leaves_images == (method.leaves_images and method.trains)
 
 
 def context(size: int = 224) -> MethodInputs:

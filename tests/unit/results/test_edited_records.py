@@ -124,7 +124,7 @@ EDITS: list[tuple[str, Edit, str]] = [  # which record, what is done to it, and 
     ("trained", put("curve.0.test_accuracy", 60.0), "the curve says 60.0 % after epoch 1"),
     ("trained", put("curve.2.test_accuracy", 70.0), "the curve says 70.0 % after epoch 3"),
     ("trained", put("curve.2.test_accuracy", 12.34), "epoch 3: no number of 100 images"),
-    ("trained", put("curve.2.test_accuracy", None), "epoch 3 lacks a test accuracy"),
+    ("trained", put("curve.3.test_accuracy", None), "epoch 4 is the last and lacks a test accuracy"),
     ("trained", put("curve.0.nonfinite_steps", 2), "losses that are not finite, which ends such a run"),
     ("trained", put("curve.0.nonfinite_steps", -1), "greater than or equal to 0"),
     ("trained", put("parameters", -1), "greater than or equal to 0"),

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from papertables.base.seals import sealed_json
 from papertables.methods.table import METHODS, method_code
 from papertables.results import store as module
 from papertables.results.metrics import Divergence, Fingerprint, Metrics
 from papertables.results.store import Store, same_numbers
-from papertables.specs.spec import Fidelity, RunSpec
+from papertables.specs.spec import FORMER_TESTS, Fidelity, RunSpec
 from tests.unit import artefact_world as world
 
 RECORD = Path(__file__).parents[1] / "recorded" / "fingerprints.json"
@@ -87,6 +88,34 @@ def test_a_rule_for_losses_that_are_not_finite_matters_where_there_were_any(tmp_
     store.write(record, world.LEARNER)
     missing = {rule: store.missing([under(spec, rule)], {spec.id: now}) for rule in RULES}
     assert {rule for rule, found in missing.items() if not found} == set(valid)
+
+
+def test_a_run_with_more_tests_serves_where_fewer_are_wanted(tmp_path):
+    spec, store, now = world.run("vp", "dtd", 1), Store(tmp_path), fingerprint("c0")
+    made = world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now})
+    third = made.curve[2].model_copy(update={"test_accuracy": None})
+    fewer = made.model_copy(update={"curve": [*made.curve[:2], third, *made.curve[3:]]})
+    for record, serves in ((made, (0, 1, 2, 3)), (fewer, (0, 2))):
+        store.write(record, world.LEARNER)
+        missing = {every: store.missing([spec], {spec.id: now}, tests={spec.id: every}) for every in range(4)}
+        assert tuple(every for every, found in missing.items() if not found) == serves
+
+
+@pytest.mark.parametrize("every", FORMER_TESTS)
+def test_runs_from_when_ids_told_of_tests_are_up_to_date(tmp_path, every):
+    spec, store, now = world.run("vp", "dtd", 1), Store(tmp_path), fingerprint("c0")
+    record = world.metrics_of(spec, 60.0, 50.0).model_copy(update={"fingerprint": now})
+    store.write(record, world.LEARNER)
+    former = tmp_path / spec.former_id(every)
+    (tmp_path / spec.id).rename(former)
+    written = json.loads(record.model_dump_json()) | {"run": spec.former_id(every)}
+    written["spec"]["training"]["evaluate_every"] = every
+    (former / "metrics.json").write_bytes(sealed_json(json.dumps(written)))
+    assert store.missing([spec], {spec.id: now}) == [spec]
+    store.take_over([spec])
+    assert store.missing([spec], {spec.id: now}, tests={spec.id: 1}) == []
+    assert store.record(spec.id) == record
+    assert not former.exists()
 
 
 def test_a_record_in_the_folder_of_another_run_is_missing(tmp_path):

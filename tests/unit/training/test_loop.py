@@ -90,10 +90,10 @@ def test_a_trained_logit_scale_stays_in_its_bounds():
     assert head.logit_scale.item() == LOGIT_SCALE[0]
 
 
-@pytest.mark.parametrize(("every", "evaluated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
+@pytest.mark.parametrize(("every", "evaluated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5]), (0, [5])])
 def test_evaluation_every_n_epochs_and_at_the_last(every, evaluated):
-    one = trainer(settings(epochs=5, evaluate_every=every), 12)
-    one.train(cached(12), whole(cached(6)))
+    one = trainer(settings(epochs=5), 12)
+    one.train(cached(12), whole(cached(6)), every=every)
     run = one.runs[0]
     assert [epoch.epoch for epoch in run.curve if epoch.test_accuracy is not None] == evaluated
     assert run.last.epoch == 5
