@@ -3,6 +3,7 @@
 # make check  sets up, lints and runs all tests that take no seconds each, in about a minute
 # make test   sets up and runs every check and test
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
+# make rehearsal  sets up and plays the paper scale on a CPU: archives and weights in the published formats, in miniature
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all setup check test faults lint lock
+.PHONY: headline all setup check test faults rehearsal lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -38,6 +39,11 @@ test: lint
 
 faults: setup
 	$(PYTEST) -m "" tests/faults tests/workflow/test_kill.py
+
+rehearsal: setup
+	rm -rf results/.rehearsal
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.rehearsal results/.rehearsal
+	rm -rf results/.rehearsal
 
 lint: setup
 	$(BIN)/ruff check .

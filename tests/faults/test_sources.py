@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
 from papertables.data import transfer
-from papertables.data.catalog import CATALOG, Dataset, File
+from papertables.data.catalog import CATALOG, Dataset
 from papertables.data.download import download, fetch
 from papertables.data.transfer import Network
 from tests.archives import sha256
@@ -46,8 +47,8 @@ SOURCES: dict[str, tuple[str, str, dict[str, str]]] = {  # the data set, the par
     "ImageNet's list of classes": ("imagenet", "/ILSVRC2012_devkit_t12.tar.gz", ALONE),
     "split file (Food101)": ("food101", "/split_zhou_Food101.json", ALONE),
 }  # fmt: skip
-FILES = ("weights", "sentences")
-ENDS = {source: ends for source, (*_, ends) in SOURCES.items()} | dict.fromkeys(FILES, ALONE)
+WEIGHTS = "weights (ResNet-18), and so sentences"
+ENDS = {source: ends for source, (*_, ends) in SOURCES.items()} | {WEIGHTS: ALONE}
 
 
 @pytest.fixture
@@ -61,10 +62,11 @@ def server(monkeypatch):
 def fetched(source: str, server: FaultServer, folder: Path) -> tuple[str, Callable[[], None]]:
     """The address on the server that is to go wrong, and what fetches the source."""
     network = Network({"https://": f"{server.url}/", "http://": f"{server.url}/"}, patience=2)
-    if source in FILES:
-        server.files["lab/file"] = content = bytes(range(256)) * 10
-        file = File(name="file", urls=("https://lab/file",), sha256=sha256(content))
-        return "lab/file", partial(download, file, folder, network)
+    if source == WEIGHTS:
+        content = bytes(range(256)) * 10
+        file = backbone("resnet18").published.model_copy(update={"sha256": sha256(content)})
+        server.files = {(first := file.urls[0].removeprefix("https://")): content}
+        return first, partial(download, file, folder, network)
     id, part, _ = SOURCES[source]
     web, brought = rewrite(entry := yaml.safe_load(CATALOG.read_text())[id], SETS[id]())
     for name, content in brought.items():

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from papertables.backbones.catalog import backbones
 from papertables.specs.manifests import read_manifest
-from tests.fault_server import Fault, FaultServer, busy
+from tests.fault_server import Fault, busy
 from tests.rehearsal.archives import SETS
 from tests.rehearsal.world import World, make_world
 
@@ -23,22 +23,28 @@ TOWERS = tuple(id for id, entry in backbones().items() if entry.urls)
 MARK = {True: "yes", False: "no"}
 
 
-def play(root: Path, sets=tuple(SETS), towers=TOWERS, artefacts=ARTEFACTS) -> int:
-    """Plays at the scale ``rehearsal`` in a folder, which may be an earlier one to go on with, and prints both tables;
-    returns how many entries of them are missing."""
+def play(root: Path, sets=tuple(SETS), towers=TOWERS, artefacts=ARTEFACTS, pilot: bool = True) -> int:
+    """Plays at the scale ``rehearsal`` in a folder, which may be an earlier one to go on with, then at the scale
+    ``pilot``, and prints what came of it; returns how much is missing, 0 where everything was made."""
     console, begun = Console(width=130), time.monotonic()
     world = make_world(root, sets, towers)
-    console.print(f"made archives of {len(world.made)} data sets and weights of {len(towers)} backbones")
+    made = f"archives of {len(world.made)} data sets, weights of {len(towers)} backbones"
+    console.print(f"{made} after {time.monotonic() - begun:.0f} s")
+    ours = ("scale=rehearsal", f"artefacts=[{','.join(artefacts)}]")
+    commands = [["fetch", "--config", *ours], ["--config", *ours]]
+    commands += [["--config", "scale=pilot", "device=cpu"]] * pilot
+    failed = 0
     with world.server() as server:
         for address, faults in SPOILT.items():
             server.spoil(address, faults)
-        for target in (["fetch"], []):
-            code = snakemake(world, server, *target, artefacts=artefacts)
-            console.print(f"snakemake {' '.join(target)}: status {code}, after {time.monotonic() - begun:.0f} s")
-    runs = world.project.results.parent / "rehearsal" / "runs.csv"
+        for command in commands:
+            code = snakemake(world, *command, world.mirrors(server), "download_patience=20")
+            console.print(f"snakemake {' '.join(command)}: status {code} after {time.monotonic() - begun:.0f} s")
+            failed += code != 0
+    runs = world.results("rehearsal") / "runs.csv"
     runs = pd.read_csv(runs) if runs.exists() else pd.DataFrame(columns=["dataset", "backbone", "method"])
-    missing = show(console, "data sets", by_set(world, runs)) + show(console, "backbones", by_tower(towers, runs))
-    return missing
+    failed += show(console, "data set", by_set(world, runs))
+    return failed + show(console, "backbone", by_tower(towers, runs))
 
 
 SPOILT = {  # by address
@@ -52,15 +58,14 @@ SPOILT = {  # by address
 }
 
 
-def snakemake(world: World, server: FaultServer, *targets: str, artefacts) -> int:
-    config = ["scale=rehearsal", f"artefacts=[{','.join(artefacts)}]", world.mirrors(server), "download_patience=20"]
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", *config]
+def snakemake(world: World, *arguments: str) -> int:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     return subprocess.run(command, cwd=world.project.root, env=world.project.environment).returncode
 
 
 def by_set(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     """How far each data set came."""
-    results, found = world.project.root / "results/rehearsal", {}
+    results, found = world.results("rehearsal"), {}
     for id, made in world.made.items():
         raw, prepared = world.project.root / "data" / id, results / "data" / id
         archives = [name for name in made.archives if (raw / name).exists()]

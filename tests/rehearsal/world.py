@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from tests.weights import write
 from tests.workflow.conftest import Project, copy_project
 
 HERE = Path(__file__).parent
-CHECKSUMS = ("sha256", "sha256_prefix", "git_blob", "md5")
 CODE = Path("src/papertables")
 
 
@@ -51,6 +51,9 @@ class World:
     web: Folder
     made: dict[str, Made]
 
+    def results(self, scale: str) -> Path:
+        return self.project.root / "results" / scale
+
     def server(self) -> FaultServer:
         server = FaultServer()
         server.files = self.web
@@ -63,9 +66,11 @@ class World:
 
 def make_world(root: Path, sets: Iterable[str] = SETS, towers: Iterable[str] = ()) -> World:
     """The project, its scale ``rehearsal``, and all that data sets and backbones are fetched from. What a user has to
-    bring lies in the data folder."""
+    bring lies in the data folder. The scale ``pilot`` trains for one epoch."""
     project, web = copy_project(root / "project"), Folder(root / "web")
     shutil.copy(HERE / "scale.yaml", project.root / "workflow/scales/rehearsal.yaml")
+    pilot = project.root / "workflow/scales/pilot.yaml"
+    pilot.write_text(re.sub(r"\bepochs: \d+", "epochs: 1", pilot.read_text("utf-8")), "utf-8")
     shutil.copytree(HERE / "artefacts", project.root / "workflow/papers", dirs_exist_ok=True)
     world = World(project, web, {id: SETS[id]() for id in sets})
     with _catalog(project.root / CODE / "data/catalog.yaml") as entries:
@@ -105,12 +110,11 @@ def rewrite(entry: dict, made: Made) -> tuple[dict[str, bytes], dict[str, bytes]
     files += [*source.get("archives", ()), *([source["unsorted"]["labels"]] if "unsorted" in source else [])]
     for file in files:
         if (content := made.archives.get(file["name"])) is not None:
-            _know(file, sha256=sha256(content))
+            _know(file, content)
             web |= dict.fromkeys(file.get("urls", ()), content)
             brought |= {} if "urls" in file else {file["name"]: content}
     if made.split is not None:
-        git = "git_blob" in split["file"]
-        _know(split["file"], **({"git_blob": _git_blob(made.split)} if git else {"sha256": sha256(made.split)}))
+        _know(split["file"], made.split)
         web[split["file"]["urls"][0]] = made.split
     if "reader" in split:
         split["reader"]["checked"] = False
@@ -119,14 +123,11 @@ def rewrite(entry: dict, made: Made) -> tuple[dict[str, bytes], dict[str, bytes]
     return web, brought
 
 
-def _git_blob(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
-def _know(file: dict, **checksum: str) -> None:
-    for each in CHECKSUMS:
-        file.pop(each, None)
-    file |= checksum
+def _know(file: dict, content: bytes) -> None:
+    """Puts checksums in the place of those that a file has; what is published without one stays so."""
+    git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    known = {"sha256": sha256(content), "md5": hashlib.md5(content).hexdigest(), "git_blob": git}
+    file |= {kind: digits for kind, digits in known.items() if kind in file}
 
 
 def _tower(web: Folder, id: str, entry: dict) -> None:
