@@ -6,6 +6,7 @@
 # make faults sets up and tries every fault of docs/reliability.md, also those that take minutes
 # make gpu-check  tries every method on this machine's GPU, beside the CPU
 # make slurm  installs Slurm, where it may, and runs the headline table of a paper on a pretended cluster
+# make rehearsal  sets up and plays the paper scale on a CPU: archives and weights in the published formats, in miniature
 # make lock   pins anew what pyproject.toml asks for (needs uv)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores all
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .DELETE_ON_ERROR:
-.PHONY: headline all pdf setup check test faults slurm gpu-check lint lock
+.PHONY: headline all pdf setup check test faults slurm gpu-check rehearsal lint lock
 
 headline: setup
 	$(SNAKEMAKE)
@@ -52,6 +53,11 @@ slurm: setup
 	$(BIN)/python -m tests.environment.prepare
 	$(BIN)/python -m tests.slurm.install
 	$(PYTEST) -s tests/slurm
+
+rehearsal: setup
+	rm -rf results/.rehearsal
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.rehearsal results/.rehearsal
+	rm -rf results/.rehearsal
 
 lint: setup
 	$(BIN)/ruff check .

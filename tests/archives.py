@@ -1,14 +1,16 @@
-"""Archives as bytes."""
+"""Archives as bytes, the same ones whenever they are made."""
 
+import gzip
 import hashlib
 import io
 import tarfile
 import zipfile
+from collections.abc import Mapping
 
 
-def tar(files: dict[str, bytes]) -> bytes:
+def plain_tar(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -16,12 +18,20 @@ def tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def tar(files: Mapping[str, bytes]) -> bytes:
+    return gzip.compress(plain_tar(files), mtime=0)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
+
+
+def below(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 def sha256(content: bytes) -> str:

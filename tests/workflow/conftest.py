@@ -108,11 +108,13 @@ def project(tmp_path: Path) -> Project:
 
 
 def copy_project(root: Path) -> Project:
-    root.mkdir()
+    """The project in a folder, where an earlier copy may lie."""
+    root.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, root / part, ignore=ignored, dirs_exist_ok=True)
         else:
             shutil.copy(source, root / part)
     (root / "workflow" / "scales" / "tiny.yaml").write_text(TINY_SCALE)

@@ -120,11 +120,15 @@ Source = Annotated[Drawn | Url | Manual, Field(discriminator="kind")]
 
 
 class Reader(Model):
-    """The class of ``torchvision.datasets`` that reads the raw folder, and its arguments for each part."""
+    """The class of ``torchvision.datasets`` that reads the raw folder, and its arguments for each part.
+
+    checked: whether the class compares the files with the checksums that it knows, those of the published archives.
+    """
 
     class_name: str
     train: dict[str, str | bool]
     test: dict[str, str | bool]
+    checked: bool = True
 
 
 class SplitRule(Model):

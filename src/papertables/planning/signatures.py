@@ -51,8 +51,8 @@ class Signatures:
 
     def train(self, job: Job) -> str:
         """Changes with a spec, the code of a method, the shared numerics, what a backbone's weights are and are read
-        as, the template, when the runs are tested, on what they are scored and how exactly, and which go on after a loss
-        that is not         finite."""
+        as, the template, when the runs are tested, on what they are scored and how exactly, and which go on after a
+        loss that is not finite."""
         skipping = [run.id for run in job.trained if run.skips]
         code = {run.method: method_code(run.method) for run in job.runs}
         targets = {run.id: self.plan.targets.get(run.id, ()) for run in job.trained}

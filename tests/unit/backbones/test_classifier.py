@@ -18,6 +18,7 @@ from papertables.backbones.clip import FrozenClip
 from papertables.base.errors import UserError
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.specs.config import OwnWeights
+from tests.weights import pretrained_vit
 
 CLASSIFIERS = [id for id, entry in backbones().items() if entry.classes]
 REAL = os.environ.get("PAPERTABLES_REAL")
@@ -99,30 +100,6 @@ def test_source_logits_are_those_of_the_mini_classifiers(id):
     torch.testing.assert_close(source_logits(tower, pixels), model(pixels))
     assert (tower.mean, tower.std) == (mini_classifiers.MEAN, mini_classifiers.STD)
     assert tower.image_size == mini_classifiers.IMAGE_SIZE
-
-
-def pretrained_vit(width, side, patch, mlp, depth, classes=1000):
-    """Random tensors with the names and shapes of pytorch_pretrained_vit. What enters the first block is small enough
-    for the ε of its layer norm to count."""
-    tokens = 1 + (side // patch) ** 2
-    shapes = {
-        "class_token": (1, 1, width),
-        "positional_embedding.pos_embedding": (1, tokens, width),
-        "patch_embedding.weight": (width, 3, patch, patch),
-        "patch_embedding.bias": (width,),
-        "norm.weight": (width,),
-        "norm.bias": (width,),
-        "fc.weight": (classes, width),
-        "fc.bias": (classes,),
-    }
-    for block in range(depth):
-        linear = dict.fromkeys(("attn.proj_q", "attn.proj_k", "attn.proj_v", "proj"), (width, width))
-        linear |= {"pwff.fc1": (mlp, width), "pwff.fc2": (width, mlp), "norm1": (width,), "norm2": (width,)}
-        for name, shape in linear.items():
-            shapes[f"transformer.blocks.{block}.{name}.weight"] = shape
-            shapes[f"transformer.blocks.{block}.{name}.bias"] = shape[:1]
-    small = ("class_token", "positional_embedding", "patch_embedding")
-    return {name: torch.randn(shape) * (1e-3 if name.startswith(small) else 0.1) for name, shape in shapes.items()}
 
 
 def reference(state, images, patch, heads):

@@ -3,7 +3,6 @@ fetched beside."""
 
 import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from papertables.data.ready import make_ready
 from papertables.data.shared import image_places
 from papertables.data.transfer import Network
 from papertables.data.unpack import BEGUN, note_of
-from tests.archives import sha256, tar
+from tests.archives import below, plain_tar, sha256, tar
 from tests.fault_server import FaultServer
 
 RNG = np.random.default_rng(0)
@@ -258,16 +257,6 @@ VAL = {f"ILSVRC2012_val_{number:08}.JPEG": picture() for number in (1, 2, 3)}
 DEVKIT = devkit(VALIDATION)
 
 
-def plain_tar(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 CLASS_TARS = {
     f"{name}.tar": plain_tar({Path(file).name: content for file, content in TRAIN.items() if file.startswith(name)})
     for name in (TENCH, GOLDFISH)
@@ -293,10 +282,6 @@ def imagenet(web, monkeypatch) -> Dataset:
     for module in (prepare, ready):
         monkeypatch.setattr(module, "dataset", lambda id: entry)
     return entry
-
-
-def below(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
-    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 KINDS = {
