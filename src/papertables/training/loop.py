@@ -378,7 +378,7 @@ class Trainer:
         """All epochs, from the checkpoint on if it holds one, with the tests of ``tested``. Returns the seconds spent,
         before it too."""
         train = resident(train, np.unique(np.concatenate([run.rows for run in self.runs])), self.device)
-        if test.images is not None:
+        if not all(self._known(run.learner, test) for run in self.runs):
             test = replace(test, images=resident(test.images, test.rows, self.device))
         self.foresee()
         place = checkpoint.resume(self.runs) if checkpoint else Place()
