@@ -28,7 +28,7 @@ def told(plan: Plan) -> dict[tuple[str, str], str]:
         for source in job.attributes:
             found["sentence_features", f"{tower} {name} {source}"] = signatures.sentence_features(name, tower, source)
         for run in job.trained[:1]:
-            found["inspect", f"{tower} {run.id}"] = signatures.inspect(run.id)
+            found["inspect", f"{tower} {run.id}"] = signatures.inspect(run.id, "test")
         found["prepare", name] = signatures.dataset(name)
     for name, tower, search in plan.searches:
         found["search", f"{tower} {name} {search}"] = signatures.search(name, tower, search)
