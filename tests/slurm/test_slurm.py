@@ -126,13 +126,15 @@ def spend_the_night(folder: Path, local: Project) -> Night:
     for part in ("cache/mini_digits/train-short-48", "frozen_features/mini_digits/mini-vit"):
         (mini / f"{part}.safetensors").unlink()
     shutil.rmtree(mini / "sentence_features" / "mini_digits")
+    written = project.root / "config.yaml"
+    written.write_text(written.read_text().replace("cache_dir: null", "cache_dir: $TMPDIR/caches"))
     profile = project.root / "profiles" / "slurm" / "config.yaml"
     settings = yaml.safe_load(profile.read_text())
     settings["set-resources"]["sentence_features"] = {"slurm_partition": "gpu", "mem_mb": TOO_LITTLE}
     profile.write_text(yaml.safe_dump(settings))
     printed = folder / "printed"
     with cluster(folder / "slurm") as made, printed.open("w") as out:
-        command = project.command(TARGET, *PROFILE, *CONDA, *CONFIG, "cache_dir=$TMPDIR/caches")
+        command = project.command(TARGET, *PROFILE, *CONDA, *CONFIG)
         environment = project.environment | made.environment | {"PATH": path_with(COMMANDS)}
         pipeline = subprocess.Popen(command, cwd=project.root, env=environment, stdout=out, stderr=subprocess.STDOUT)
         story = Night(project, made, pipeline, printed)
