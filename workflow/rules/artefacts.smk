@@ -104,7 +104,9 @@ rule index:
         configuration=lambda w: PLAN.config,
         listed=lambda w: PLAN.inputs.listed,
         logs=lambda w: {
-            run.id: f"{LOGS}/train/{PLAN.job_of[run.id]}.log" for id in PLAN.selected for run in PLAN.artefacts[id].runs
+            run.id: f"{LOGS}/train/{PLAN.job_of[run.id]}.log"
+            for id in PLAN.selected
+            for run in PLAN.artefacts[id].runs
         },
         signature=lambda w: PLAN.signatures.index,
     script:

@@ -19,6 +19,6 @@ def test_lines_begin_left_and_end_right_between_round_numbers():
 
 def test_what_has_no_numbers_is_not_drawn():
     assert panels([]) == []
-    accuracy, loss = panels([epoch(1, None)])
+    accuracy, _ = panels([epoch(1, None)])
     assert [line.name for line in accuracy.lines] == ["training"]
     assert len(panels([epoch(1, 40.0, loss=None)])) == 1
