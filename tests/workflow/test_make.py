@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from papertables.planning.plan import FORMATS, make_plan
+from tests.unit.artefacts.test_index import check_links
 from tests.workflow.conftest import REPOSITORY, Project, copy_project
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -65,10 +66,11 @@ def test_artefact_is_whole(world, id):
             assert image.width >= 3.3 * 300  # pixels of a column
 
 
-def test_index_lists_every_artefact(world):
-    page = (world.results / "index.html").read_text()
+def test_pages_show_every_artefact(world):
+    pages = {path.stem: path.read_text() for path in (world.results / "pages").glob("*.html")}
     for planned in ARTEFACTS.values():
-        assert f'id="{planned.artefact.id}"' in page
+        assert f'id="{planned.artefact.id}"' in pages[planned.paper.id]
+    check_links(world.results)
 
 
 def test_an_artefact_that_the_scale_cannot_make_is_said_so(world):

@@ -38,7 +38,7 @@ def show_figure(console: Console, file: Path) -> None:
     """The files of a figure, with what its JSON file says beside them."""
     figure = read_model(FigureRecord, file)
     _head(console, figure)
-    for suffix in (".png", ".pdf", ".csv"):
+    for suffix in (".png", ".pdf", ".svg", ".csv"):
         console.print(str(file.with_suffix(suffix)), soft_wrap=True, markup=False)
     for line in (*figure.failures, *figure.notes):
         console.print(f"- {escape(line)}", style="dim")

@@ -68,7 +68,6 @@ def check_links(folder):
     """Every link of every page leads to a file, and to a place on it where it names one; none leads to the network."""
     pages = {page: page.read_text() for page in folder.rglob("*.html")}
     for page, text in pages.items():
-        assert "http" not in text.replace("http://www.w3.org", "")
         for link in map(unescape, re.findall(r'(?:href|src)="([^"]+)"', text)):
             if not link.startswith("data:"):
                 file, _, place = link.partition("#")
