@@ -53,8 +53,8 @@ class Verdict(Finding):
 
 
 class Tally(Model):
-    """How many cells agree with printed numbers: within one deviation (ours over seeds, joined with a printed one as the
-    root of the sum of squares), within two, beyond; unknown: neither has a deviation."""
+    """How many cells agree with printed numbers: within one deviation (ours over seeds, joined with a printed one as
+    the root of the sum of squares), within two, beyond; unknown: neither has a deviation."""
 
     within: NonNegativeInt = 0
     near: NonNegativeInt = 0
@@ -75,8 +75,8 @@ class PaperVerdicts(Model):
     """compares: whether a verdict here is one of the paper; if not, every sentence says of which world it is.
 
     summary: what holds and how many numbers agree, in a line. total: over all tables, each printed number once.
-    artefacts: the same by artefact. method: how verdicts are reached and what that assumes, a line each. made: what they
-    were made with, by name.
+    artefacts: the same by artefact. method: how verdicts are reached and what that assumes, a line each. made: what
+    they were made from, by name.
     """
 
     paper: str
