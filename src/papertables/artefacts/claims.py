@@ -56,8 +56,11 @@ class Lines:
         """Of a statistic of their means over seeds, (names, halves, strata)."""
         shape = self.strata[0].shape[:2]
         flat = [each.reshape(-1, each.shape[-1]) for each in self.strata]
-        whole = lambda means: statistic(means.reshape(*means.shape[:-2], *shape, means.shape[-1]))  # noqa: E731
-        return evidence.estimate(flat, whole, self.exact)
+
+        def shaped(means: np.ndarray) -> np.ndarray:
+            return statistic(means.reshape(*means.shape[:-2], *shape, means.shape[-1]))
+
+        return evidence.estimate(flat, shaped, self.exact)
 
     def runs_of(self, name: int) -> list[np.ndarray]:
         """(seeds,) of each stratum, a number for each run."""
