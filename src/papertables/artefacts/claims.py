@@ -148,7 +148,7 @@ def _told(comparison: Comparison, lines: Lines, tested: Known) -> list[dict]:
     """What each comparison says, without the artefact and the runs."""
     match comparison:
         case Kept():
-            best, last = (_lines(comparison, tested.grids[which]) for which in ("best", "last"))
+            best, last = (_lines(comparison, tested.grids.get(which, tested.grid)) for which in ("best", "last"))
             if isinstance(best, str) or isinstance(last, str):
                 return [{"verdict": "not tested here", "sentence": f"{tested.id}: not all epochs are known."}]
             others = range(1, len(lines.labels))

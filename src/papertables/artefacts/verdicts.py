@@ -113,11 +113,12 @@ def _world(scope: Scope) -> str:
 
 def _verdict(claimed: Claimed, id: str, known: Mapping[str, Known]) -> Verdict:
     """Of a claim: that of the comparison which is least in its favour. Where the scale is not the paper's, what it
-    leaves out counts for nothing, as long as anything is left."""
+    leaves out of artefacts that are there counts for nothing, as long as anything is left."""
     claim = claimed.claims[id]
     parts = [found for each in claim.holds_if for found in _parts(claimed, each, known)]
     tested = [part for part in parts if part.verdict != "not tested here"]
-    counted = tested if tested and claimed.scope.substitutes else parts
+    all_there = all(each.artefact in known for each in claim.holds_if)
+    counted = tested if tested and all_there and claimed.scope.substitutes else parts
     deciding = min(counted, key=lambda part: WORST.index(part.verdict))
     agreeing = sum(part.verdict == "holds" for part in parts)
     beside = f" {agreeing} of {len(parts)} comparisons hold." if len(parts) > 1 else ""
