@@ -17,7 +17,7 @@ SLIPS = [
     (FIRST, FIRST.replace("[vp, ar]", "[vp, arr]"), "unknown row or column 'arr'"),
     (FIRST, FIRST.replace("]}", "], at: [dtdd]}"), "attrvr_table1: at: unknown row or column 'dtdd'"),
     (FIRST, FIRST.replace("]}", "], block: rn}"), "unknown row or column 'rn.attrvr'"),
-    (FIRST, FIRST.replace("]}", "], b: 3}"), "'b'"),
+    (FIRST, FIRST.replace("]}", "], b: 3}"), "unknown key 'claims.superior.holds_if.0.b' (did you mean 'by'?)"),
     ("    place: abstract; table 1\n", "", "place is missing"),
 ]
 
