@@ -18,7 +18,7 @@ UNBOUND = float("inf")
 
 
 @dataclass(frozen=True)
-class Tested:
+class Known:
     """An artefact that is there. grids: its samples by selection, that which it shows first. world: what a sentence
     begins with where it is no statement about the paper. sizes: whether these say anything here, or orderings alone.
     unit: of its numbers."""
@@ -56,15 +56,18 @@ class Lines:
         """Of a statistic of their means over seeds, (names, halves, strata)."""
         shape = self.strata[0].shape[:2]
         flat = [each.reshape(-1, each.shape[-1]) for each in self.strata]
-        whole = lambda means: statistic(means.reshape(*means.shape[:-2], *shape, means.shape[-1]))  # noqa: E731
-        return evidence.estimate(flat, whole, self.exact)
+
+        def shaped(means: np.ndarray) -> np.ndarray:
+            return statistic(means.reshape(*means.shape[:-2], *shape, means.shape[-1]))
+
+        return evidence.estimate(flat, shaped, self.exact)
 
     def runs_of(self, name: int) -> list[np.ndarray]:
         """(seeds,) of each stratum, a number for each run."""
         return [harmonic(each[name], 0) for each in self.strata]
 
 
-def findings(comparison: Comparison, tested: Tested) -> list[Finding]:
+def findings(comparison: Comparison, tested: Known) -> list[Finding]:
     """One for each other that something is compared with, else one in all."""
     if not tested.sizes and not comparison.is_ordering:
         return [not_tested(tested.id, SIZES)]
@@ -83,7 +86,7 @@ def not_tested(artefact: str, why: str) -> Finding:
 def lines_of(grid: Grid, names: Sequence[str], at: Sequence[str] | None = None) -> Lines | str:
     """The samples of names on one axis, over keys of the other, else over all that averages count; why there are
     none."""
-    turned = grid if all(name in grid.rows for name in names) else grid.turned
+    turned = max((grid, grid.turned), key=lambda each: sum(name in each.rows for name in names))
     lacking = [name for name in names if name not in turned.rows]
     if lacking:
         return f"there is no {', '.join(lacking)} here"
@@ -141,11 +144,11 @@ def gain(means: np.ndarray) -> np.ndarray:
     return both[..., 0] - both[..., 1]
 
 
-def _told(comparison: Comparison, lines: Lines, tested: Tested) -> list[dict]:
+def _told(comparison: Comparison, lines: Lines, tested: Known) -> list[dict]:
     """What each comparison says, without the artefact and the runs."""
     match comparison:
         case Kept():
-            best, last = (_lines(comparison, tested.grids[which]) for which in ("best", "last"))
+            best, last = (_lines(comparison, tested.grids.get(which, tested.grid)) for which in ("best", "last"))
             if isinstance(best, str) or isinstance(last, str):
                 return [{"verdict": "not tested here", "sentence": f"{tested.id}: not all epochs are known."}]
             others = range(1, len(lines.labels))
@@ -183,9 +186,9 @@ def _pair(comparison: Pairs, lines: Lines, unit: str) -> dict:
             found = lines.estimate(lambda means: scores(means)[..., 0] / scores(means)[..., 1])
             what = lines.over[0] if len(lines.over) == 1 else "value"
             says = f"{of} has {found.effect:.3g} times the {what} of {over}"
-            return _judged(found, (-UNBOUND, comparison.at_most), says)
+            return _judged(found, (-UNBOUND, comparison.at_most), says, digits=2)
     probability = None if lines.exact else evidence.probability_of_improvement(lines.runs_of(0), lines.runs_of(1))
-    return _judged(found, bounds, says, strict, probability)
+    return _judged(found, bounds, says, strict, probability, digits=0 if isinstance(comparison, Sets) else 1)
 
 
 def _kept(comparison: Kept, best: Lines, last: Lines) -> dict:
@@ -203,7 +206,7 @@ def _kept(comparison: Kept, best: Lines, last: Lines) -> dict:
         f"of the {before.effect:.1f} points of {of} above {over} at the epochs that are best on the test set, "
         f"{after.effect:.1f} ({100 * found.effect:.0f} %) are there at the last"
     )
-    return _judged(found, (comparison.share, UNBOUND), says)
+    return _judged(found, (comparison.share, UNBOUND), says, digits=2)
 
 
 def _near_best(lines: Lines, place: int, unit: str) -> dict:
@@ -219,15 +222,21 @@ def _near_best(lines: Lines, place: int, unit: str) -> dict:
 
 
 def _judged(
-    found: Estimate, bounds: tuple[float, float], says: str, strict: bool = False, probability: float | None = None
+    found: Estimate,
+    bounds: tuple[float, float],
+    says: str,
+    strict: bool = False,
+    probability: float | None = None,
+    digits: int = 1,
 ) -> dict:
     """A verdict by whether the interval lies within bounds, outside them or across. strict: the lower one itself is
-    outside."""
+    outside. digits: of the interval."""
     verdict, needed = _verdict(found, bounds, strict), None
     seeds = f"{found.seeds} {'seed' if found.seeds == 1 else 'seeds'}"
     tail = []
     if found.interval and found.error:
-        tail.append(f"95 % interval {_short(found.interval[0])} to {_short(found.interval[1])}, {seeds}")
+        low, high = (f"{each:.{digits}f}" for each in found.interval)
+        tail.append(f"95 % interval {low} to {high}, {seeds}")
     elif not found.interval:
         tail.append(f"{seeds}: no spread is known, at least 2 are needed")
     if probability is not None:

@@ -9,7 +9,7 @@ from typing import get_args
 import pandas as pd
 
 from papertables.artefacts import collect, samples
-from papertables.artefacts.claims import Tested, findings, not_tested
+from papertables.artefacts.claims import Known, findings, not_tested
 from papertables.artefacts.render import _markdown as in_markdown
 from papertables.artefacts.render import read
 from papertables.artefacts.subsets import read_subsets
@@ -53,7 +53,7 @@ def build(claimed: Claimed) -> PaperVerdicts:
     """Of a paper, from the artefacts that are asked for."""
     paper, scale = claimed.scope.paper, claimed.scope.scale
     tables = {id: read(Path(path)) for id, path in claimed.tables.items()}
-    known: dict[str, Tested] = {}
+    known: dict[str, Known] = {}
     runs: dict[str, Metrics] = {}
     for planned, files in claimed.artefacts:
         own = collect.gather(planned, files)
@@ -78,22 +78,22 @@ def build(claimed: Claimed) -> PaperVerdicts:
 
 def _tested(
     planned: PlannedArtefact, files: ArtefactFiles, metrics: Mapping[str, Metrics], tables: Mapping[str, Table]
-) -> Tested:
+) -> Known:
     artefact = planned.artefact
     if artefact.computed:  # of the paper's own data sets and backbones at every scale
-        return Tested(artefact.id, {planned.selection: samples.of_table(tables[artefact.id])}, unit="")
+        return Known(artefact.id, {planned.selection: samples.of_table(tables[artefact.id])}, unit="")
     parts = "On parts of data sets: " if read_subsets(files.manifests) else ""
     where = {"world": _world(planned.scope) + parts, "sizes": planned.comparable}
     if artefact.needs.searches:
         results = [read_search(path) for path in map(Path, files.searches) if path.exists()]
-        return Tested(artefact.id, {planned.selection: samples.of_searches(results)}, unit="", **where)
+        return Known(artefact.id, {planned.selection: samples.of_searches(results)}, unit="", **where)
     if files.inspections:
         ratios = {run: _ratios(Path(path)) for run, path in files.inspections.items()}
-        return Tested(artefact.id, {planned.selection: samples.of_scatter(planned, ratios)}, unit="", **where)
+        return Known(artefact.id, {planned.selection: samples.of_scatter(planned, ratios)}, unit="", **where)
     shown = dict.fromkeys([planned.selection, "best", "last"])  # that of the artefact first
     grids = {selection: samples.of_runs(planned, metrics, selection) for selection in shown}
     accuracies = {cell.measure for cell in planned.cells} <= set(SCORES)
-    return Tested(artefact.id, grids, unit=" points" if accuracies else "", **where)
+    return Known(artefact.id, grids, unit=" points" if accuracies else "", **where)
 
 
 def _ratios(path: Path) -> dict[str, float]:
@@ -111,13 +111,14 @@ def _world(scope: Scope) -> str:
     return f"In the {scope.scale.name} world, not of the paper: "
 
 
-def _verdict(claimed: Claimed, id: str, known: Mapping[str, Tested]) -> Verdict:
+def _verdict(claimed: Claimed, id: str, known: Mapping[str, Known]) -> Verdict:
     """Of a claim: that of the comparison which is least in its favour. Where the scale is not the paper's, what it
-    leaves out counts for nothing, as long as anything is left."""
+    leaves out of artefacts that are there counts for nothing, as long as anything is left."""
     claim = claimed.claims[id]
     parts = [found for each in claim.holds_if for found in _parts(claimed, each, known)]
     tested = [part for part in parts if part.verdict != "not tested here"]
-    counted = tested if tested and claimed.scope.substitutes else parts
+    all_there = all(each.artefact in known for each in claim.holds_if)
+    counted = tested if tested and all_there and claimed.scope.substitutes else parts
     deciding = min(counted, key=lambda part: WORST.index(part.verdict))
     agreeing = sum(part.verdict == "holds" for part in parts)
     beside = f" {agreeing} of {len(parts)} comparisons hold." if len(parts) > 1 else ""
@@ -135,7 +136,7 @@ def _verdict(claimed: Claimed, id: str, known: Mapping[str, Tested]) -> Verdict:
     )
 
 
-def _parts(claimed: Claimed, comparison: Comparison, known: Mapping[str, Tested]) -> list[Finding]:
+def _parts(claimed: Claimed, comparison: Comparison, known: Mapping[str, Known]) -> list[Finding]:
     if comparison.artefact in known:
         return findings(comparison, known[comparison.artefact])
     return [not_tested(comparison.artefact, claimed.elsewhere[comparison.artefact])]

@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "schema"
 PACKAGE = ROOT / "src" / "papertables"
 PAPERS = sorted((ROOT / "workflow" / "papers").glob("*/*.yaml"))
+KINDS = {"protocol": "paper", "claims": "claims"}
 SHIPPED = [
     ("config", ROOT / "config.yaml"),
     *(("scale", path) for path in sorted((ROOT / "workflow" / "scales").glob("*.yaml"))),
-    *(("paper" if path.stem == "protocol" else "artefact", path) for path in PAPERS),
+    *((KINDS.get(path.stem, "artefact"), path) for path in PAPERS),
     ("datasets", PACKAGE / "data" / "catalog.yaml"),
     ("backbones", PACKAGE / "backbones" / "catalog.yaml"),
     ("attributes", PACKAGE / "attributes" / "catalog.yaml"),

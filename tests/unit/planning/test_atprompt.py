@@ -289,6 +289,8 @@ def test_transfer_scores_every_target_and_averages_all_but_imagenet():
         assert len(scored) == targets
         assert scored == [(Target(column.settings["target"], "all"),) for column in planned.columns]
         assert planned.artefact.average_without == ("imagenet",)
+        for scale in PLANS.values():  # whatever stands in for it there
+            assert scale.artefacts[planned.artefact.id].columns[0].key == "imagenet"
 
 
 def test_rows_that_are_only_printed_have_no_runs_and_are_not_shown_for_stand_ins():

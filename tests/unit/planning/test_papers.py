@@ -8,6 +8,7 @@ import pytest
 from papertables.artefacts import compare
 from papertables.planning.cells import axis_of, rows_of
 from papertables.planning.project import load_project
+from papertables.specs.claims import Claims
 from papertables.specs.config import Artefact, Paper
 from papertables.specs.validation import read
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
@@ -30,6 +31,8 @@ def name(path):
 def test_declarations_parse(path):
     if path.stem == "protocol":
         assert read(Paper, path, id=path.parent.name).methods
+    elif path.stem == "claims":
+        assert read(Claims, path).claims
     else:
         assert read(Artefact, path, id=f"{path.parent.name}_{path.stem}", paper=path.parent.name).title
 
