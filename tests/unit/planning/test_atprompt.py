@@ -13,7 +13,7 @@ from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
-ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem != "protocol"}
+ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem not in ("protocol", "claims")}
 PLANS = {scale: plan_of(scale=scale, artefacts="all") for scale in ("paper", "mini")}
 PLAN = PLANS["paper"]
 PAPER = PLAN.project.papers["atprompt"]

@@ -87,6 +87,7 @@ def edit(path: Path, **values):
         ({"retrain": "nothing/*"}, "retrain: 'nothing/*' matches no run; run ids look like '"),
         ({"checkpoint_seconds": -1}, "checkpoint_seconds must be at least 0, not -1"),
         ({"checkpoint_seconds": "nan"}, "checkpoint_seconds is 'nan': it must be a finite number"),
+        ({"cache_dir": 3}, "cache_dir is 3: it must be a text"),
         ({"pretrain_steps": 0.5}, "pretrain_steps is 0.5: it must be a whole number"),
         ({"partial": "maybe"}, "partial is 'maybe': it must be true or false"),
     ],
