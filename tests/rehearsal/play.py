@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from papertables.backbones.catalog import backbones
+from papertables.results.metrics import Metrics, read_record
 from papertables.specs.manifests import read_manifest
 from tests.fault_server import Fault, busy
 from tests.rehearsal.archives import SETS
@@ -41,10 +42,14 @@ def play(root: Path, sets=tuple(SETS), towers=TOWERS, artefacts=ARTEFACTS, pilot
             code = snakemake(world, *command, world.mirrors(server), "download_patience=20")
             console.print(f"snakemake {' '.join(command)}: status {code} after {time.monotonic() - begun:.0f} s")
             failed += code != 0
-    runs = world.results("rehearsal") / "runs.csv"
-    runs = pd.read_csv(runs) if runs.exists() else pd.DataFrame(columns=["dataset", "backbone", "method"])
-    failed += show(console, "data set", by_set(world, runs))
-    return failed + show(console, "backbone", by_tower(towers, runs))
+    return failed + report(console, world, towers)
+
+
+def report(console: Console, world: World, towers: Iterable[str]) -> int:
+    """Prints what came of every data set and backbone; returns how much is missing."""
+    files = world.results("rehearsal").glob("runs/**/metrics.json")
+    records = [read_record(path.read_text("utf-8"), str(path)) for path in files]
+    return show(console, "data set", by_set(world, records)) + show(console, "backbone", by_tower(towers, records))
 
 
 SPOILT = {  # by address
@@ -63,7 +68,7 @@ def snakemake(world: World, *arguments: str) -> int:
     return subprocess.run(command, cwd=world.project.root, env=world.project.environment).returncode
 
 
-def by_set(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
+def by_set(world: World, records: Sequence[Metrics]) -> dict[str, dict[str, str]]:
     """How far each data set came."""
     results, found = world.results("rehearsal"), {}
     for id, made in world.made.items():
@@ -72,7 +77,7 @@ def by_set(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
         sizes = sum((raw / name).stat().st_size for name in archives)
         manifest = read_manifest(prepared / "manifest.json") if (prepared / "manifest.json").exists() else None
         caches = sorted(path.stem for path in (results / "cache" / id).glob("*.safetensors"))
-        scored = int((runs.dataset == id).sum())
+        scored = sum(each.dataset == id for record in records for each in record.evaluations)
         found[id] = {
             "fetched": f"{sizes / 1e3:.0f} kB" if archives else "",
             "unpacked": MARK[any((raw / f".{name}.done").exists() for name in made.archives)] if archives else "",
@@ -83,10 +88,10 @@ def by_set(world: World, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
     return found
 
 
-def by_tower(towers, runs: pd.DataFrame) -> dict[str, dict[str, str]]:
+def by_tower(towers: Iterable[str], records: Sequence[Metrics]) -> dict[str, dict[str, str]]:
     """The methods that were trained and scored with each backbone."""
-    methods = {tower: sorted(set(runs.method[runs.backbone == tower])) for tower in towers}
-    return {tower: {"methods": ", ".join(found)} for tower, found in methods.items()}
+    found = {tower: {record.spec.method for record in records if record.spec.backbone == tower} for tower in towers}
+    return {tower: {"methods": ", ".join(sorted(methods))} for tower, methods in found.items()}
 
 
 def show(console: Console, title: str, rows: dict[str, dict[str, str]]) -> int:
