@@ -87,11 +87,10 @@ class Plan:
     def first_seed(self) -> dict[str, str]:
         """By run id, the run of the first seed that is the same but for that."""
         found: dict[str, str] = {}
-        for member in (
-            member for planned in self.artefacts.values() for cell in planned.cells for member in cell.members
-        ):
-            for run in member.runs:
-                found.setdefault(run.id, member.runs[0].id)
+        cells = (cell for planned in self.artefacts.values() for cell in planned.cells)
+        for runs in (member.runs for cell in cells for member in cell.members):
+            for run in runs:
+                found.setdefault(run.id, runs[0].id)
         return found
 
     @property
