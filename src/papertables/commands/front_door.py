@@ -10,7 +10,7 @@ from papertables.planning.adopt import adopt
 from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
-from papertables.planning.preflight import check_files, check_gpu
+from papertables.planning.preflight import check_files, check_gpu, check_tests
 from papertables.planning.targets import ADOPT, FETCH, PDF, PLAN, asked, left_behind
 
 
@@ -30,6 +30,7 @@ def enter(plan: Plan, command: Command | None) -> None:
     else:
         print(plan_report.text(plan, wanted))
         sys.exit()
+    check_tests(plan, [artefact for artefact, runs in wanted.items() if runs])
     if command.locks:
         check_alone(plan, wanted)
     check_downloads(plan, wanted, command.targets)

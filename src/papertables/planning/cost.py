@@ -66,14 +66,15 @@ class Estimator:
         self.fast = plan.fast if lever.fast is None else lever.fast
         self.tests = plan.tests_with(lever.selection, artefacts) if lever.selection else plan.tests
         self.corrections = corrections(plan)
+        self.known: dict[str, list[Work]] = {}  # runs that differ in their seed do the same
 
     def work(self, job: Job) -> Iterator[Work]:
         for run in job.runs:
-            yield from run_work(run, self.plan.targets.get(run.id, ()), self.tests[run.id], self.fast)
-
-    def job(self, job: Job) -> float:
-        """Seconds, from its start on."""
-        return JOB_START + sum(self.seconds(job.backbone, each) for each in self.work(job))
+            first = self.plan.first_seed[run.id]
+            if first not in self.known:
+                works = run_work(run, self.plan.targets.get(run.id, ()), self.tests[run.id], self.fast)
+                self.known[first] = list(works)
+            yield from self.known[first]
 
     def seconds(self, tower: str, work: Work) -> float:
         return self.corrections.get(tower, 1.0) * seconds(self.machine, work)
@@ -85,8 +86,7 @@ def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> d
     estimator = Estimator(plan, artefacts, lever)
     costs, seen = {}, set()
     for id in artefacts:
-        jobs = [job for job in plan.jobs_for(id) if job.id not in seen]
-        seen.update(job.id for job in jobs)
+        jobs = _unseen(plan, id, seen)
         new = {run.id for job in jobs for run in job.runs}
         cost = costs[id] = Cost(len(jobs), len(new), sum(run.id not in new for run in plan.artefacts[id].runs))
         for job in jobs:
@@ -102,6 +102,19 @@ def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> d
     return costs
 
 
+def spent(plan: Plan, artefacts: Iterable[str], lever: Lever) -> float:
+    """The seconds of all artefacts together, as ``estimate`` counts them."""
+    artefacts, seen = tuple(artefacts), set()
+    estimator, whole = Estimator(plan, artefacts, lever), Cost()
+    for id in artefacts:
+        jobs = _unseen(plan, id, seen)
+        for job in jobs:
+            _add(whole, estimator, job.backbone, estimator.work(job))
+        for tower, work in _before(plan, id, jobs, seen):
+            _add(whole, estimator, tower, work)
+    return whole.seconds
+
+
 def total(costs: Iterable[Cost]) -> Cost:
     """What artefacts cost together."""
     whole = Cost()
@@ -115,14 +128,23 @@ def total(costs: Iterable[Cost]) -> Cost:
     return whole
 
 
+def _unseen(plan: Plan, id: str, seen: set) -> list[Job]:
+    """The jobs of an artefact that no artefact before it has."""
+    jobs = [job for job in plan.jobs_for(id) if job.id not in seen]
+    seen.update(job.id for job in jobs)
+    return jobs
+
+
 def _add(cost: Cost, estimator: Estimator, tower: str, works: Iterable[Work]) -> None:
     """A job that does this."""
-    before = cost.seconds
+    length = JOB_START
     cost.purposes["starting"] += JOB_START
     for work in works:
-        cost.purposes[work.purpose] += estimator.seconds(tower, work)
+        own = estimator.seconds(tower, work)
+        cost.purposes[work.purpose] += own
         cost.images += round(work.images)
-    cost.lengths.append(cost.seconds - before)
+        length += own
+    cost.lengths.append(length)
 
 
 def _before(plan: Plan, id: str, jobs: Iterable[Job], seen: set) -> Iterator[tuple[str, list[Work]]]:

@@ -87,6 +87,16 @@ class Plan:
         """Whose time is estimated."""
         return Cores(count=self.scale.threads) if self.device == "cpu" else cards()[self.config.gpu]
 
+    @cached_property
+    def first_seed(self) -> dict[str, str]:
+        """By run id, the run of the first seed that is the same but for that."""
+        found: dict[str, str] = {}
+        cells = (cell for planned in self.artefacts.values() for cell in planned.cells)
+        for runs in (member.runs for cell in cells for member in cell.members):
+            for run in runs:
+                found.setdefault(run.id, runs[0].id)
+        return found
+
     @property
     def fast(self) -> bool:
         """Whether tests and mapping passes run in half precision, which a CPU does not know."""

@@ -35,6 +35,17 @@ def check_files(plan: Plan) -> None:
             raise UserError(f"config: weights: {name}: there is no file {own.path}")
 
 
+def check_tests(plan: Plan, artefacts: Iterable[str]) -> None:
+    """Raises UserError for a figure of tests on the way that the configuration does not name, where it has runs tested
+    after the last epoch alone but for what it names."""
+    for id in artefacts if plan.config.selection == "last" else ():
+        if plan.artefacts[id].artefact.shows_tests and id not in plan.selected:
+            raise UserError(
+                f"{id} shows tests on the way, and with selection=last only what is configured is tested so: add "
+                f"--config 'artefacts=[{id}]', or leave selection out"
+            )
+
+
 def check_gpu(plan: Plan, artefacts: Iterable[str]) -> None:
     """Raises UserError where jobs that are still to be run want a GPU and this machine has none: at once for
     ``cuda`` and ``cuda:N``; for ``auto`` where a CPU would take more than a day, with what it would cost here and what

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
-from papertables.planning.cost import AS_ASKED, JOB_START, Cost, Lever, corrections, duration, estimate, total
+from papertables.planning.cost import JOB_START, Cost, Lever, corrections, duration, estimate, spent, total
 from papertables.planning.memory import memory_cell, memory_notes
 from papertables.planning.plan import Plan
 from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
@@ -43,19 +43,17 @@ def record(plan: Plan, artefacts: Iterable[str]) -> dict[str, JsonValue]:
     return {"scale": plan.scale.name, **told, "levers": levers(plan, costs)}
 
 
-def levers(plan: Plan, artefacts: Iterable[str]) -> dict[str, dict[str, float]]:
+def levers(plan: Plan, costs: dict[str, Cost]) -> dict[str, dict[str, float]]:
     """By lever that is not set yet, the seconds of each of the sums with it."""
-    artefacts, found = [*artefacts], {}
-    for name, lever in LEVERS.items() if plan.device != "cpu" else ():
-        costs = estimate(plan, artefacts, lever)
-        found[name] = {key: total(some.values()).seconds for key, some in _sums(plan, costs, lever).items()}
-    return found
+    sums = {name: [*some] for name, some in _sums(plan, costs).items()}
+    chosen = LEVERS.items() if plan.device != "cpu" else ()
+    return {name: {key: spent(plan, ids, lever) for key, ids in sums.items()} for name, lever in chosen}
 
 
-def _sums(plan: Plan, costs: dict[str, Cost], lever: Lever = AS_ASKED) -> dict[str, dict[str, Cost]]:
+def _sums(plan: Plan, costs: dict[str, Cost]) -> dict[str, dict[str, Cost]]:
     """The headlines by themselves, where there is more than these, and everything."""
     headlines = [id for id in costs if plan.artefacts[id].artefact.headline]
-    alone = {"headlines": estimate(plan, headlines, lever)} if 0 < len(headlines) < len(costs) else {}
+    alone = {"headlines": estimate(plan, headlines)} if 0 < len(headlines) < len(costs) else {}
     return alone | {"total": costs}
 
 

@@ -164,3 +164,18 @@ def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):
     said = "attrvr_mine needs EuroSAT, and scale mini downloads nothing: allow it with --config downloads=true"
     assert str(error.value) == said
     check_downloads(make_plan(tmp_path, CONFIG | {"downloads": True}), ["attrvr_mine"])
+
+
+def test_a_figure_of_tests_is_configured_where_the_last_epoch_alone_is_tested():
+    with pytest.raises(UserError, match=r"attrvr_selection shows tests on the way.*artefacts=\[attrvr_selection\]"):
+        preflight.check_tests(plan_of(selection="last"), ["attrvr_table1", "attrvr_selection"])
+    preflight.check_tests(plan_of(selection="last", artefacts=["attrvr_selection"]), ["attrvr_selection"])
+    preflight.check_tests(plan_of(), ["attrvr_selection"])
+
+
+def test_where_the_last_epoch_is_selected_it_alone_is_tested_but_for_figures_of_tests():
+    asked = {name: plan_of(selection="last", artefacts=[name]) for name in ("attrvr_table1", "attrvr_selection")}
+    runs = [run.id for run in plan_of().artefacts["attrvr_selection"].runs if run.training]
+    assert {asked["attrvr_table1"].tests[id] for id in runs} == {0}
+    assert {asked["attrvr_selection"].tests[id] for id in runs} == {plan_of().tests[id] for id in runs} == {1}
+    assert asked["attrvr_table1"].jobs == plan_of().jobs
