@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 
 from papertables.base.errors import UserError
 from papertables.data import cache
-from papertables.data.augment import Boxes, augment, pillow_crops, draw_boxes, plain, training_images
+from papertables.data.augment import Boxes, augment, draw_boxes, pillow_crops, plain, training_images
 from papertables.specs.spec import Images
 
 SIDE = 32
