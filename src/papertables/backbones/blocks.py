@@ -1,13 +1,8 @@
 """Blocks of frozen transformers: open_clip's, with the same numbers by fewer steps.
 
 All tokens of a batch are the rows of one matrix. open_clip's attention takes a batch apart, so that its backward on a
-<<<<<<< HEAD
-CPU multiplies sequence by sequence. Where one token of each sequence is read behind the last block, that block
-computes no other, which saves ten of its twelve products.
-=======
 CPU multiplies sequence by sequence. Where one token of each sequence is read behind the last block, that block computes
 no other, which saves ten of its twelve products.
->>>>>>> r/h18c
 """
 
 import torch

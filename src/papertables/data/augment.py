@@ -1,16 +1,9 @@
 """Random augmentation of a batch on its device.
 
-<<<<<<< HEAD
-``resized_crop``: RandomResizedCrop and horizontal flip (bicubic, antialiased). Where training runs on a CPU, and
-always of originals (prompt learning), by Pillow itself; of resized images (AttrVR) on a GPU by two batched matrix
-products with weights per image, each rounded to whole grey values as in Pillow. ``crop_flip``: RandomCrop and
-horizontal flip (BLM's watermark, SMM). ``none``: the image as it is.
-=======
 ``resized_crop``: RandomResizedCrop and horizontal flip (bicubic, antialiased). Where training runs on a CPU, and always
 of originals (prompt learning), by Pillow itself; of resized images (AttrVR) on a GPU by two batched matrix products
 with weights per image, each rounded to whole grey values as in Pillow. ``crop_flip``: RandomCrop and horizontal flip
 (BLM's watermark, SMM). ``none``: the image as it is.
->>>>>>> r/h18c
 """
 
 import math
