@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 BATCH = 4
+NEAR = {"fp16": 0.95, "bf16": 0.8}  # cosine of the gradients; bf16 has three bits less
 
 
 def first_step(spec, precision: str) -> tuple[float, torch.Tensor]:
@@ -20,11 +21,11 @@ def first_step(spec, precision: str) -> tuple[float, torch.Tensor]:
     return loss, gradient
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("precision", NEAR)
 @pytest.mark.parametrize("spec", kinds("mini"), ids=lambda spec: f"{spec.method}-{spec.backbone}")
 def test_a_step_is_near_that_in_fp32(spec, precision, monkeypatch):
     exact, gradient = first_step(spec, "fp32")
     monkeypatch.setattr("papertables.training.loop.computed_precision", lambda device, asked: asked)
     loss, near = first_step(spec, precision)
     assert math.isfinite(loss) and loss == pytest.approx(exact, rel=0.05)
-    assert torch.nn.functional.cosine_similarity(near, gradient, dim=0) > 0.95
+    assert torch.nn.functional.cosine_similarity(near, gradient, dim=0) > NEAR[precision]
