@@ -110,6 +110,7 @@ def test_smm_margin_and_padded_image_keep_their_pixels(backbone, table):
             "fit": "square",
             "augmentation": "crop_flip",
             "margin": 32,
+            "first": None,
         }
     for dataset, side in (("svhn", 32), ("dtd", 128)):
         padded = run(table, "Pad", dataset, backbone)
