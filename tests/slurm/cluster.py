@@ -136,9 +136,9 @@ class Cluster:
         return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60).stdout
 
     def running(self) -> dict[str, str]:
-        """By Slurm's number of each job that runs: its partition, processors, memory, GPUs and time limit, then its
+        """By Slurm's number of each job that runs: its partition, processors, memory and time limit, then its
         rule and wildcards, as Snakemake's plugin notes them."""
-        lines = self.ask("squeue", "-h", "-t", "RUNNING", "-o", "%i %P %c %m %b %l %k").splitlines()
+        lines = self.ask("squeue", "-h", "-t", "RUNNING", "-o", "%i %P %c %m %l %k").splitlines()
         return dict(line.split(maxsplit=1) for line in lines)
 
     def told(self, job: str, column: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from papertables.planning.resources import memory_mb
 from tests.environment.conda_standin import path_with
 from tests.environment.prepare import COMMANDS, ENVIRONMENTS, is_ready
 from tests.slurm.cluster import NODES, Cluster, cluster, obstacle
@@ -36,7 +37,8 @@ SET = re.compile(r"rule_train_wildcards_attrvr_table1\.(\w+)\.")
 @dataclass
 class Night:
     """A run of the pipeline on a cluster. seen: by Slurm's number of each job, what was told of it while it ran.
-    faults: by data set, what happened to its training. lost: by node that is gone, a job that ran there."""
+    faults: by data set, what happened to its training. lost: by node that is gone, a job that ran there.
+    devices: the GPUs that trainings were given, None where one was given none."""
 
     project: Project
     cluster: Cluster
@@ -45,6 +47,7 @@ class Night:
     seen: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    devices: set[str | None] = field(default_factory=set)
 
     def watch(self) -> None:
         """Until the pipeline ends; every training meets another fault once it has a checkpoint."""
@@ -58,6 +61,9 @@ class Night:
                     controller_was_restarted = True
                     self.restart_controller()
                 elif ahead and found and found[1] not in self.faults and self.has_checkpoint(found[1]):
+                    if not (at_work := self.training(job)):
+                        continue
+                    self.devices |= {each.environ().get("CUDA_VISIBLE_DEVICES") for each in at_work}
                     fault = ahead.pop(0)
                     self.faults[found[1]] = fault.__name__
                     fault(job)
@@ -175,9 +181,10 @@ def test_no_training_starts_again_from_nothing(night):
 
 def test_jobs_ask_for_what_they_are_estimated_to_take(night):
     trained = [told for told in night.seen.values() if "rule_train" in told]
-    assert all(re.match(r"gpu 1 \d+M gres:gpu:1 ", told) for told in trained), trained
-    first = {told.split()[4] for told in trained}
-    assert len(first) > 1  # the second attempt has more time
+    assert {told.split()[0] for told in trained} == {"gpu"}
+    first, second = memory_mb(1, originals=True), memory_mb(2, originals=True)
+    assert {f"{first}M", f"{second}M"} <= {told.split()[2] for told in trained}
+    assert night.devices and None not in night.devices
 
 
 def test_a_job_over_its_memory_is_sent_again_with_more(night):

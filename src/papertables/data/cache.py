@@ -210,7 +210,7 @@ def write(folder: Path, items: Sequence[Item], indices: Sequence[int], size: int
     def chunks() -> Iterator[bytes]:
         yield tensors_header(header, start + total)
         yield from (array.tobytes() for array in arrays.values())
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, len(paths), BLOCK):
                 block = slice(first, first + BLOCK)
                 yield from pool.map(lambda *one: _content(*one, size, fit), paths[block], digests[block])

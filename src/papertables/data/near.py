@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from papertables.base.errors import UserError
 from papertables.base.files import HOST, write_atomic
 
@@ -21,6 +19,8 @@ def near(path: Path) -> Path:
     named = os.environ.get(FOLDER)
     if not named:
         return path
+    from filelock import FileLock  # a plan does without
+
     folder = os.path.expandvars(named)
     if "$" in folder:
         raise UserError(f"config: cache_dir is {named}, and on {HOST} no such variable is set: name another folder")

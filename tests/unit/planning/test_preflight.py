@@ -81,7 +81,7 @@ def test_the_paper_scale_without_a_gpu_says_what_it_would_cost(without_gpu, tmp_
     said = str(error.value)
     assert "no GPU here, and 432 runs of scale paper would take this CPU about" in said
     assert "years" in said and "A100" in said and "GB of downloads" in said
-    assert "--config device=cpu insists" in said and "scale=mini" in said and "--executor slurm" in said
+    assert "--config device=cpu insists" in said and "scale=mini" in said and "profiles/slurm" in said
     preflight.check_gpu(plan_of(scale="paper", device="cpu"), ["blm_padding"])  # insisted
 
 
