@@ -76,6 +76,10 @@ class Estimator:
                 self.known[first] = list(works)
             yield from self.known[first]
 
+    def job(self, job: Job) -> float:
+        """Seconds, from its start on."""
+        return JOB_START + sum(self.seconds(job.backbone, each) for each in self.work(job))
+
     def seconds(self, tower: str, work: Work) -> float:
         return self.corrections.get(tower, 1.0) * seconds(self.machine, work)
 
