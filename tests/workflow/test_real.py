@@ -88,7 +88,7 @@ def made(tmp_path_factory):
             (raw / part).symlink_to(REAL / name / part, target_is_directory=True)
         (raw / SUBSET).write_text(json.dumps(some_of(json.loads((REAL / name / SUBSET).read_text()))))
     (weights,) = REAL.glob("resnet18_in1k_*.safetensors")
-    given = ("scale=real", f'weights={{"resnet18": "{weights}"}}', "artefacts=[blm_real, smm_real]")
+    given = ("scale=real", "selection=last", f'weights={{"resnet18": "{weights}"}}', "artefacts=[blm_real, smm_real]")
     project.run("blm_real", "smm_real", config=given)
     return project.root / "results" / "real"
 
