@@ -33,7 +33,7 @@ from papertables.backbones.catalog import backbone
 from papertables.backbones.classifier import FrozenClassifier, source_labels
 from papertables.backbones.clip import FrozenClip
 from papertables.backbones.frozen_features import image_features
-from papertables.backbones.openclip import create_model
+from papertables.backbones.openclip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, create_model
 from papertables.backbones.pixels import Normalise
 from papertables.data import cache
 from papertables.data.augment import training_images
@@ -303,7 +303,7 @@ class ReleasedClip:
             for block in tower.resblocks:
                 block.attn.batch_first = False
         self.embed, self.width = self.model.text_projection.shape[1], self.model.transformer.width
-        self.normalise = Normalise(*(getattr(backbone(family.backbone), each) for each in ("mean", "std")))
+        self.normalise = Normalise(OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
 
     def image(self, images: Tensor) -> Tensor:
         return self.model.encode_image(self.normalise(images))

@@ -174,7 +174,9 @@ class Tower:
         )
 
     def encode_prompts(self, prompts) -> torch.Tensor:
-        return self.texts + 0 * prompts.embeddings.sum()
+        """Of the next combinations, as they come in their order, size by size."""
+        own, self.texts = self.texts[: len(prompts)], self.texts.roll(-len(prompts), 0)
+        return own + 0 * prompts.embeddings.sum()
 
 
 @pytest.mark.parametrize("right", [0, 3, 6])
@@ -187,6 +189,21 @@ def test_what_tells_the_classes_apart_wins(tower, right):
     losses = [searcher.learn_weights(features, labels)[0].item() for _ in range(60)]
     assert learner.weights.argmax() == right
     assert losses[-1] < losses[0]
+
+
+def test_combinations_of_one_size_go_through_together(tower):
+    """And come back in the order of all."""
+    learner, sizes = made(tower, all_combinations(BASES)), []
+
+    class Counting:
+        def encode_prompts(self, prompts):
+            sizes.append((len(prompts), prompts.embeddings.shape[1]))
+            return tower.encode_prompts(prompts)
+
+    torch.testing.assert_close(learner.texts(Counting()), tower.encode_prompts(learner.prompts()))
+    assert [count // len(NAMES) for count, _ in sizes] == [3, 3, 1]
+    lengths = [length for _, length in sizes]
+    assert lengths == sorted(set(lengths))  # none is padded to the longest of all
 
 
 def test_the_schedule_is_cosine_after_one_constant_epoch():
