@@ -52,9 +52,10 @@ gpu-check: setup
 slurm: setup
 	$(BIN)/python -m tests.environment.prepare
 	$(BIN)/python -m tests.slurm.install
-	$(PYTEST) -s tests/slurm
+	$(PYTEST) -s -m "" tests/slurm
 
 rehearsal: setup
+	$(PYTEST) -m "" tests/workflow/test_rehearsal.py
 	rm -rf results/.rehearsal
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.rehearsal results/.rehearsal
 	rm -rf results/.rehearsal

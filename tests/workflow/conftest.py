@@ -23,7 +23,7 @@ papers:
   attrvr:
     datasets: [mini_digits]
     backbones: {clip_vit_b16: mini-vit, clip_rn50: mini-rn, clip_rn101: null, clip_vit_b32: null}
-    dataset_substitutes: {dtd: null, fgvc_aircraft: null, oxford_flowers: mini_digits}
+    dataset_substitutes: {dtd: null, fgvc_aircraft: null, oxford_pets: null, oxford_flowers: mini_digits}
     attributes: {gpt3: mini, gpt4omini_llm: mini_single, gpt4omini_mllm: mini_half, llama: mini_vague, phi3: mini_wrong}
     training: {epochs: 2}
   blm: &mapped
@@ -52,6 +52,12 @@ papers:
           method:
             [coop, coop_atp, cocoop, cocoop_atp, maple, maple_atp, dept, dept_atp, dept_cocoop, dept_cocoop_atp]
         set: {training.epochs: 2, training.batch_size: 8}
+  common:
+    datasets: [mini_digits]
+    dataset_substitutes: {resisc45: null}
+    backbones: {clip_vit_b16: mini-vit}
+    attributes: {gpt3: mini}
+    adjust: [{when: {}, set: {training.epochs: 2, training.batch_size: 8}}]
 """
 
 
