@@ -12,6 +12,7 @@ KNOWN = {"sha256", "md5", "git_blob", "bytes", "classes", "train", "val", "test"
 
 
 @pytest.mark.slow
+@pytest.mark.faults  # more than a minute or two
 def test_from_archives_to_a_table(tmp_path, capfd):
     assert play(tmp_path, ("cifar10", "gtsrb"), ("resnet18",), ("blm_rehearsal_part",), pilot=False) == 0
     printed = capfd.readouterr().out
