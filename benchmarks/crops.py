@@ -1,5 +1,5 @@
-"""Training crops per second: cut from original files by Pillow, beside those of images shrunk to the side by batched
-products. Originals are decoded each time, or kept in memory; packed runs show the same images in orders of their own.
+"""Training crops per second: cut from original files, beside those of images shrunk to the side (on a GPU by batched
+products). Originals are decoded each time, or kept in memory; packed runs show the same images in orders of their own.
 Drawn JPEG files as large as photographs of ImageNet and of FGVC Aircraft.
 
 python benchmarks/crops.py [cuda]
