@@ -60,7 +60,7 @@ class FrozenClassifier:
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """(B, 3, P, P), normalised, to penultimate features (B, D)."""
-        return self.model(pixels.contiguous(memory_format=self.memory_format))
+        return self.model(pixels.to(memory_format=self.memory_format))
 
 
 def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClassifier:

@@ -1,6 +1,7 @@
 """What lies in the results and no artefact of any scale needs: runs, caches, features, searches, checkpoints."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from shutil import rmtree
 from typing import get_args
@@ -9,7 +10,7 @@ from papertables.base.errors import UserError
 from papertables.data.splits import read_split
 from papertables.planning.plan import Plan
 from papertables.specs.config import Selection
-from papertables.specs.spec import METRICS
+from papertables.specs.spec import METRICS, ShownPart
 from papertables.training.job import checkpoint_of, groups_of
 
 FOLDERS = (  # beside that of runs
@@ -46,7 +47,8 @@ def _needed(plan: Plan) -> Iterator[str | Path]:
     for job in plan.jobs.values():
         yield from (Path(paths.job(job.id)), Path(paths.job(job.id)).with_suffix(".note"))
         yield from (Path(paths.runs, run.id) for run in job.runs)
-        yield from (paths.inspection(run.id, when) for run in job.runs for when in get_args(Selection))
+        shown = product(job.runs, get_args(Selection), get_args(ShownPart))
+        yield from (paths.inspection(run.id, *of) for run, *of in shown)
         given = inputs.train(job.id)
         yield from _listed(given.files)
         others = given.transfer.prepared
@@ -60,6 +62,9 @@ def _needed(plan: Plan) -> Iterator[str | Path]:
         sets.add(place[0])
         yield paths.search_result(*place)
         yield from _listed(inputs.search(*place).files)
+    for planned in plan.artefacts.values():
+        for run in plan.inspected(planned):
+            yield from _listed(inputs.inspect(run.id, planned.artefact.part).files)
     sets |= {name for planned in plan.artefacts.values() for name in planned.datasets}
     for name in sets:
         folder = Path(paths.split(name)).parent
