@@ -76,31 +76,31 @@ def _status(cell: TableCell) -> str:
 
 def markdown(table: Table) -> str:
     def text(cell: TableCell) -> str:
-        mean = f"**{_markdown(ours(cell))}**" if cell.best else _markdown(ours(cell))
+        mean = f"**{in_markdown(ours(cell))}**" if cell.best else in_markdown(ours(cell))
         return mean + (f"<br>{beside(cell)}" if cell.quote else "")
 
     parts = [
-        f"## {_markdown(table.title)}",
-        f"{_markdown(table.paper)} ({_markdown(table.venue)}). {table.unit}.",
+        f"## {in_markdown(table.title)}",
+        f"{in_markdown(table.paper)} ({in_markdown(table.venue)}). {table.unit}.",
     ]
-    parts += [_markdown(table.caption)] if table.caption else []
+    parts += [in_markdown(table.caption)] if table.caption else []
     parts += [_grid(table.corner, table.rows, table.columns, [[text(cell) for cell in row] for row in table.cells])]
-    parts += ["\n".join(_markdown(line) + "  " for line in table.failures)] if table.failures else []
-    parts += ["\n".join(f"- {_markdown(note)}" for note in table.notes)]
+    parts += ["\n".join(in_markdown(line) + "  " for line in table.failures)] if table.failures else []
+    parts += ["\n".join(f"- {in_markdown(note)}" for note in table.notes)]
     if table.published:
         other = table.published
         cells = [[printed(quote) for quote in row] for row in other.quotes]
         parts += [
-            f"### {_markdown(published_caption(table))}",
+            f"### {in_markdown(published_caption(table))}",
             _grid(table.corner, other.rows, other.columns, cells),
         ]
     if table.sources:
-        lines = [f"- {_markdown(source)}" for source in table.sources]
+        lines = [f"- {in_markdown(source)}" for source in table.sources]
         parts += ["Sources of the published numbers:", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
     """As text that no Markdown takes for its own, in one line: also where a list, a heading or a rule would begin."""
     line = re.sub(r"([\\`*_\[\]<>|#$~]|&(?=#?\w+;))", r"\\\1", " ".join(text.split()))
     return re.sub(r"^(\d*)([.)]|[-+])(?=\s|$)|^(?=--|==)", r"\1\\\2", line)
@@ -108,9 +108,9 @@ def _markdown(text: str) -> str:
 
 def _grid(corner: str, rows: tuple[str, ...], columns: tuple[str, ...], cells: list[list[str]]) -> str:
     lines = [
-        [_markdown(name) for name in (corner, *columns)],
+        [in_markdown(name) for name in (corner, *columns)],
         [":--", *["--:"] * len(columns)],
-        *([_markdown(row), *texts] for row, texts in zip(rows, cells, strict=True)),
+        *([in_markdown(row), *texts] for row, texts in zip(rows, cells, strict=True)),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

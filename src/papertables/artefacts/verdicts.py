@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from math import hypot
 from pathlib import Path
 from typing import get_args
 
@@ -10,8 +9,7 @@ import pandas as pd
 
 from papertables.artefacts import collect, samples
 from papertables.artefacts.claims import Known, findings, not_tested
-from papertables.artefacts.render import _markdown as in_markdown
-from papertables.artefacts.render import read
+from papertables.artefacts.render import in_markdown, read
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import SCORES, Table, TableCell
 from papertables.base.files import write_atomic
@@ -148,10 +146,9 @@ def agreement(cell: TableCell) -> str | None:
         return None
     if cell.quote is None or cell.difference is None:
         return "unpublished" if cell.quote is None else "unknown"
-    spread, gap = hypot(cell.std or 0, cell.quote.std or 0), abs(cell.difference)
-    if gap <= max(spread, 0.5 * 10**-cell.quote.digits):  # what rounding hides is no difference
+    if abs(cell.difference) <= 0.5 * 10**-cell.quote.digits:  # what rounding hides is no difference
         return "within"
-    return "unknown" if not spread else "near" if gap <= 2 * spread else "beyond"
+    return cell.nearness or "unknown"
 
 
 def agreements(table: Table) -> dict[tuple[int, int], str]:

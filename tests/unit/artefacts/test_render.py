@@ -127,7 +127,7 @@ def test_diverged_run_and_published_table_in_every_format(mini):
 
 def test_every_note_is_in_every_readable_format(table):
     for note in table.notes:
-        assert render._markdown(note) in render.markdown(table)
+        assert render.in_markdown(note) in render.markdown(table)
         assert latex._latex(note) in latex.latex(table)
 
 
