@@ -242,6 +242,24 @@ def follow(project: Project, said: str) -> None:
                 path.unlink(missing_ok=True)
 
 
+def heal(project: Project) -> None:
+    """Runs the same command, and does what it says, until it ends well."""
+    for _ in range(3):  # a file may stand in the way of several jobs, one after the other
+        done = subprocess.run(
+            project.command(*TARGETS, "--config", "scale=tiny"),
+            cwd=project.root,
+            env=project.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if done.returncode == 0:
+            break
+        assert "Traceback" not in done.stdout
+        follow(project, done.stdout)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("how", ["flipped", "cut off", "deleted"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -257,19 +275,28 @@ def test_the_mend_heals(undisturbed, project, kind, how):
         assert status == 1 and str(path.relative_to(project.root)) in told
     for reader in KINDS[kind].readers:
         shutil.rmtree(project.results / reader, ignore_errors=True)
-    for _ in range(3):  # a file may stand in the way of several jobs, one after the other
-        done = subprocess.run(
-            project.command(*TARGETS, "--config", "scale=tiny"),
-            cwd=project.root,
-            env=project.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        if done.returncode == 0:
-            break
-        assert "Traceback" not in done.stdout
-        follow(project, done.stdout)
-    assert done.returncode == 0, done.stdout
+    heal(project)
     assert made(project) == made(undisturbed)
     assert verified(project)[0] == 0
+
+
+def reworded(project: Project) -> None:
+    """A job's line says another accuracy, in whole JSON."""
+    (line, *_) = sorted(project.results.glob("jobs/attrvr_*.jsonl"))
+    line.write_text(re.sub(r'"accuracy":\d+', '"accuracy":7', line.read_text(), count=1))
+
+
+def run_gone(project: Project) -> None:
+    """The folder of a run is deleted."""
+    shutil.rmtree(sorted(project.results.glob("runs/*/*/attrvr-*"))[0])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("harm", [reworded, run_gone])
+@tried("a job's line is reworded; the folder of a run is deleted", "the same")
+def test_what_no_checksum_tells_heals_too(undisturbed, project, harm):
+    harm(project)
+    for reader in SHOWN:
+        shutil.rmtree(project.results / reader, ignore_errors=True)
+    heal(project)
+    assert made(project) == made(undisturbed)

@@ -78,8 +78,8 @@ class Project:
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1"}
 
-    def run(self, *arguments: str, config: tuple[str, ...] = (), check: bool | None = True) -> str:
-        """Runs snakemake at the tiny scale; returns what it printed. check: whether it is to succeed, None: either."""
+    def run(self, *arguments: str, config: tuple[str, ...] = (), check: bool = True) -> str:
+        """Runs snakemake at the tiny scale; returns what it printed. check: whether it is to succeed."""
         scale = () if any(item.startswith("scale=") for item in config) else ("scale=tiny",)
         done = subprocess.run(
             self.command(*arguments, "--config", *scale, *config),
@@ -89,8 +89,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if check is not None:
-            assert (done.returncode == 0) == check, done.stdout
+        assert (done.returncode == 0) == check, done.stdout
         return done.stdout
 
     def papertables(self, *arguments: str) -> str:

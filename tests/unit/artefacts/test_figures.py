@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import matplotlib
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -745,6 +747,19 @@ def test_files_have_their_size_and_the_same_bytes_again(tmp_path):
     pdf = files["pdf"].read_bytes()
     assert pdf.startswith(b"%PDF") and b"CreationDate" not in pdf and b"/Type3" not in pdf
     assert b"/FontFile2" in pdf  # TrueType, embedded
+
+
+def test_clips_that_differ_in_the_last_bit_have_the_same_names():
+    def drawn(width: float) -> bytes:
+        with style.style():
+            figure = Figure()
+            figure.add_axes((0.1, 0.1, width, 0.4)).imshow([[0, 1], [1, 0]], aspect="auto")
+            return style.render(figure)[".svg"]
+
+    one = drawn(0.4)
+    assert one == drawn(0.4 + 1e-14)
+    used = set(re.findall(rb"url\(#(.*?)\)", one))
+    assert used and used <= set(re.findall(rb'<clipPath id="(.*?)"', one))
 
 
 def test_the_csv_holds_what_is_drawn(tmp_path):
