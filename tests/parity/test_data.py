@@ -73,6 +73,7 @@ def test_cut_of_folders(golden):
             assert [list(item) for item in items] == run[part]
 
 
+@pytest.mark.slow
 def test_preprocessing(golden, normalise, tmp_path):
     case = golden("preprocessing")
     sizes = case.facts["sizes"]

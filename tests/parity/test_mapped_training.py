@@ -139,6 +139,7 @@ def test_label_mappings_while_training(golden, name):
                 assert replay.mappings[0].tolist() == scalars["mapping_first_epoch"]
 
 
+@pytest.mark.slow
 def test_label_mappings_of_a_clip(golden, tower):
     case = golden("vlm_steps")
     facts, hyper = case.facts, case.facts["hyper"]
@@ -166,6 +167,7 @@ def test_label_mappings_of_a_clip(golden, tower):
         assert [rate for (rate,) in replay.rates] == pytest.approx(scalars["lr"])
 
 
+@pytest.mark.slow
 def test_masks_while_training(golden):
     """Adam amplifies rounding on gradients near zero: the case states what float32 noise alone does."""
     case = golden("smm_steps")

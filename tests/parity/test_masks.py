@@ -79,6 +79,7 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> float:
     return (one - other).abs().max().item()
 
 
+@pytest.mark.slow
 def test_training(golden):
     """Gradients of the first layer sum thousands of terms that all but cancel, so that rounding alone can exceed the
     case's tolerance. How far it moves ours is measured against double precision and four times that is allowed on top.

@@ -27,6 +27,7 @@ def test_pins_agree_with_the_lock(path):
     assert set(pins(path)) <= LOCKED
 
 
+@pytest.mark.slow
 def test_jobs_find_all_that_they_import():
     files = (file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).parts[0] not in AT_THE_TERMINAL)
     imported = {name for file in files for name in modules(file)} - sys.stdlib_module_names - {"papertables"}

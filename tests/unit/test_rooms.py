@@ -51,6 +51,7 @@ def test_imports_point_downwards(path):
         assert not rooms & (APART - {own})
 
 
+@pytest.mark.slow
 def test_rooms_know_few_others():
     """Nested folders count as rooms of their own here."""
     arrows = {(folder(path), folder(other)) for path in FILES for other in modules_imported(path)}

@@ -35,6 +35,7 @@ def test_shared_words():
     assert told["words of other sources (%)"] == pytest.approx(50)
 
 
+@pytest.mark.slow
 def test_every_source_has_a_row_for_every_data_set():
     plan = plan_of(sentences="own")
     planned = plan.artefacts["attrvr_attribute_report"]
@@ -44,6 +45,7 @@ def test_every_source_has_a_row_for_every_data_set():
     assert "results/attributes/own/mini_cloths_des.json" in listed
 
 
+@pytest.mark.slow
 def test_the_shipped_sources():
     plan = plan_of()
     planned = plan.artefacts["attrvr_attribute_report"]

@@ -130,6 +130,7 @@ def test_weights_of_the_paper_stand_beside_ours(tmp_path):
     assert "The published table follows below. It has numbers in 31 of 31 cells." in mini.notes
 
 
+@pytest.mark.slow
 def test_the_figure_of_a_search_shows_the_heaviest(tmp_path):
     planned, searches = MINI.artefacts["atprompt_search"], searched(tmp_path, MINI, "atprompt_search", 2)
     figures.write(planned, {}, replace(MINI.inputs.artefact(planned), searches=searches), tmp_path / "search")

@@ -89,6 +89,7 @@ def test_terminal(label, tmp_path):
     assert console.file.getvalue().count(label) >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", LABELS)
 def test_figures(label):
     with style.style():

@@ -147,6 +147,7 @@ def test_lines_stand_at_their_numbers_with_band_and_published_values(tmp_path):
     assert "Scale paper; mean ± std over seeds 1, 2; epoch that is best on\nthe test set." in texts(figure)
 
 
+@pytest.mark.slow
 def test_a_diverged_run_leaves_a_gap_and_is_named(tmp_path):
     artefact = against_shots()
     metrics = metrics_by_shots(artefact)
@@ -376,6 +377,7 @@ def paths_of(*methods):
     return found
 
 
+@pytest.mark.slow
 def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
     data, _ = with_inspections(embeddings, monkeypatch, tmp_path, "embeddings")
     accuracies = {"before": pytest.approx(100 / 3), "after": 100.0}
@@ -399,11 +401,13 @@ def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == names
 
 
+@pytest.mark.slow
 def test_embeddings_of_a_method_without_attributes_show_class_names():
     content = replace(inspected(), sentences={})
     assert set(embeddings.project(content, "after", planned("embeddings").artefact)["kind"]) == {"image", "name"}
 
 
+@pytest.mark.slow
 def test_embeddings_show_the_classes_that_are_named_and_others_where_there_are_none():
     content = inspected()
     for named, shown in ((("blue spot",), {"blue spot"}), (("marigold",), {"red spot", "green spot", "blue spot"})):
@@ -411,6 +415,7 @@ def test_embeddings_show_the_classes_that_are_named_and_others_where_there_are_n
         assert set(embeddings.project(content, "after", artefact)["class"]) == shown
 
 
+@pytest.mark.slow
 def test_the_output_layer_is_projected_in_place_of_features():
     """Here it tells apart what features do not."""
     content = replace(inspected(), sentences={})
@@ -431,6 +436,7 @@ def test_silhouettes_are_of_several_classes():
     assert np.isnan(embeddings.silhouette(points, np.array([0, 0, 0, 0])))
 
 
+@pytest.mark.slow
 def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypatch):
     """And those of a classifier have no text."""
     content = mapped()
@@ -454,6 +460,7 @@ def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypat
     assert np.abs(before - vp).max() > 0.1
 
 
+@pytest.mark.slow
 def test_accuracies_before_that_differ_are_not_shown(tmp_path, monkeypatch):
     one = mapped()
     other = replace(one, tensors=one.tensors | {"before.predicted": one.labels})
@@ -500,6 +507,7 @@ def masked(drawing="masks"):
     return artefact, metrics, paths
 
 
+@pytest.mark.slow
 def test_masks_show_each_channel_the_pattern_and_the_sum(tmp_path, monkeypatch):
     content = mapped()
     plain = replace(content, tensors={n: v for n, v in content.tensors.items() if n != "after.masks"})
@@ -555,6 +563,7 @@ def test_a_mask_of_one_channel_leaves_two_places_empty(tmp_path, monkeypatch):
     assert len(data.frame) == 2 * 2 * 4 and data.frame["channel1"].isna().sum() == 2 * 4
 
 
+@pytest.mark.slow
 def test_confidence_bars_stand_under_the_images_that_methods_disagree_on(tmp_path, monkeypatch):
     sure, unsure = mapped(after=0.01), mapped(after=2.0)
     monkeypatch.setattr(sources, "read_inspection", lambda path: sure if path.parent.name == "vp" else unsure)
@@ -584,6 +593,7 @@ def test_confidence_bars_stand_under_the_images_that_methods_disagree_on(tmp_pat
     assert (line["true"], line["predicted"], line["confidence"]) == ("blue spot", "red spot", 0.5)
 
 
+@pytest.mark.slow
 def test_loss_changes_are_counted_on_both_sides_of_zero(tmp_path, monkeypatch):
     up, mixed = mapped(after=2.0), mapped(after=1.0)  # 0.69 before; 2 and 1, or 1 and 0.5 after
     monkeypatch.setattr(sources, "read_inspection", lambda path: up if path.parent.name == "vp" else mixed)
@@ -670,6 +680,7 @@ def test_the_mapping_in_use_is_the_last_one_made(epochs, epoch, number):
     assert top_labels.made_for(np.array(epochs), epoch) == number
 
 
+@pytest.mark.slow
 def test_evolution_shows_patterns_labels_loss_and_change(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "read_inspection", lambda path: mapped())
     artefact = vp_alone("evolution")
@@ -732,6 +743,7 @@ def test_neighbours_show_pictures_predictions_and_sentences(tmp_path, monkeypatc
     )
 
 
+@pytest.mark.slow
 def test_files_have_their_size_and_the_same_bytes_again(tmp_path):
     artefact = against_shots()
     before = dict(matplotlib.rcParams)
@@ -749,6 +761,7 @@ def test_files_have_their_size_and_the_same_bytes_again(tmp_path):
     assert b"/FontFile2" in pdf  # TrueType, embedded
 
 
+@pytest.mark.slow
 def test_clips_that_differ_in_the_last_bit_have_the_same_names():
     def drawn(width: float) -> bytes:
         with style.style():
@@ -762,6 +775,7 @@ def test_clips_that_differ_in_the_last_bit_have_the_same_names():
     assert used and used <= set(re.findall(rb'<clipPath id="(.*?)"', one))
 
 
+@pytest.mark.slow
 def test_the_csv_holds_what_is_drawn(tmp_path):
     artefact = against_shots()
     metrics = metrics_by_shots(artefact)
@@ -774,6 +788,7 @@ def test_the_csv_holds_what_is_drawn(tmp_path):
     assert frame[frame["series"] == "VP"]["std"].tolist() == pytest.approx([2**0.5] * 3, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_record_says_what_the_index_needs(tmp_path):
     artefact = against_shots()
     record = read_model(sources.FigureRecord, write(artefact, metrics_by_shots(artefact), tmp_path)["json"])
@@ -856,6 +871,7 @@ def test_no_text_is_smaller_than_seven_points(tmp_path, monkeypatch):
         assert min(sizes) >= 7
 
 
+@pytest.mark.slow
 def test_a_search_can_be_drawn_when_nothing_has_run_yet(tmp_path):
     rows = {"vary": "dataset", "values": ["dtd"]}
     searched = replace(planned("search", rows=rows, columns=None, average=False), columns=(), cells=())
@@ -863,6 +879,7 @@ def test_a_search_can_be_drawn_when_nothing_has_run_yet(tmp_path):
     assert all(path.stat().st_size for path in files.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawing", sorted(DRAWINGS.keys() - {"search"}))
 def test_every_drawing_can_be_made_when_nothing_has_run_yet(drawing, tmp_path):
     artefact = against_shots() if drawing == "lines" else planned(drawing)

@@ -5,6 +5,8 @@ import re
 from dataclasses import replace
 from html import unescape
 
+import pytest
+
 from papertables.artefacts import collect, figures, index, render
 from papertables.artefacts.run_pages import Results
 from papertables.artefacts.tables import build
@@ -164,6 +166,7 @@ def test_it_can_be_made_when_nothing_has_run_yet(tmp_path):
     assert page.tables["attrvr_table1"][1] == ["Zero-shot", "–*", "–*", "–*"]
 
 
+@pytest.mark.slow
 def test_a_figure_stands_in_the_page_as_vectors_with_its_files(tmp_path):
     folder = make(tmp_path, world.metrics())
     stem = folder / "figures" / "attrvr" / "epochs"

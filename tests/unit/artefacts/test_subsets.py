@@ -95,6 +95,7 @@ def test_at_a_scale_of_other_data_a_subset_is_named_too(tmp_path):
     assert not any(note.startswith("No published number stands") for note in made.notes)
 
 
+@pytest.mark.slow
 def test_a_figure_names_the_subset_and_draws_no_published_mark_for_it(tmp_path):
     columns = tuple(Value(str(shots), str(shots), str(shots), {"shots": shots}) for shots in (1, 16))
     planned = world.planned(

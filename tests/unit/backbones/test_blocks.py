@@ -16,6 +16,7 @@ def model(**vision) -> CLIP:
     return CLIP(8, CLIPVisionCfg(layers=3, width=64, patch_size=4, image_size=SIDE, **vision), text, quick_gelu=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vision", [{}, {"pool_type": "avg"}, {"ls_init_value": 0.5}])
 def test_features_and_gradients_are_open_clips(vision):
     whole = model(**vision).eval().requires_grad_(False)

@@ -34,6 +34,7 @@ def _countable():
     torch.backends.mha.set_fastpath_enabled(True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_countable")
 @pytest.mark.parametrize("id", backbones())
 def test_size_width_classes_and_cost(id):

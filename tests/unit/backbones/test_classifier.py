@@ -56,6 +56,7 @@ def source_logits(tower, pixels):
     return tower.encode_image(pixels) @ tower.weight.T + tower.bias
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["pth", "old pth", "safetensors in fp16"])
 def test_source_logits_are_those_of_the_whole_resnet(resnet, tmp_path, form):
     state = resnet.state_dict()
@@ -149,6 +150,7 @@ def test_weights_of_pytorch_pretrained_vit_give_its_logits(tmp_path):
     torch.testing.assert_close(source_logits(tower, pixels), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_tensor_of_the_released_vit_has_its_place():
     with torch.device("meta"):
         model = classifier.build(backbone("vit_b32_384"))
@@ -179,6 +181,7 @@ def refusal(entry, path):
     return message
 
 
+@pytest.mark.slow
 def test_files_that_hold_no_such_model(resnet, tmp_path):
     path = tmp_path / "weights.pth"
     assert "no such file" in refusal(RESNET, path)
@@ -208,6 +211,7 @@ def test_files_that_hold_no_such_model(resnet, tmp_path):
     assert "cannot be read as weights" in refusal(backbone("mini-cls-rn"), path)
 
 
+@pytest.mark.slow
 def test_weights_at_the_published_name_are_the_published_ones(resnet, tmp_path):
     path = tmp_path / RESNET.file
     torch.save({"state_dict": {f"module.{name}": value for name, value in resnet.state_dict().items()}}, path)
@@ -245,6 +249,7 @@ def test_one_call_loads_towers_of_any_kind():
     assert isinstance(load_tower(entry, SHIPPED_WEIGHTS / entry.file), classifier.FrozenClassifier)
 
 
+@pytest.mark.slow
 def test_the_catalog_needs_no_torch():
     command = "import sys, papertables.backbones, papertables.backbones.catalog; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0

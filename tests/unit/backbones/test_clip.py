@@ -30,6 +30,7 @@ def model() -> CLIP:
     return CLIP(8, vision, CLIPTextCfg(width=64, heads=1, layers=1), quick_gelu=True).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of torch about its own archives
 @pytest.mark.parametrize("form", ["safetensors", "pt", "jit"])
 def test_every_form_of_an_openai_file(model, tmp_path, form):
@@ -86,6 +87,7 @@ def test_weights_of_the_users_are_read_as_what_they_are_said_to_be(tmp_path, nam
     assert same == name.endswith("quickgelu")  # what is assumed, and said below a table
 
 
+@pytest.mark.slow
 def test_pixels_are_normalised_as_the_user_says(model, tmp_path):
     path = tmp_path / "own.pt"
     torch.save(model.state_dict(), path)

@@ -42,6 +42,7 @@ def took(job: subprocess.Popen) -> str:
     return job.stdout.readline().strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cuda", "auto"])
 def test_each_takes_one_of_its_own_and_the_next_waits(start, device):
     first, second = start(device), start(device)
@@ -53,6 +54,7 @@ def test_each_takes_one_of_its_own_and_the_next_waits(start, device):
     assert took(third).split()[1] in ("GPU-one", "MIG-two")
 
 
+@pytest.mark.slow
 def test_one_may_be_named(start):
     assert took(start("cuda:1")) == "cuda MIG-two cuda"
     assert took(start()) == "cuda GPU-one cuda"

@@ -15,6 +15,7 @@ MEND = (
 )
 
 
+@pytest.mark.slow
 def test_the_shared_code_is_as_recorded():
     changed = numerics.changed()
     assert not changed, f"{', '.join(changed)} changed, which all runs pass through: {MEND}"
@@ -25,6 +26,7 @@ def test_the_version_is_the_recorded_one():
     assert recorded["version"] == recorded["said"][-1]["version"] == NUMERICS, MEND
 
 
+@pytest.mark.slow
 def test_what_decides_numbers_is_among_it():
     named = numerics.shared_code()
     parts = {"loop", "optimization", "run", "learners", "mapping_history", "forward", "evaluate", "job"}

@@ -50,6 +50,7 @@ def test_a_signal_ends_it(job, number):
     assert failure("train", str(log)) == f"train was stopped: {number.name}; {KEPT}"
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_pipeline(job):
     started, pipeline, _ = job
     pipeline.kill()

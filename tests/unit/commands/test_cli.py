@@ -34,6 +34,7 @@ def call(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_plan_shows_what_is_selected_with_subtotals(project):
     made = plan_of()
     lines = call("plan").splitlines()
@@ -65,6 +66,7 @@ def test_plan_as_json_adds_up(project):
     assert record["total"]["runs"] == sum(len(job.runs) for job in made.jobs.values())
 
 
+@pytest.mark.slow
 def test_an_artefact_alone_costs_all_that_it_needs(project):
     made = plan_of()
     (alone,) = estimate(made, ["attrvr_table2"]).values()
@@ -74,6 +76,7 @@ def test_an_artefact_alone_costs_all_that_it_needs(project):
     assert shared.runs < alone.runs
 
 
+@pytest.mark.slow
 def test_list_names_every_target(project):
     made = plan_of()
     first = [line.split()[0] for line in call("list").splitlines() if line.strip()]
@@ -83,6 +86,7 @@ def test_list_names_every_target(project):
     assert all(row["title"] == made.artefacts[row["target"]].artefact.title for row in rows)
 
 
+@pytest.mark.slow
 def test_show_prints_a_table_that_was_made(project, monkeypatch):
     table = build(world.planned(), world.metrics(), world.published(project), {})
     render.write(table, project / "results" / "paper" / "tables" / "attrvr" / "table1")
@@ -99,6 +103,7 @@ def test_show_prints_a_table_that_was_made(project, monkeypatch):
     assert any(line.startswith("EuroSAT") for line in turned.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -137,12 +142,14 @@ def test_make_puts_snakemakes_arguments_in_order(project, monkeypatch):
     assert called[1][3:] == ["blm", *ours[2:4], "--cores", "all", "--workflow-profile", "profiles/mine"]
 
 
+@pytest.mark.slow
 def test_works_from_a_folder_inside_the_project(project, monkeypatch):
     monkeypatch.chdir(project / "workflow" / "papers")
     assert "attrvr_table1" in call("plan")
     assert os.getcwd() == str(project)
 
 
+@pytest.mark.slow
 def test_works_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "attrvr_table1" in call("plan")
@@ -159,6 +166,7 @@ def test_a_language_model_on_the_command_line():
     assert own == ["sentences=own", "anchors=searched", 'llm={"model": "tiny", "concurrency": 2}']
 
 
+@pytest.mark.slow
 def test_plan_tells_requests_and_tokens(project):
     told = call("plan", "attrvr_table1", "--model", "tiny", "--base-url", "http://localhost:1/v1")
     assert (
@@ -170,6 +178,7 @@ def test_plan_tells_requests_and_tokens(project):
     assert "Asked" not in call("plan", "attrvr_table1")
 
 
+@pytest.mark.slow
 def test_verify_names_what_is_damaged_and_what_would_run_again(project):
     folder = project / "results" / "mini" / "data" / "mini_digits"
     folder.mkdir(parents=True)

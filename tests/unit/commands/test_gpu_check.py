@@ -53,6 +53,7 @@ def test_a_device_that_computes_something_else_is_found(monkeypatch):
     assert loss > gpu_check.LOSS and gradient > gpu_check.GRADIENT
 
 
+@pytest.mark.slow
 def test_the_paper_scale_has_every_method_that_trains():
     from papertables.methods.table import METHODS
 

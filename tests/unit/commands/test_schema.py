@@ -36,6 +36,7 @@ def test_no_other_schema_lies_there():
     assert {path.stem for path in FOLDER.glob("*.json")} == {*MODELS, *CATALOGS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), SHIPPED, ids=[str(path.relative_to(ROOT)) for _, path in SHIPPED])
 def test_what_is_shipped_fits_its_schema(name, path):
     jsonschema.validate(read_yaml(path), json.loads(schema(name)), jsonschema.Draft202012Validator)

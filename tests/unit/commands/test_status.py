@@ -34,6 +34,7 @@ def log(plan: Plan, job: str, text: str) -> Path:
     return write(f"{plan.paths.results}/logs/train/{job}.log", text)
 
 
+@pytest.mark.slow
 def test_at_first_all_is_waiting(plan):
     found = status(plan, ["attrvr_table1"])
     runs = len(plan.artefacts["attrvr_table1"].runs)

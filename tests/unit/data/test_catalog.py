@@ -155,6 +155,7 @@ def test_the_drawn_sets_are_those_of_the_mini_world():
             assert getattr(drawn[id], part) == count * len(target.classes)
 
 
+@pytest.mark.slow
 def test_a_drawn_set_is_prepared_without_raw_files(tmp_path):
     manifest = prepare("mini_cloths", tmp_path / "ready", tmp_path / "raw", seed=1)
     assert manifest["made_by"] == "drawn, seed 1"
@@ -169,6 +170,7 @@ def test_an_unknown_name_lists_the_known_ones():
         dataset("oxfordpets")
 
 
+@pytest.mark.slow
 def test_reading_the_catalog_imports_none_of_the_libraries_that_name_imagenet():
     code = (
         "import sys, papertables.data.imagenet, papertables.data.catalog as c; c.datasets(); "
@@ -364,6 +366,7 @@ def unpacked(tmp_path, tiny):
     return make
 
 
+@pytest.mark.slow
 def test_folders_named_by_label_take_the_class_of_that_label(unpacked, tmp_path):
     raw = unpacked("imagenetv2", {str(label): 2 for label in range(1_000)})
     manifest = prepare("imagenetv2", tmp_path / "ready", raw, seed=1)

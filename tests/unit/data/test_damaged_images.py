@@ -29,6 +29,7 @@ def build(folder: Path, fit: cache.Fit = "square") -> bytes:
     return (folder / "cache").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", ["square", "original"])
 def test_every_flipped_bit_is_found(folder, fit):
     whole, random, image = build(folder, fit), Random(0), folder / "test-1-2.png"

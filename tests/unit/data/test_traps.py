@@ -80,6 +80,7 @@ def test_caltech101_leaves_two_folders_out(split_of, tmp_path):
     assert "face" in classes(split)
 
 
+@pytest.mark.slow
 def test_imagenet_has_two_lists_of_names(split_of):
     """CLIP's name the classes in prompts, torchvision's the source labels of classifiers; both follow one order."""
     theirs = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
@@ -93,6 +94,7 @@ def test_imagenet_has_two_lists_of_names(split_of):
     assert classes(split_of("imagenet")) == ["tench", "goldfish", "missile", "missile"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["imagenet_a", "imagenet_r"])
 def test_two_hundred_of_a_thousand_classes(tmp_path, monkeypatch, id):
     """Labels count the classes that are there, and not ImageNet's thousand."""

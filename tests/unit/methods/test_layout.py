@@ -34,6 +34,7 @@ def laid(parts, class_names, rule="all", room=200):
     return place(parts, class_names, encode, START, END, room, rule)
 
 
+@pytest.mark.slow
 @given(layouts, names, st.sampled_from(["first", "all"]))
 def test_a_prompt_starts_and_ends_and_is_cut_behind_the_longest(parts, class_names, rule):
     placed = laid(parts, class_names, rule)
@@ -45,6 +46,7 @@ def test_a_prompt_starts_and_ends_and_is_cut_behind_the_longest(parts, class_nam
         assert (placed.index[row, end:] == -1).all()
 
 
+@pytest.mark.slow
 @given(layouts, names)
 def test_repaired_prompts_hold_every_vector_once_and_every_word_whole(parts, class_names):
     placed = laid(parts, class_names)
@@ -75,6 +77,7 @@ def test_the_places_of_vectors_are_where_they_stand(parts, class_names):
         assert found.tolist() == [expected] * len(class_names)
 
 
+@pytest.mark.slow
 @given(layouts, names, st.sampled_from(["first", "all"]))
 def test_other_classes_change_nothing_of_a_prompt(parts, class_names, rule):
     together = laid(parts, class_names, rule)
@@ -84,6 +87,7 @@ def test_other_classes_change_nothing_of_a_prompt(parts, class_names, rule):
         assert together.index[row, :end].equal(alone.index[0])
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from("abcdef"), max_size=3, unique=True), st.sampled_from(ANCHORS), names)
 def test_words_of_one_token_are_the_same_released_and_repaired(attributes, anchors, class_names):
     parts = layout(2, attributes, anchors=anchors)

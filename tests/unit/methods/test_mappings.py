@@ -38,6 +38,7 @@ def search(matrix: torch.Tensor) -> list[int]:
     return sequence
 
 
+@pytest.mark.slow
 @DRAWN
 @given(counts())
 def test_one_to_one_is_the_greedy_search(matrix):
@@ -56,6 +57,7 @@ def test_columns_of_bayesian_weights_are_distributions(matrix, lam):
     torch.testing.assert_close(weights.sum(0), torch.ones(matrix.shape[1]))
 
 
+@pytest.mark.slow
 @DRAWN
 @given(counts(), st.floats(0, 10), st.randoms(use_true_random=False))
 def test_permuted_classes_permute_bayesian_columns(matrix, lam, random):
@@ -63,6 +65,7 @@ def test_permuted_classes_permute_bayesian_columns(matrix, lam, random):
     torch.testing.assert_close(mappings.bayesian(matrix[:, order], lam), mappings.bayesian(matrix, lam)[:, order])
 
 
+@pytest.mark.slow
 @DRAWN
 @given(counts(), st.randoms(use_true_random=False))
 def test_permuted_classes_permute_a_one_to_one_mapping_without_ties(matrix, random):
@@ -92,6 +95,7 @@ def test_a_last_source_label_never_predicted_changes_no_one_to_one_mapping(matri
     assert (mappings.one_to_one(more) == mappings.one_to_one(matrix)).all()
 
 
+@pytest.mark.slow
 @DRAWN
 @given(st.integers(0, 1000), st.integers(1, LABELS), st.integers(1, 40))
 def test_statistics_do_not_depend_on_batches(seed, k, size):

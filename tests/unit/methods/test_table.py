@@ -13,6 +13,7 @@ from papertables.methods.table import METHODS, build, method_code
 from papertables.training.run import trained_values
 
 
+@pytest.mark.slow
 def test_planning_and_asking_the_store_need_no_torch():
     code = "import papertables.methods.table, papertables.results.store, papertables.training.job\n"
     code += "import papertables.data.cache, sys\n"

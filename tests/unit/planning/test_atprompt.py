@@ -12,17 +12,17 @@ from papertables.planning.cost import estimate
 from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
 ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem not in ("protocol", "claims")}
-PLANS = {scale: plan_of(scale=scale, artefacts="all") for scale in ("paper", "mini")}
-PLAN = PLANS["paper"]
-PAPER = PLAN.project.papers["atprompt"]
 
 TRAINED = ("CoOp", "CoCoOp", "MaPLe", "DePT")
 TRANSFERRED = ("CoOp", "CoCoOp", "MaPLe")
 PRINTED = ("PromptKD", "PromptKD+ATPrompt", "PromptSRC", "ArGue", "CoPrompt")
 # The released file of settings names: its table at the start of a protocol, and the setting of a run.
 TABLES = {"base-to-novel": "table1", "cross-dataset / domain generalisation (source ImageNet)": "table2"}
+SCALES = ("paper", "mini")
 SETTINGS = {
     "epochs": lambda run: run.training.epochs,
     "N_CTX (=N_ATT)": lambda run: run.options["context"],
@@ -35,8 +35,16 @@ def lines(name):
         return list(csv.DictReader(file))
 
 
-def ids(table, plan=PLAN, method=None):
-    members = [member for cell in plan.artefacts[f"atprompt_{table}"].cells for member in cell.members]
+def plan_at(scale="paper"):
+    return plan_of(scale=scale, artefacts="all")
+
+
+def paper():
+    return plan_at().project.papers["atprompt"]
+
+
+def ids(table, plan=None, method=None):
+    members = [member for cell in (plan or plan_at()).artefacts[f"atprompt_{table}"].cells for member in cell.members]
     return {run.id for member in members for run in member.runs if method in (None, member.method)}
 
 
@@ -49,12 +57,12 @@ def runs_of(plan, table, row, column):
 
 def first_run(table, method, name):
     """Of a method, by its label, on a data set, by its own."""
-    members = [member for cell in PLAN.artefacts[f"atprompt_{table}"].cells for member in cell.members]
+    members = [member for cell in plan_at().artefacts[f"atprompt_{table}"].cells for member in cell.members]
     return next(each.runs[0] for each in members if (each.method, each.dataset) == (method, name))
 
 
-def row(table, label, plan=PLAN):
-    return [cell for cell in plan.artefacts[f"atprompt_{table}"].cells if cell.row.label == label]
+def row(table, label, plan=None):
+    return [cell for cell in (plan or plan_at()).artefacts[f"atprompt_{table}"].cells if cell.row.label == label]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_every_anchored_row_has_released_settings_but_one():
         }
 
     base_to_new, elsewhere = (stated(protocol) for protocol in TABLES)
-    labels = [dataset(name).label for name in PAPER.datasets]
+    labels = [dataset(name).label for name in paper().datasets]
     every = {(f"{method}+ATPrompt", label) for method in TRAINED for label in labels}
     assert every - base_to_new == {("DePT+ATPrompt", "ImageNet")}
     assert elsewhere == {(f"{method}+ATPrompt", "ImageNet") for method in TRANSFERRED}
@@ -110,7 +118,7 @@ def test_anchors_change_neither_batch_nor_rate(method, batch, rate):
 )
 def test_transfer_trains_plain_rows_as_their_digits_were_or_by_atprompts_scripts(method, origin, vanilla, anchored):
     runs = [
-        runs_of(PLAN, table, row, "ImageNet")[0]
+        runs_of(plan_at(), table, row, "ImageNet")[0]
         for table, row in (
             ("table2", method),
             ("transfer_choices", f"{method} by ATPrompt's script"),
@@ -127,7 +135,7 @@ def test_the_configuration_chooses_the_recipe_of_plain_rows():
     plan = plan_of(scale="paper", choices={"recipe": "vanilla"})
     chosen = {(run.options["context"], run.training.epochs) for run in runs_of(plan, "table1", "DePT", "DTD")}
     assert chosen == {(4, 20)}
-    assert runs_of(plan, "table1", "CoOp+ATPrompt", "DTD") == runs_of(PLAN, "table1", "CoOp+ATPrompt", "DTD")
+    assert runs_of(plan, "table1", "CoOp+ATPrompt", "DTD") == runs_of(plan_at(), "table1", "CoOp+ATPrompt", "DTD")
 
 
 def test_the_configuration_chooses_the_settings_of_the_text():
@@ -138,11 +146,11 @@ def test_the_configuration_chooses_the_settings_of_the_text():
         return run.options["context"], run.training.epochs, run.training.batch_size, run.options.get("weight")
 
     assert settings(text, "DePT+ATPrompt", "DTD") == (4, 10, 32, 0.7)
-    assert settings(PLAN, "DePT+ATPrompt", "DTD") == (4, 10, 4, 0.6)
+    assert settings(plan_at(), "DePT+ATPrompt", "DTD") == (4, 10, 4, 0.6)
     assert settings(text, "DePT+ATPrompt", "Caltech101") == (2, 10, 32, 0.6)
     assert settings(text, "CoOp+ATPrompt", "ImageNet") == (2, 100, 32, None)
     assert settings(text, "MaPLe+ATPrompt", "EuroSAT") == (4, 5, 4, None)
-    assert runs_of(text, "table2", "CoOp+ATPrompt", "DTD") == runs_of(PLAN, "table2", "CoOp+ATPrompt", "DTD")
+    assert runs_of(text, "table2", "CoOp+ATPrompt", "DTD") == runs_of(plan_at(), "table2", "CoOp+ATPrompt", "DTD")
 
 
 def test_the_new_parts_of_dept_learn_at_a_rate_of_their_own():
@@ -154,34 +162,34 @@ def test_the_new_parts_of_dept_learn_at_a_rate_of_their_own():
 
 def test_a_target_lends_its_attributes_where_that_is_chosen():
     def scored(row, column):
-        cells = PLAN.artefacts["atprompt_transfer_choices"].cells
+        cells = plan_at().artefacts["atprompt_transfer_choices"].cells
         (cell,) = [each for each in cells if (each.row.label, each.column.label) == (row, column)]
         return cell.members[0].scored[0].attributes
 
     target, source = (f"CoOp+ATPrompt, {whose}'s attributes" for whose in ("target", "source"))
     assert scored(target, "DTD") == ("pattern", "color", "design")
     assert scored(source, "DTD") == scored("CoOp", "DTD") == ()
-    runs = [run.id for run in runs_of(PLAN, "transfer_choices", target, "DTD")]
-    assert runs == [run.id for run in runs_of(PLAN, "transfer_choices", source, "DTD")]
+    runs = [run.id for run in runs_of(plan_at(), "transfer_choices", target, "DTD")]
+    assert runs == [run.id for run in runs_of(plan_at(), "transfer_choices", source, "DTD")]
 
 
 def test_every_run_is_trained_as_dassl_does():
     for table in ("table1", "table2"):
-        for run in PLAN.artefacts[f"atprompt_{table}"].runs:
+        for run in plan_at().artefacts[f"atprompt_{table}"].runs:
             training = run.training
             assert (training.optimizer.name, training.optimizer.momentum) == ("sgd", 0.9)
             assert training.optimizer.weight_decay == 0.0005
             assert (training.schedule.name, training.schedule.warmup_epochs) == ("cosine_epoch", 1)
             assert training.schedule.warmup_lr == 0.00001
-            assert training.drop_last and PLAN.tests[run.id] == 0  # the last epoch alone
+            assert training.drop_last and plan_at().tests[run.id] == 0  # the last epoch alone
             assert (run.shots, run.images.fit, run.images.augmentation) == (16, "original", "resized_crop")
             assert run.fidelity.few_shot_draw == "per_seed"
             assert (run.train_cache, run.test_cache) == (TRAIN_ORIGINALS, ("test", "crop", 224))
 
 
-@pytest.mark.parametrize("scale", PLANS)
+@pytest.mark.parametrize("scale", SCALES)
 def test_searches_train_on_originals_and_weigh_on_what_a_test_shows(scale):
-    plan = PLANS[scale]
+    plan = plan_at(scale)
     for search in plan.searches.values():
         job = plan.inputs.search(search.dataset, search.backbone, search.id)
         assert job.train.endswith(f"/{search.dataset}/train-original-0.safetensors")
@@ -204,29 +212,29 @@ def test_halved_shots_are_cached_as_a_test_shows_them():
 def test_only_data_sets_without_a_validation_part_are_searched_otherwise_by_where_their_images_are_from():
     by_rule = {}
     for rule in ("test_first", "half_of_shots", "test_sampled"):
-        search = PAPER.search.model_copy(
-            update={"validation_images": PAPER.search.validation_images.model_copy(update={"published": rule})}
+        search = paper().search.model_copy(
+            update={"validation_images": paper().search.validation_images.model_copy(update={"published": rule})}
         )
-        paper = PAPER.model_copy(update={"search": search})
-        planned = PLAN.artefacts["atprompt_table12"]
-        again = plan_artefact(replace(planned.scope, paper=paper), planned.artefact)
+        changed = paper().model_copy(update={"search": search})
+        planned = plan_at().artefacts["atprompt_table12"]
+        again = plan_artefact(replace(planned.scope, paper=changed), planned.artefact)
         by_rule[rule] = {(each.dataset, each.seed): each.id for each in again.searches}
     for place in by_rule["test_first"]:
         assert len({ids[place] for ids in by_rule.values()}) == (3 if place[0] == "imagenet" else 1)
 
 
 def test_originals_are_as_large_on_disk_as_they_were_downloaded():
-    (cost,) = estimate(PLAN, ["atprompt_table2"]).values()
+    (cost,) = estimate(plan_at(), ["atprompt_table2"]).values()
     data = dataset("imagenet")
     files = 3 * 16 * data.classes * data.bytes / (data.train + data.val + data.test)  # three seeds
-    targets = {name for job in PLAN.jobs_for("atprompt_table2") for name in PLAN.transfer_datasets(job)}
+    targets = {name for job in plan_at().jobs_for("atprompt_table2") for name in plan_at().transfer_datasets(job)}
     tests = 3 * 224**2 * (data.test + sum(dataset(name).test for name in targets))
     assert cost.disk == pytest.approx(files + tests, rel=0.01)
 
 
-@pytest.mark.parametrize("scale", PLANS)
+@pytest.mark.parametrize("scale", SCALES)
 def test_every_artefact_is_planned_at_every_scale(scale):
-    assert {id for id in PLANS[scale].artefacts if id.startswith("atprompt_")} == ARTEFACTS
+    assert {id for id in plan_at(scale).artefacts if id.startswith("atprompt_")} == ARTEFACTS
 
 
 def test_headlines_need_their_own_runs_and_no_more():
@@ -235,9 +243,9 @@ def test_headlines_need_their_own_runs_and_no_more():
     assert not ids("table1") & ids("table2")
 
 
-@pytest.mark.parametrize("scale", PLANS)
+@pytest.mark.parametrize("scale", SCALES)
 def test_later_tables_take_what_the_headlines_trained(scale):
-    plan = PLANS[scale]
+    plan = plan_at(scale)
     assert ids("table1_v1", plan) < ids("table1", plan)
     assert ids("table4", plan) == ids("table2", plan)
 
@@ -263,7 +271,7 @@ def test_ablations_take_their_usual_row_from_table1(table, label, method):
 
 @pytest.mark.parametrize("table", ["table5", "table6", "table7", "table8", "table10", "table11", "figure5"])
 def test_other_rows_of_ablations_differ(table):
-    planned = PLAN.artefacts[f"atprompt_{table}"]
+    planned = plan_at().artefacts[f"atprompt_{table}"]
     varied = [planned.columns if table == "figure5" else planned.rows][0]
     runs = [
         frozenset(
@@ -284,12 +292,12 @@ def test_measures_score_base_new_or_both_of_the_same_runs():
 
 def test_transfer_scores_every_target_and_averages_all_but_imagenet():
     for table, targets in (("table2", 11), ("table4", 5)):
-        planned = PLAN.artefacts[f"atprompt_{table}"]
+        planned = plan_at().artefacts[f"atprompt_{table}"]
         scored = [cell.members[0].scored for cell in planned.cells if cell.row.label == "MaPLe+ATPrompt"]
         assert len(scored) == targets
         assert scored == [(Target(column.settings["target"], "all"),) for column in planned.columns]
         assert planned.artefact.average_without == ("imagenet",)
-        for scale in PLANS.values():  # whatever stands in for it there
+        for scale in map(plan_at, SCALES):  # whatever stands in for it there
             assert scale.artefacts[planned.artefact.id].columns[0].key == "imagenet"
 
 
@@ -298,7 +306,7 @@ def test_rows_that_are_only_printed_have_no_runs_and_are_not_shown_for_stand_ins
         cells = row("table1", f"Base: {label}")
         assert len(cells) == 11
         assert not any(cell.members for cell in cells)
-        assert not row("table1", f"Base: {label}", PLANS["mini"])
+        assert not row("table1", f"Base: {label}", plan_at("mini"))
 
 
 @pytest.mark.parametrize(
@@ -312,14 +320,14 @@ def test_no_published_number_is_missing(table, count):
 @pytest.mark.parametrize("table", ["table3", "table12"])
 def test_published_attributes_are_those_that_prompts_name(table):
     found = {"attribute bases": "bases", "searched result": "chosen"}
-    named = {dataset(name).label: name for name in PAPER.datasets}
+    named = {dataset(name).label: name for name in paper().datasets}
     for line in lines(f"published/{table}.csv"):
         words = tuple(line["value"].strip("()").split(", "))
         assert tuple(getattr(anchors(named[line["dataset"]]), found[line["metric"]])) == words
 
 
 def test_anchored_rows_name_the_chosen_attributes_of_their_data_set():
-    for name in PAPER.datasets:
+    for name in paper().datasets:
         for method in TRAINED:
             run = first_run("table1", f"{method}+ATPrompt", dataset(name).label)
             assert run.options["attributes"] == list(anchors(name).chosen)
@@ -333,7 +341,8 @@ def test_repairs_touch_anchored_rows_alone(method):
 
 
 def test_fidelity_is_compared_where_an_attribute_has_several_tokens():
-    for scale, plan in PLANS.items():
+    for scale in SCALES:
+        plan = plan_at(scale)
         runs = list(plan.artefacts["atprompt_fidelity"].runs)
         assert {tuple(run.options["attributes"]) for run in runs} == {("playfulness", "energy")}, scale
         assert {run.fidelity.attribute_tokens for run in runs} == {"first", "all"}
@@ -348,7 +357,7 @@ SEARCHED = [("published", "first_batch", 40, "test_first"), ("repaired", "cycle"
 def test_searches_reach_every_size_and_switch_their_validation(fidelity, validation, epochs, images):
     plan = plan_of(scale="paper", fidelity=fidelity, artefacts="all")
     searches = plan.artefacts["atprompt_table12"].searches
-    assert {search.dataset for search in searches} == set(PAPER.datasets)
+    assert {search.dataset for search in searches} == set(paper().datasets)
     assert {search.seed for search in searches} == {1, 2, 3}
     for search in searches:
         assert (search.epochs, search.context, search.batch_size, search.validation_batch) == (epochs, 4, 32, 100)
@@ -359,5 +368,5 @@ def test_searches_reach_every_size_and_switch_their_validation(fidelity, validat
 
 @pytest.mark.parametrize("id", ["table3", "table13", "search"])
 def test_searches_are_shared(id):
-    every = {search.id for search in PLAN.artefacts["atprompt_table12"].searches}
-    assert {search.id for search in PLAN.artefacts[f"atprompt_{id}"].searches} <= every
+    every = {search.id for search in plan_at().artefacts["atprompt_table12"].searches}
+    assert {search.id for search in plan_at().artefacts[f"atprompt_{id}"].searches} <= every

@@ -28,6 +28,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "instead", "says"), SLIPS, ids=[says for _, _, says in SLIPS])
 def test_a_slip_is_one_line_that_names_the_file(copy, text, instead, says):
     path = copy / "workflow" / "papers" / "attrvr" / "claims.yaml"
@@ -47,6 +48,7 @@ def test_every_paper_claims_something_with_its_place():
         assert claim.words and claim.place
 
 
+@pytest.mark.slow
 def test_verdicts_are_of_papers_of_which_an_artefact_is_asked_for():
     plan = plan_of(artefacts=["attrvr_table1", "blm_padding"])
     assert plan.judged == ["attrvr", "blm"]
@@ -55,6 +57,7 @@ def test_verdicts_are_of_papers_of_which_an_artefact_is_asked_for():
     assert claimed.elsewhere["attrvr_ablation"] == "it is not among the artefacts that config.yaml names"
 
 
+@pytest.mark.slow
 def test_what_is_claimed_sets_verdicts_off(copy):
     path = copy / "workflow" / "papers" / "attrvr" / "claims.yaml"
     before = make_plan(copy, CONFIG).signatures.verdicts("attrvr")

@@ -20,6 +20,8 @@ from papertables.specs.spec import RunSpec, Target
 from tests.unit import artefact_world as world
 from tests.unit.plans import plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 
 def plan(**config):
     return plan_of(scale="paper", **config)

@@ -13,14 +13,18 @@ from papertables.specs.config import Artefact, Paper
 from papertables.specs.validation import read
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 FOLDER = REPOSITORY / "workflow" / "papers"
-PLAN = plan_of(scale="paper")
-PROJECT = PLAN.project
 FILES = sorted(FOLDER.glob("*/published/*.csv"))
 # Printed, but of methods that are not reproduced here.
 NOT_OURS = {"DVP", "DVP-cls", "DVP-cse"}
 # How many numbers are printed for other shots than those of any artefact that reads the file.
 OTHER_SHOTS = {"attrvr/ablation.csv": 1}
+
+
+def plan():
+    return plan_of(scale="paper")
 
 
 def name(path):
@@ -48,7 +52,7 @@ def test_every_published_number_is_found_by_some_cell(path):
     for artefact in readers(path):
         if artefact.computed:
             return  # tested with the computed tables
-        scope = PROJECT.scope(artefact).published
+        scope = plan().project.scope(artefact).published
         numbers = compare.read(path.parent, [each for each in artefact.published if each.file == path.name])
         known |= {quote for each in numbers for quotes in each.quotes.values() for quote in quotes}
         rows, columns = list(rows_of(scope, artefact)), list(axis_of(scope, artefact, artefact.columns))
@@ -64,7 +68,7 @@ def test_every_published_number_is_found_by_some_cell(path):
 
 
 def readers(path):
-    artefacts = [each for each in PROJECT.artefacts.values() if each.paper == path.parents[1].name]
+    artefacts = [each for each in plan().project.artefacts.values() if each.paper == path.parents[1].name]
     return [each for each in artefacts if path.name in {published.file for published in each.published}]
 
 
@@ -77,28 +81,28 @@ def test_only_differences_and_texts_are_not_read_as_numbers(path):
         assert unread <= {"delta acc", "extra parameters"}
 
 
-@pytest.mark.parametrize("id", [id for id, each in PLAN.artefacts.items() if each.cells])
-def test_artefacts_have_runs_at_the_paper_scale(id):
-    assert list(PLAN.artefacts[id].runs)
+def test_artefacts_have_runs_at_the_paper_scale():
+    for id, planned in plan().artefacts.items():
+        assert list(planned.runs) or not planned.cells, id
 
 
 def test_labels_tell_methods_apart():
-    for paper in PROJECT.papers.values():
+    for paper in plan().project.papers.values():
         labels = [method.label for method in paper.methods.values()]
         assert len(labels) == len(set(labels))
 
 
 def test_every_method_is_shown_by_some_artefact():
-    for paper in PROJECT.papers.values():
+    for paper in plan().project.papers.values():
         shown = {
-            m.method for p in PLAN.artefacts.values() if p.paper.id == paper.id for c in p.cells for m in c.members
+            m.method for p in plan().artefacts.values() if p.paper.id == paper.id for c in p.cells for m in c.members
         }
         assert shown == {method.label for method in paper.methods.values() if method.method}
 
 
 def run(artefact, method, dataset, backbone):
     """The first run of a method, by its label, on a data set with a backbone."""
-    cells = PLAN.artefacts[artefact].cells
+    cells = plan().artefacts[artefact].cells
     members = [member for cell in cells for member in cell.members if member.method == method]
     return next(m.runs[0] for m in members if (m.runs[0].dataset, m.runs[0].backbone) == (dataset, backbone))
 
@@ -136,18 +140,18 @@ def test_smm_mask_network_of_vit_has_six_layers_and_a_rate_of_its_own():
 
 
 def test_smm_rates_that_were_found_best_share_their_runs_with_table2():
-    shared = {run.id for run in PLAN.artefacts["smm_table2"].runs} & {
-        run.id for run in PLAN.artefacts["smm_table7"].runs
+    shared = {run.id for run in plan().artefacts["smm_table2"].runs} & {
+        run.id for run in plan().artefacts["smm_table7"].runs
     }
     assert len(shared) == 3
-    assert len({run.id for run in PLAN.artefacts["smm_table7"].runs}) == 24
+    assert len({run.id for run in plan().artefacts["smm_table7"].runs}) == 24
 
 
 @pytest.mark.parametrize(("paper", "table"), [("smm", "smm_table1"), ("blm", "blm_padding")])
 def test_batches_are_smaller_for_dtd_and_pets(paper, table):
-    sizes = {run.dataset: run.training.batch_size for run in PLAN.artefacts[table].runs}
+    sizes = {run.dataset: run.training.batch_size for run in plan().artefacts[table].runs}
     assert sizes == {
-        dataset: 64 if dataset in ("dtd", "oxford_pets") else 256 for dataset in PROJECT.papers[paper].datasets
+        dataset: 64 if dataset in ("dtd", "oxford_pets") else 256 for dataset in plan().project.papers[paper].datasets
     }
 
 
@@ -257,7 +261,7 @@ def test_blm_trained_mapping_has_a_rate_of_its_own():
 
 
 def test_fractions_of_the_training_images():
-    runs = PLAN.artefacts["blm_fraction"].runs
+    runs = plan().artefacts["blm_fraction"].runs
     assert {(run.dataset, run.fraction) for run in runs} == {("cifar100", part) for part in (0.2, 0.4, 0.6, 0.8, None)}
 
 
@@ -271,7 +275,7 @@ def told(header):
 
 def test_the_document_on_fidelity_names_every_switch_with_its_values():
     declared = []
-    for paper in PROJECT.papers.values():
+    for paper in plan().project.papers.values():
         switches = dict(paper.fidelity)
         if paper.search:
             switches |= {f"search.{name}": switch for name, switch in paper.search.switches.items()}
@@ -283,7 +287,7 @@ def test_the_document_on_fidelity_names_every_switch_with_its_values():
 
 def test_the_document_on_fidelity_names_every_choice_with_its_values():
     declared = []
-    for paper in PROJECT.papers.values():
+    for paper in plan().project.papers.values():
         for name, choice in paper.choices.items():
             others = ", ".join(value for value in choice.values if value != choice.default)
             declared.append((paper.id, name, choice.default, others))

@@ -14,6 +14,7 @@ def plan():
     return plan_of(scale="pilot")
 
 
+@pytest.mark.slow
 def test_an_hour_and_four_gigabytes(plan):
     cost = total(estimate(plan, plan.selected).values())
     assert cost.seconds < 1.05 * 3600
@@ -21,6 +22,7 @@ def test_an_hour_and_four_gigabytes(plan):
     assert plan.selected == ["attrvr_table1", "blm_padding", "smm_table1", "atprompt_table1"]
 
 
+@pytest.mark.slow
 def test_everything_is_the_papers_own(plan):
     runs = [run for job in plan.jobs.values() for run in job.runs]
     assert {run.dataset for run in runs} == {"dtd", "eurosat", "oxford_pets"}

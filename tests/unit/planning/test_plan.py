@@ -57,6 +57,7 @@ def test_selection_of_artefacts_changes_no_job():
     assert plan(artefacts=["attrvr_table2"]).jobs == plan(artefacts="all").jobs
 
 
+@pytest.mark.slow
 def test_plan_needs_neither_torch_nor_results(tmp_path):
     code = (
         "import sys, yaml; from pathlib import Path; from papertables.planning.plan import make_plan; "
@@ -68,6 +69,7 @@ def test_plan_needs_neither_torch_nor_results(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_fidelity_changes_only_runs_that_it_can_touch():
     published, repaired = plan(fidelity="published"), plan(fidelity="repaired")
 

@@ -31,6 +31,7 @@ def test_a_hidden_gpu_is_none(monkeypatch):
         assert not preflight.gpu_found()
 
 
+@pytest.mark.slow
 def test_a_data_folder_that_cannot_be_one(tmp_path):
     file = tmp_path / "file"
     file.touch()
@@ -39,6 +40,7 @@ def test_a_data_folder_that_cannot_be_one(tmp_path):
     preflight.check_files(plan_of(data_root=str(tmp_path / "made" / "later")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["work {v2}", "work }"])
 def test_braces_are_told_with_the_folder(tmp_path, monkeypatch, folder):
     (tmp_path / folder).mkdir()
@@ -55,6 +57,7 @@ def test_braces_are_told_with_the_folder(tmp_path, monkeypatch, folder):
         preflight.check_files(make_plan(tmp_path / folder, CONFIG))
 
 
+@pytest.mark.slow
 def test_shared_folders_that_cannot_be_ones(tmp_path):
     with pytest.raises(UserError, match=f"shared_data: there is no folder {tmp_path}/lab"):
         preflight.check_files(plan_of(shared_data=f"{tmp_path}/lab"))
@@ -63,11 +66,13 @@ def test_shared_folders_that_cannot_be_ones(tmp_path):
     preflight.check_files(plan_of(shared_data=str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_the_home_folder_may_be_written_short(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert plan_of(data_root="~/data").paths.data_root == str(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_there():
     with pytest.raises(UserError, match=r"weights: resnet18: there is no file nowhere\.pth"):
         preflight.check_files(plan_of(weights={"resnet18": "nowhere.pth"}))
@@ -85,6 +90,7 @@ def test_the_paper_scale_without_a_gpu_says_what_it_would_cost(without_gpu, tmp_
     preflight.check_gpu(plan_of(scale="paper", device="cpu"), ["blm_padding"])  # insisted
 
 
+@pytest.mark.slow
 def test_little_work_needs_no_gpu(without_gpu, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     preflight.check_gpu(plan_of(device="auto"), plan_of().artefacts)
@@ -137,6 +143,7 @@ def test_what_is_here_is_not_downloaded(tmp_path, monkeypatch):
     assert not any("sentences" in name for name in lacking)
 
 
+@pytest.mark.slow
 def test_all_that_is_fetched_is_named(tmp_path):
     made = plan_of(scale="paper", weights={"clip_vit_b16": "mine.pt"})
     files = fetched_files(made, ["attrvr_table1", "attrvr_table2"])
@@ -156,6 +163,7 @@ def test_a_file_that_is_asked_for_by_itself_is_downloaded_only_if_anything_may_b
     check_downloads(plan_of(), [], [file, plan_of().paths.manifest("mini_digits")])
 
 
+@pytest.mark.slow
 def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
     (tmp_path / "workflow" / "papers" / "attrvr" / "mine.yaml").write_text(OF_ONES_OWN)
@@ -166,6 +174,7 @@ def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):
     check_downloads(make_plan(tmp_path, CONFIG | {"downloads": True}), ["attrvr_mine"])
 
 
+@pytest.mark.slow
 def test_a_figure_of_tests_is_configured_where_the_last_epoch_alone_is_tested():
     with pytest.raises(UserError, match=r"attrvr_selection shows tests on the way.*artefacts=\[attrvr_selection\]"):
         preflight.check_tests(plan_of(selection="last"), ["attrvr_table1", "attrvr_selection"])
@@ -173,6 +182,7 @@ def test_a_figure_of_tests_is_configured_where_the_last_epoch_alone_is_tested():
     preflight.check_tests(plan_of(), ["attrvr_selection"])
 
 
+@pytest.mark.slow
 def test_where_the_last_epoch_is_selected_it_alone_is_tested_but_for_figures_of_tests():
     asked = {name: plan_of(selection="last", artefacts=[name]) for name in ("attrvr_table1", "attrvr_selection")}
     runs = [run.id for run in plan_of().artefacts["attrvr_selection"].runs if run.training]

@@ -28,6 +28,7 @@ def edit(path: Path, **values):
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "says"),
     [
@@ -100,14 +101,17 @@ def test_config(config, says):
 
 
 def test_every_key_of_the_configuration_is_tried():
-    tried = {key for mark in test_config.pytestmark for config, _ in mark.args[1] for key in config}
+    (cases,) = (mark.args[1] for mark in test_config.pytestmark if mark.name == "parametrize")
+    tried = {key for config, _ in cases for key in config}
     assert set(Config.model_fields) <= tried
 
 
+@pytest.mark.slow
 def test_names_may_stand_in_one_text():
     assert plan(artefacts="attrvr_table1, blm_padding").selected == ["attrvr_table1", "blm_padding"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -136,12 +140,14 @@ def test_artefact(copy, change, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_invalid_yaml(copy):
     (copy / "workflow" / "papers" / "attrvr" / "table1.yaml").write_text("rows: [")
     with pytest.raises(UserError, match="not valid YAML"):
         plan(copy, artefacts=["attrvr_table1"])
 
 
+@pytest.mark.slow
 def test_shots_larger_than_a_class(copy):
     edit(copy / "workflow" / "scales" / "mini.yaml", shots=5000)
     with pytest.raises(UserError, match="5000 shots"):
@@ -149,6 +155,7 @@ def test_shots_larger_than_a_class(copy):
     assert "blm_padding" in plan(copy).selected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -11,6 +11,7 @@ def plan():
     return plan_of(scale="paper", device="cuda")
 
 
+@pytest.mark.slow
 def test_a_longer_estimate_asks_for_more_time(plan):
     few, many = "attrvr_table1.dtd.clip_vit_b16", "attrvr_table1.sun397.clip_vit_b16"
     first = [next(job for job in plan.jobs if job.startswith(each)) for each in (few, many)]
@@ -24,10 +25,12 @@ def test_every_attempt_asks_for_more():
     assert memory_mb(2) == 2 * memory_mb(1) < 2 * memory_mb(1, originals=True)
 
 
+@pytest.mark.slow
 def test_a_cpu_is_asked_for_longer(plan):
     job = next(iter(plan.jobs))
     assert train_seconds(plan_of(scale="paper", device="cpu"), job) > 10 * train_seconds(plan, job)
 
 
+@pytest.mark.slow
 def test_frozen_features_follow_the_test_images(plan):
     assert frozen_seconds(plan, "imagenet", "clip_vit_b16") > 10 * frozen_seconds(plan, "dtd", "clip_vit_b16") > 0

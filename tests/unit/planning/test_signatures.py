@@ -52,10 +52,12 @@ def corrected(monkeypatch, id: str, **changes) -> None:
         monkeypatch.setattr(place, "backbones", lambda: entries)
 
 
+@pytest.mark.slow
 def test_the_same_plan_tells_the_same():
     assert told(plan_of()) == told(plan_of())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "changes"),
     [
@@ -73,6 +75,7 @@ def test_a_corrected_backbone_sets_off_what_goes_through_it(monkeypatch, id, cha
     assert {key for key in found if key[0] not in ("artefact",)} == of_backbone(id, before.keys())
 
 
+@pytest.mark.slow
 def test_what_is_only_said_of_a_backbone_sets_off_no_run(monkeypatch):
     before = told(plan_of())
     corrected(monkeypatch, CLIP, note="another word", licence="another")
@@ -85,6 +88,7 @@ def test_entries_are_read_as_before_records_said_it():
     assert {id for id, entry in catalog.backbones().items() if entry.reading} == came_later
 
 
+@pytest.mark.slow
 def test_weights_of_the_users_that_are_replaced_by_an_older_file(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"one")
@@ -108,12 +112,14 @@ def test_what_the_user_says_of_weights(tmp_path, said):
     assert {"artefact", "index"} <= {rule for rule, _ in found}
 
 
+@pytest.mark.slow
 def test_raised_numerics_set_off_everything_that_computes(monkeypatch):
     before = told(plan_of())
     monkeypatch.setattr(module, "NUMERICS", module.NUMERICS + 1)
     assert changed(before, told(plan_of())) == {key for key in before if key[0] in {"prepare"} | FEATURES | TRAINING}
 
 
+@pytest.mark.slow
 def test_less_exact_tests_set_off_trainings_and_change_no_id():
     exact, fast = told(plan_of()), told(plan_of(numerics="fast"))
     assert changed(exact, fast) == {key for key in exact if key[0] in ("train", "index")}
@@ -135,11 +141,13 @@ def test_a_template_sets_off_the_features_and_runs_of_its_data_set(monkeypatch):
     assert ("prepare", "mini_digits") in found and ("prepare", "mini_signs") not in found
 
 
+@pytest.mark.slow
 def test_a_partial_look_is_taken_anew_each_time():
     first, second = told(plan_of(partial=True)), told(plan_of(partial=True))
     assert {rule for rule, _ in changed(first, second)} == {"artefact", "runs_csv", "index"}
 
 
+@pytest.mark.slow
 def test_the_page_says_the_configuration():
     before = told(plan_of())
     assert ("index", "") in changed(before, told(plan_of(selection="last")))

@@ -31,6 +31,7 @@ def specs(case: str) -> dict[str, list]:
     return {id: [len(each), hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]] for id, each in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_specs_stay_as_they_were_recorded(case):
     assert specs(case) == json.loads(RECORD.read_text())[case]

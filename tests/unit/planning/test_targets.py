@@ -3,28 +3,32 @@
 import pytest
 
 from papertables.base.errors import UserError
+from papertables.planning.plan import Plan
 from papertables.planning.targets import NAMES, asked, named
 from tests.unit.plans import plan_of
 
-MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))
+
+def mini() -> Plan:
+    return plan_of(scale="mini")
 
 
 def test_nothing_named_is_what_is_configured():
-    assert asked(MINI, ()) == dict.fromkeys(MINI.selected, True)
-    assert asked(MINI, ("configured",)) == asked(MINI, ())
+    assert asked(mini(), ()) == dict.fromkeys(mini().selected, True)
+    assert asked(mini(), ("configured",)) == asked(mini(), ())
 
 
 def test_names():
-    assert asked(MINI, ["attrvr_table2", "attrvr_table1"]) == {"attrvr_table1": True, "attrvr_table2": True}
-    assert set(asked(MINI, ["blm"])) == {id for id in MINI.artefacts if id.startswith("blm_")}
-    assert asked(MINI, ["fetch"]) == dict.fromkeys(MINI.selected, False)
-    assert asked(MINI, ["plan"]) == asked(MINI, ["pretrain_mini"]) == {}
-    assert set(NAMES) < set(named(MINI))
+    assert asked(mini(), ["attrvr_table2", "attrvr_table1"]) == {"attrvr_table1": True, "attrvr_table2": True}
+    assert set(asked(mini(), ["blm"])) == {id for id in mini().artefacts if id.startswith("blm_")}
+    assert asked(mini(), ["fetch"]) == dict.fromkeys(mini().selected, False)
+    assert asked(mini(), ["plan"]) == asked(mini(), ["pretrain_mini"]) == {}
+    assert set(NAMES) < set(named(mini()))
 
 
-@pytest.mark.parametrize("plan", [MINI, PAPER], ids=["mini", "paper"])
-def test_files(plan):
-    scale = plan.scale.name
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["mini", "paper"])
+def test_files(scale):
+    plan = plan_of(scale=scale)
     assert asked(plan, [f"results/{scale}/tables/attrvr/table1.md"]) == {"attrvr_table1": True}
     assert asked(plan, [f"results/{scale}/figures/smm/figure4.json"]) == {"smm_figure4": True}
     assert asked(plan, [f"results/{scale}/index.html"]) == dict.fromkeys(plan.selected, True)
@@ -39,13 +43,14 @@ def test_files(plan):
 
 
 def test_every_data_set_may_be_prepared_alone():
-    assert asked(MINI, [MINI.paths.manifest("dtd"), MINI.paths.split("dtd")]) == {}
+    assert asked(mini(), [mini().paths.manifest("dtd"), mini().paths.split("dtd")]) == {}
 
 
+@pytest.mark.slow
 def test_what_is_downloaded_is_a_target_where_it_is_needed():
-    assert asked(PAPER, [PAPER.paths.weights("clip_vit_b16")])
+    assert asked(plan_of(scale="paper"), [plan_of(scale="paper").paths.weights("clip_vit_b16")])
     with pytest.raises(UserError, match="nothing makes such a file"):
-        asked(MINI, [PAPER.paths.weights("clip_vit_b16")])
+        asked(mini(), [plan_of(scale="paper").paths.weights("clip_vit_b16")])
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,6 @@ def test_what_is_downloaded_is_a_target_where_it_is_needed():
 )
 def test_slips(target, says):
     with pytest.raises(UserError) as error:
-        asked(MINI, ["blm", target])
+        asked(mini(), ["blm", target])
     assert says in str(error.value)
     assert "\n" not in str(error.value)

@@ -445,6 +445,7 @@ def said(root: Path) -> list[str]:
         return [str(error)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "how", "says"), WRONG, ids=[f"{file}-{says}" for file, _, says in WRONG])
 def test_what_is_wrong_is_said_in_one_line(copy, file, how, says):
     change(copy, file, how)
@@ -454,6 +455,7 @@ def test_what_is_wrong_is_said_in_one_line(copy, file, how, says):
     assert any(Path(file).stem in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "how"), VALID, ids=[f"{file}-{how}" for file, how in VALID])
 def test_what_is_valid_stays_so(copy, file, how):
     change(copy, file, how)

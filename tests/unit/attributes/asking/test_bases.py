@@ -10,6 +10,7 @@ from tests.unit.small_world import CLASSES
 WORDS = ["shape", "colour", "texture", "size", "outline"]
 
 
+@pytest.mark.slow
 def test_two_steps(world):
     assert world.bases() == {"bases": WORDS, "tokens": dict.fromkeys(WORDS, 1)}
     first, second = (each["messages"] for each in world.server.requests)
@@ -21,11 +22,13 @@ def test_two_steps(world):
     assert world.sent() == 0
 
 
+@pytest.mark.slow
 def test_words_of_several_tokens_are_counted(world):
     world.server.says = {"five attributes": "playfulness, watercourse, technique, shape, size"}
     assert world.bases()["tokens"] == {"playfulness": 2, "watercourse": 2, "technique": 3, "shape": 1, "size": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -17,6 +17,7 @@ from tests.unit.small_world import CLASSES
 KEY = "sk-a-secret-of-mine-0123456789"
 
 
+@pytest.mark.slow
 def test_every_class_has_its_sentences_by_the_published_prompts(world):
     found = world.describe()
     assert list(found) == list(CLASSES)
@@ -48,6 +49,7 @@ def test_the_ways_of_asking_say_the_same(world):
     assert all(len(texts) == N for texts in found.values())
 
 
+@pytest.mark.slow
 def test_a_changed_prompt_or_a_new_class_asks_for_what_changed(world):
     world.describe()
     world.sent()
@@ -62,6 +64,7 @@ def test_a_changed_prompt_or_a_new_class_asks_for_what_changed(world):
     assert world.sent() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["refuses_n", "choices"])
 def test_a_server_without_n_is_asked_for_single_answers_with_other_seeds(world, fault):
     setattr(world.server, fault, 1)
@@ -83,6 +86,7 @@ def test_fewer_choices_are_asked_for_again(world):
     assert world.record()["asked_again"] == {"not given": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -113,6 +117,7 @@ def test_what_does_not_do_is_asked_for_again_and_told_where_it_stays(world, faul
     assert world.sent() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["busy", "broken", "malformed", "other", "cut", "cut_stream"])
 def test_a_server_in_trouble_is_asked_again(world, fault):
     undisturbed = world.describe("des", stream=fault == "cut_stream")
@@ -122,6 +127,7 @@ def test_a_server_in_trouble_is_asked_again(world, fault):
     assert world.describe("des", stream=fault == "cut_stream") == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -176,6 +182,7 @@ def test_a_model_that_is_not_there(world):
         world.describe(model=None)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there(world):
     with pytest.raises(UserError, match=r"no answer after 2 attempts \(.*refused.*\): start the server"):
         world.describe(base_url="http://127.0.0.1:9/v1")
@@ -205,6 +212,7 @@ def test_a_server_that_is_too_slow(world):
         world.describe(timeout=0.1, retries=0)
 
 
+@pytest.mark.slow
 def test_many_are_asked_at_a_time_up_to_a_limit(world):
     world.server.delay = 0.05
     world.server.choices = 1

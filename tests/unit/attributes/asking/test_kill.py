@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from papertables.specs.rules import DescribeJob
 from tests.unit.small_world import CLASSES, prepared
 
@@ -42,6 +44,7 @@ def seen(world) -> list[tuple]:
     return [(each["messages"][-1]["content"], each["seed"], each.get("n", 1)) for each in requests]
 
 
+@pytest.mark.slow
 def test_killed_at_ten_random_moments(world, tmp_path):
     world.server.choices, world.server.delay = 1, 0.02
     whole, out = tmp_path / "whole.json", tmp_path / "small_des.json"
