@@ -2,7 +2,8 @@
 
 Each method with each backbone of the paper scale, at its true size with random weights: two steps of a few images in
 fp32 on both devices, whose losses and first gradients have to agree; then steps of its own batch in its own precision,
-which have to stay finite, and a test pass. Speeds and peaks of memory go to ``results/speeds.json``.
+which have to stay finite, and a test pass. Speeds and peaks of memory go to ``results/speeds.json``,
+where ``plan`` finds them.
 
 python benchmarks/gpu_check.py                 # or: make gpu-check, papertables gpu-check
 python benchmarks/gpu_check.py --device cpu    # the mini scale on the CPU against itself: tries the check, not a GPU
@@ -22,6 +23,7 @@ import torch
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
+from papertables.planning.cost import SPEEDS
 from papertables.planning.memory import Row, kind_of
 from papertables.planning.plan import make_plan
 from papertables.specs.spec import RunSpec
@@ -30,7 +32,6 @@ from papertables.training.run import Run
 from papertables.training.trial import Trial, random_tower, trial
 
 ROOT = Path(__file__).parents[1]
-SPEEDS = Path("results") / "speeds.json"
 CLASSES = 47  # of DTD, a set of middle size
 FEW, STEPS, TIMED = 2, 2, 5
 LOSS, GRADIENT = 1e-3, 1e-2  # relative, of fp32 on two devices
@@ -113,6 +114,7 @@ def speed(spec: RunSpec, device: torch.device) -> dict:
     told = dict(zip(Row._fields, kind_of(spec), strict=False))
     return told | {
         "gpu": describe(device),
+        "spec": spec.model_dump(mode="json"),
         "batch": batch,
         "finite": bool(np.isfinite(losses).all()),
         "cut_to": one.room.images,
@@ -162,7 +164,7 @@ def main() -> None:
     if operations:
         print(f"without a deterministic form here, so that the last digits may differ: {', '.join(operations)}")
     if device == "cuda":
-        write_atomic(SPEEDS, json.dumps(found, indent=1).encode())
+        write_atomic(Path("results") / SPEEDS, json.dumps(found, indent=1).encode())
     wrong = [f"{row['method']} with {row['backbone']}" for row in found if not row["agrees"]]
     where = found[0]["gpu"]
     if wrong:

@@ -119,7 +119,8 @@ def _verdict(claimed: Claimed, id: str, known: Mapping[str, Known]) -> Verdict:
     counted = tested if tested and all_there and claimed.scope.substitutes else parts
     deciding = min(counted, key=lambda part: WORST.index(part.verdict))
     agreeing = sum(part.verdict == "holds" for part in parts)
-    beside = f" {agreeing} of {len(parts)} comparisons hold." if len(parts) > 1 else ""
+    untested = f", {len(parts) - len(tested)} not tested here" if len(tested) < len(parts) else ""
+    beside = f" {agreeing} of {len(tested)} comparisons hold{untested}." if tested and len(parts) > 1 else ""
     return Verdict(
         **deciding.model_dump(exclude={"sentence", "runs"}),
         sentence=deciding.sentence + beside,

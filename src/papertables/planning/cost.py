@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import Dataset, dataset
+from papertables.methods.table import METHODS
 from papertables.planning.downloads import downloads
 from papertables.planning.jobs import Job
 from papertables.planning.plan import Plan
 from papertables.planning.speeds import Cores, seconds
-from papertables.planning.work import Work, frozen_work, run_work, search_work
+from papertables.planning.work import Work, frozen_work, run_work, search_work, trained_images
 from papertables.specs.config import Selection
 from papertables.specs.spec import EVALUATE_EVERY, RunSpec
 
+SPEEDS = "speeds.json"  # in results: what papertables gpu-check timed
 JOB_START = 15.0  # seconds to start a process and load a backbone
 
 
@@ -171,8 +173,8 @@ def cpu_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
 
 
 def corrections(plan: Plan) -> dict[str, float]:
-    """By backbone, how many times longer than counted trainings took here: the median over those that job files
-    report."""
+    """By backbone, how many times longer than counted trainings take here: the median over those that job files
+    report; where none does, over the steps that ``papertables gpu-check`` timed."""
     found = defaultdict(list)
     for file in (Path(plan.paths.results) / "jobs").glob("*.jsonl"):
         for line in file.read_text("utf-8", errors="replace").splitlines():
@@ -180,7 +182,23 @@ def corrections(plan: Plan) -> dict[str, float]:
                 run = json.loads(line)
                 if run["spec"]["training"] and run["outcome"] == "finished":
                     found[run["spec"]["backbone"]].append(_took(plan, run))
-    return {name: median(ratios) for name, ratios in found.items()}
+    return {name: median(ratios) for name, ratios in (_checked(plan) | found).items()}
+
+
+def _checked(plan: Plan) -> dict[str, list[float]]:
+    """By backbone, how many times longer than counted its steps took in the check of a GPU, if that is the one that is
+    planned for. Methods that learn prompts are not among them: what these cost follows their data sets' classes."""
+    found = defaultdict(list)
+    with suppress(OSError, ValueError, KeyError, TypeError):  # it speaks of a machine, and no number rests on it
+        for row in json.loads((Path(plan.paths.results).parent / SPEEDS).read_text("utf-8")):
+            spec = RunSpec.model_validate(row["spec"])
+            if plan.device == "cpu" or plan.config.gpu not in row["gpu"] or METHODS[spec.method].learns_prompts:
+                continue
+            steps = [work for work in run_work(spec) if work.purpose == "training"]
+            counted = sum(seconds(plan.machine, work) for work in steps)
+            timed = trained_images(spec) * spec.training.epochs / row["trained_per_second"]
+            found[spec.backbone].append(timed / counted)
+    return found
 
 
 def _took(plan: Plan, record: dict) -> float:

@@ -95,7 +95,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     basis = f"counted FLOPs on {where} at the speeds in speeds.yaml"
     measured = corrections(plan)
     if measured:
-        basis = f"as trainings were measured here for {', '.join(sorted(measured))}; else {basis}"
+        basis = f"as training was measured here for {', '.join(sorted(measured))}; else {basis}"
     whole = total(costs.values())
     found = [
         f"scale {plan.scale.name}; numerics: {'fast' if plan.fast else 'published'}; time: {basis}, and "

@@ -14,7 +14,7 @@ from papertables.methods.masks import MaskNetwork
 from papertables.planning.cost import AS_ASKED, Lever, corrections, estimate, total
 from papertables.planning.report import text
 from papertables.planning.speeds import Cores, cards, seconds
-from papertables.planning.work import mask_gmacs, run_work
+from papertables.planning.work import mask_gmacs, run_work, trained_images
 from papertables.specs.config import Gpu
 from papertables.specs.spec import RunSpec, Target
 from tests.unit import artefact_world as world
@@ -153,7 +153,23 @@ def test_measured_speeds_take_the_place_of_counted_ones(tmp_path, monkeypatch):
     (measured,) = estimate(made, ["attrvr_cost"]).values()
     started = counted.purposes["starting"]
     assert measured.seconds - started == pytest.approx(3 * (counted.seconds - started))
-    assert f"as trainings were measured here for {run.backbone}" in text(made, ["attrvr_cost"])
+    assert f"as training was measured here for {run.backbone}" in text(made, ["attrvr_cost"])
+
+
+def test_the_speeds_of_a_checked_gpu_take_their_place_until_then(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made, runs = plan(gpu="H100"), [world.run("vp", "dtd", 1), world.run("coop", "dtd", 1)]
+    assert corrections(made) == {}
+    counted = sum(seconds(made.machine, work) for work in run_work(runs[0]) if work.purpose == "training")
+    speed = trained_images(runs[0]) * runs[0].training.epochs / (2 * counted)
+    rows = [
+        {"gpu": "NVIDIA H100 80GB HBM3", "spec": run.model_dump(mode="json"), "trained_per_second": rate}
+        for run, rate in zip(runs, (speed, 1.0), strict=True)
+    ]
+    Path(made.paths.results).parent.mkdir(parents=True)
+    Path(made.paths.results).parent.joinpath("speeds.json").write_text(json.dumps(rows))
+    assert corrections(made) == {runs[0].backbone: pytest.approx(2)}  # the prompts' speed is another set's
+    assert corrections(plan(gpu="A100")) == corrections(plan(device="cpu")) == {}
 
 
 def test_the_plan_says_what_it_would_save_and_how_long_jobs_take():
