@@ -17,22 +17,40 @@ from papertables.artefacts import damage
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
+from papertables.commands import differences, terminal
 from papertables.commands import prune as left_over
 from papertables.commands import status as how_far
-from papertables.commands import terminal
 from papertables.commands import why as reasons
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
-from papertables.planning.project import scales
+from papertables.planning.project import NO_ARTEFACTS, scales
 from papertables.planning.targets import FETCH, NAMES, asked
+from papertables.results.metrics import Metrics
+from papertables.results.store import Store
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 OWN = "own"  # the declared language model that a user names on the command line
 out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
 
-Targets = Annotated[list[str] | None, typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.")]
-Artefacts = Annotated[list[str] | None, typer.Argument(help="Artefacts and papers; none: what config.yaml names.")]
+
+def _completed(begun: str) -> list[str]:
+    """The papers and artefacts that a word on the command line may become; a plan would take too long."""
+    papers = _project() / "workflow" / "papers"
+    declared = (path for path in papers.glob("*/*.yaml") if path.stem not in NO_ARTEFACTS)
+    names = {folder.name for folder in papers.iterdir()} | {f"{path.parent.name}_{path.stem}" for path in declared}
+    return sorted(name for name in names if name.startswith(begun))
+
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(help="Artefacts, papers or files; none: what config.yaml names.", autocompletion=_completed),
+]
+Artefacts = Annotated[
+    list[str] | None,
+    typer.Argument(help="Artefacts and papers; none: what config.yaml names.", autocompletion=_completed),
+]
+Artefact = Annotated[str, typer.Argument(autocompletion=_completed)]
 Papers = Annotated[list[str] | None, typer.Argument(help="Papers; none: all that have verdicts.")]
 ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …; none: that of config.yaml.")]
 Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
@@ -94,7 +112,7 @@ def list_targets(scale: ScaleName = None, config: Overrides = None, as_json: AsJ
 
 
 @app.command()
-def show(artefact: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+def show(artefact: Artefact, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
     """A table that was made, readable in the terminal; of a figure its files and what stands beside it."""
     made = _plan(scale, config)
     made.require(artefact)
@@ -170,6 +188,30 @@ def why(run: str, scale: ScaleName = None, config: Overrides = None, as_json: As
 
 
 @app.command()
+def diff(run: str, other: str, scale: ScaleName = None, config: Overrides = None, as_json: AsJson = False) -> None:
+    """What differs between two runs: settings, contents, code; and their scores. RUN, OTHER: ids, or parts of ids."""
+    made = _plan(scale, config)
+    one, two = (_record(made, name) for name in (run, other))
+    found = differences.of_runs(one, two)
+    if as_json:
+        typer.echo(json.dumps([each._asdict() for each in found], indent=1, ensure_ascii=False))
+    else:
+        terminal.show_pairs(out, one.run, two.run, found)
+
+
+@app.command()
+def compare(old: Path, new: Path, as_json: AsJson = False) -> None:
+    """The numbers of two results folders, one by one, as after an upgrade; exits with 1 where any differs."""
+    found = list(differences.of_folders(old, new))
+    if as_json:
+        rows = [each._asdict() | {"changed": [pair._asdict() for pair in each.changed]} for each in found]
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        terminal.show_compared(out, found)
+    raise typer.Exit(1 if any(each.changed or each.problem for each in found) else 0)
+
+
+@app.command()
 def prune(config: Overrides = None, yes: Annotated[bool, typer.Option("--yes", help="Removes them.")] = False) -> None:
     """Lists runs, caches and checkpoints that no artefact of any scale needs under this configuration."""
     found = [path for name in scales(_project()) for path in left_over.unneeded(_plan(name, config))]
@@ -233,6 +275,14 @@ def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     made = make_plan(root, config | ({"scale": scale} if scale else {}))
     check_files(made)
     return made
+
+
+def _record(made: Plan, name: str) -> Metrics:
+    """Of a run that was made."""
+    run = reasons.named(made, name).id
+    if not (Path(made.paths.runs) / run).exists():
+        raise UserError(f"{run} is not made yet: papertables make {made.paths.job(made.job_of[run])}")
+    return Store(Path(made.paths.runs)).record(run)
 
 
 def _override(text: str) -> tuple[str, JsonValue]:

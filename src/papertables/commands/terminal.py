@@ -1,7 +1,9 @@
 """Artefacts in a terminal."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import JsonValue
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
@@ -13,6 +15,7 @@ from papertables.artefacts.tables import Table
 from papertables.artefacts.verdicts import PaperVerdicts, told_where
 from papertables.artefacts.wording import beside, ours, printed, published_caption
 from papertables.base.seals import read_model
+from papertables.commands.differences import Compared, Pair
 from papertables.commands.status import STATES, Status
 from papertables.planning.cost import duration
 
@@ -72,6 +75,31 @@ def show_verdicts(console: Console, file: Path) -> None:
         console.print(f"  {escape(told_where(claim))}", style="dim", soft_wrap=True)
         console.print(f"  {escape(claim.sentence)}", soft_wrap=True)
     console.print(f"\nEvery comparison, and how verdicts are reached: {file.with_suffix('.md')}\n", soft_wrap=True)
+
+
+def show_pairs(console: Console, one: str, other: str, pairs: Iterable[Pair]) -> None:
+    """What differs between two runs, a line each."""
+    grid = Grid("", escape(one), escape(other), header_style="bold", box=None, pad_edge=False)
+    for pair in pairs:
+        grid.add_row(escape(pair.what), *(escape(_said(each)) for each in pair[1:]))
+    console.print(grid)
+
+
+def show_compared(console: Console, found: Iterable[Compared]) -> None:
+    """Every number that differs between two folders, below the artefact that it is of."""
+    numbers = changed = 0
+    for each in found:
+        if each.problem or each.changed:
+            told = each.problem or f"{len(each.changed):,} of {each.numbers:,} numbers differ"
+            console.print(f"{escape(each.file)}: {escape(told)}", style="bold", soft_wrap=True)
+        for pair in each.changed:
+            console.print(f"  {pair.what}: {_said(pair.one)} was, {_said(pair.other)} is", soft_wrap=True, markup=False)
+        numbers, changed = numbers + each.numbers, changed + len(each.changed)
+    console.print(f"{numbers:,} numbers compared: {numbers - changed:,} the same, {changed:,} others")
+
+
+def _said(value: JsonValue) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _head(console: Console, shown: Table | FigureRecord) -> None:

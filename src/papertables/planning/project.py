@@ -16,6 +16,7 @@ from papertables.specs.validation import parse, read
 
 SCALES = Path("workflow", "scales")
 CLAIMS = "workflow/papers/{paper}/claims.yaml"
+NO_ARTEFACTS = ("protocol", "claims")  # what else is declared in a paper's folder
 DECLARING = (".yaml", ".yml", ".json")
 
 
@@ -116,7 +117,7 @@ def _artefacts(root: Path, papers: dict[str, Paper]) -> tuple[dict[str, Artefact
     for paper in papers:
         found = []
         for path in sorted((root / "workflow" / "papers" / paper).iterdir()):
-            if path.suffix.lower() not in DECLARING or path.stem in ("protocol", "claims"):
+            if path.suffix.lower() not in DECLARING or path.stem in NO_ARTEFACTS:
                 continue
             id = f"{paper}_{path.stem}"
             try:

@@ -9,13 +9,14 @@ from papertables.attributes.anchors import anchors
 from papertables.data.catalog import dataset
 from papertables.planning.cells import plan_artefact
 from papertables.planning.cost import estimate
+from papertables.planning.project import NO_ARTEFACTS
 from papertables.specs.spec import TRAIN_ORIGINALS, CacheKey, Target
 from tests.unit.plans import REPOSITORY, plan_of
 
 pytestmark = pytest.mark.slow  # whole plans of the paper scale
 
 FOLDER = REPOSITORY / "workflow" / "papers" / "atprompt"
-ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem not in ("protocol", "claims")}
+ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.stem not in NO_ARTEFACTS}
 
 TRAINED = ("CoOp", "CoCoOp", "MaPLe", "DePT")
 TRANSFERRED = ("CoOp", "CoCoOp", "MaPLe")
