@@ -84,6 +84,7 @@ def learner(case, tower, prefix="param."):
 LOGITS = [case for family in ("coop", "cocoop", "maple", "dept") for case in cases(f"{family}_*logits")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOGITS)
 def test_logits_and_gradients(golden, tower, name):
     case = golden(name)

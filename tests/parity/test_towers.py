@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from papertables.backbones.frozen_features import class_features
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny_clip", "tiny_clip_rn"])
 def test_features_and_logits(golden, tower, resnet_tower, normalise, name):
     case = golden(name)

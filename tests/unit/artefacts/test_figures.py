@@ -299,6 +299,7 @@ def test_patterns_show_the_watermark_around_grey(tmp_path):
     assert own[(own["y"] == 2) & (own["x"] == 3)][["red", "green", "blue"]].to_numpy().tolist() == [[0, -1, 0]]
 
 
+@pytest.mark.slow
 def test_many_data_sets_of_patterns_go_into_bands():
     names = tuple(f"Set {number}" for number in range(8))
     pattern = patterns.Pattern(np.full((3, 4, 4), 0.5), np.ones((4, 4), bool), added=False)

@@ -114,6 +114,7 @@ WRAPPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
 def test_a_state_dict_is_found_in_what_people_wrap_it(model, tmp_path, wrapped):
     path = tmp_path / "own.pt"

@@ -58,6 +58,7 @@ def test_a_change_is_noticed_until_it_is_recorded(tmp_path, monkeypatch, before,
     assert [each["why"] for each in read_yaml(recorded)["said"]] == ["first", "nothing changes"]
 
 
+@pytest.mark.slow
 def test_the_command_wants_a_reason():
     done = subprocess.run(
         [sys.executable, "-m", "papertables.base.numerics"], capture_output=True, text=True, check=False

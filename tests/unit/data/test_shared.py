@@ -305,6 +305,7 @@ def _ours(name: str) -> str:
     return f"images/{name}" if name.startswith(("train", "val")) else name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("where", ["shared", "own"])
 def test_imagenet_as_people_have_it(lab, web, imagenet, tmp_path, kind, where):

@@ -54,6 +54,7 @@ def folders(split: dict) -> set[str]:
     return {path.removeprefix("images/").rpartition("/")[0] for part in split.values() for path, *_ in part}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", SETS)
 def test_every_set_of_the_catalog(split_of, id):
     split = split_of(id)
@@ -109,6 +110,7 @@ def test_two_hundred_of_a_thousand_classes(tmp_path, monkeypatch, id):
     assert classes(split) == [known[name] for name in sorted(names)]
 
 
+@pytest.mark.slow
 def test_folders_of_imagenetv2_are_numbers(split_of):
     """Text has 10 before 2."""
     split, known = split_of("imagenetv2"), list(imagenet_classes().values())

@@ -60,6 +60,7 @@ def test_repaired_prompts_hold_every_vector_once_and_every_word_whole(parts, cla
         assert len(kept) == len(encode(name)) + fixed + 1  # and the full stop
 
 
+@pytest.mark.slow
 @given(layouts, names)
 def test_released_prompts_hold_every_vector_once_too(parts, class_names):
     """Where they overwrite pieces of attribute words."""
@@ -68,6 +69,7 @@ def test_released_prompts_hold_every_vector_once_too(parts, class_names):
         assert sorted(index[index >= 0].tolist()) == list(range(sum(placed.lengths.values())))
 
 
+@pytest.mark.slow
 @given(layouts, names)
 def test_the_places_of_vectors_are_where_they_stand(parts, class_names):
     placed = laid(parts, class_names)

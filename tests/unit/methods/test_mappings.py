@@ -49,6 +49,7 @@ def test_one_to_one_is_the_greedy_search(matrix):
     assert (matrix == before).all()
 
 
+@pytest.mark.slow
 @DRAWN
 @given(counts(), st.floats(0, 10))
 def test_columns_of_bayesian_weights_are_distributions(matrix, lam):
@@ -87,6 +88,7 @@ def test_a_source_label_never_predicted_changes_only_its_own_bayesian_row(matrix
     torch.testing.assert_close(torch.cat([weights[:row], weights[row + 1 :]]), mappings.bayesian(matrix, lam))
 
 
+@pytest.mark.slow
 @DRAWN
 @given(counts())
 def test_a_last_source_label_never_predicted_changes_no_one_to_one_mapping(matrix):

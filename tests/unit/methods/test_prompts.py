@@ -54,6 +54,7 @@ def lay(tower, parts, names=NAMES, rule="all"):
     return place(parts, names, text.encode, text.start, text.end, text.length, rule)
 
 
+@pytest.mark.slow
 @given(st.permutations(range(3)), st.sampled_from(["end", "middle", "front"]))
 @settings(max_examples=12, deadline=None)
 def test_permuted_classes_have_permuted_features(tower, order, position):

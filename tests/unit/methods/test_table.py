@@ -38,6 +38,7 @@ def codes() -> dict[str, str]:
     return {name: method_code(name) for name in METHODS}
 
 
+@pytest.mark.slow
 def test_comments_docstrings_and_formatting_change_no_code(sources):
     before = codes()
     path = sources / "pixels.py"
@@ -46,6 +47,7 @@ def test_comments_docstrings_and_formatting_change_no_code(sources):
     assert codes() == before
 
 
+@pytest.mark.slow
 def test_a_changed_file_changes_the_methods_that_import_it(sources):
     def changed(file: str, old: str, new: str) -> set[str]:
         before = codes()

@@ -31,6 +31,7 @@ def test_every_class_has_its_sentences_by_the_published_prompts(world):
     assert "the unique appearance of a red spot from the other spot" in str(world.server.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [{}, {"stream": True}, {"interface": "completions"}, {"sentences": {"n": 1}}])
 def test_a_second_run_asks_nothing(world, keys):
     keys |= {"at_least": 1}
