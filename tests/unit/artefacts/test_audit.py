@@ -15,7 +15,13 @@ from papertables.results.searches import SearchResult, all_combinations
 from papertables.specs.spec import SearchSpec
 from tests.unit.plans import REPOSITORY, plan_of
 
-MINI, PAPER = (plan_of(scale=scale) for scale in ("mini", "paper"))
+
+def mini_plan():
+    return plan_of(scale="mini")
+
+
+def paper_plan():
+    return plan_of(scale="paper")
 
 
 def computed_table(plan, id: str, searches: tuple[str, ...] = ()):
@@ -25,7 +31,7 @@ def computed_table(plan, id: str, searches: tuple[str, ...] = ()):
 
 @pytest.fixture(scope="module")
 def audit():
-    return computed_table(PAPER, "atprompt_audit")
+    return computed_table(paper_plan(), "atprompt_audit")
 
 
 def found(audit) -> dict[str, tuple[float, ...]]:
@@ -54,8 +60,8 @@ def test_a_changed_number_is_found(tmp_path):
     source = REPOSITORY / "workflow" / "papers"
     for paper in ("atprompt", "smm"):
         shutil.copytree(source / paper / "published", tmp_path / paper / "published")
-    planned = PAPER.artefacts["atprompt_audit"]
-    files = replace(PAPER.inputs.artefact(planned), published_folder=str(tmp_path / "atprompt" / "published"))
+    planned = paper_plan().artefacts["atprompt_audit"]
+    files = replace(paper_plan().inputs.artefact(planned), published_folder=str(tmp_path / "atprompt" / "published"))
     before = computed.build(planned, files)
     table = tmp_path / "smm" / "published" / "table1.csv"
     lines = table.read_text().splitlines()
@@ -110,7 +116,7 @@ def searched(folder: Path, plan, id: str, winner: int) -> tuple[str, ...]:
 
 def test_what_a_search_found_stands_beside_what_was_published(tmp_path):
     place = anchors("mini_signs").bases.index("shape")
-    table = computed_table(MINI, "atprompt_table12", searched(tmp_path, MINI, "atprompt_table12", place))
+    table = computed_table(mini_plan(), "atprompt_table12", searched(tmp_path, mini_plan(), "atprompt_table12", place))
     rows = dict(zip(table.rows, table.cells, strict=True))
     assert [cell.text for cell in rows["OxfordPets"]][1] == "(playfulness, energy)"
     signs = [cell.text for cell in rows["Signs"]]
@@ -120,20 +126,20 @@ def test_what_a_search_found_stands_beside_what_was_published(tmp_path):
 
 
 def test_weights_of_the_paper_stand_beside_ours(tmp_path):
-    table = computed_table(PAPER, "atprompt_table13", searched(tmp_path, PAPER, "atprompt_table13", 0))
+    table = computed_table(paper_plan(), "atprompt_table13", searched(tmp_path, paper_plan(), "atprompt_table13", 0))
     (cell,) = dict(zip(table.rows, table.cells, strict=True))["(shape)"]
     assert (cell.mean, cell.quote.value, cell.n) == (pytest.approx(0.6), 0.298, 3)
     assert "31 of 31 cells have a published number." in table.notes
-    mini = computed_table(MINI, "atprompt_table13", searched(tmp_path, MINI, "atprompt_table13", 0))
-    assert not mini.compares
-    assert len(mini.published.rows) == 31
-    assert "The published table follows below. It has numbers in 31 of 31 cells." in mini.notes
+    small = computed_table(mini_plan(), "atprompt_table13", searched(tmp_path, mini_plan(), "atprompt_table13", 0))
+    assert not small.compares
+    assert len(small.published.rows) == 31
+    assert "The published table follows below. It has numbers in 31 of 31 cells." in small.notes
 
 
 @pytest.mark.slow
 def test_the_figure_of_a_search_shows_the_heaviest(tmp_path):
-    planned, searches = MINI.artefacts["atprompt_search"], searched(tmp_path, MINI, "atprompt_search", 2)
-    figures.write(planned, {}, replace(MINI.inputs.artefact(planned), searches=searches), tmp_path / "search")
+    planned, searches = mini_plan().artefacts["atprompt_search"], searched(tmp_path, mini_plan(), "atprompt_search", 2)
+    figures.write(planned, {}, replace(mini_plan().inputs.artefact(planned), searches=searches), tmp_path / "search")
     lines = (tmp_path / "search.csv").read_text().splitlines()
     heaviest = max(lines[1:], key=lambda line: float(line.rpartition(",")[2]))
     assert f"({planned.searches[0].bases[2]})" in heaviest

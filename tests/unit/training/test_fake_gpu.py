@@ -1,6 +1,8 @@
 """Every method, backbone and precision of the paper scale on fake CUDA tensors: no wrong type, no wrong device, and the
 memory that `plan` reads."""
 
+from functools import cache
+
 import pytest
 import torch
 from benchmarks import memory
@@ -10,17 +12,17 @@ from papertables.planning.memory import table
 pytestmark = pytest.mark.slow
 
 DRIFT = 0.05  # relative, of a table that says how much memory there must be
-KINDS = memory.kinds()
-QUICK = [kind for kind in KINDS if kind[1] != "vit_l_384"]  # whose attention is that of the smaller ViT
+QUICK = [kind for kind in table() if kind[1] != "vit_l_384"]  # whose attention is that of the smaller ViT
+kinds = cache(memory.kinds)
 
 
 def test_the_table_has_every_kind_of_the_paper_scale():
-    assert set(table()) == set(KINDS)
+    assert set(table()) == set(kinds())
 
 
 @pytest.mark.parametrize("kind", QUICK, ids="-".join)
 def test_a_step_of_every_kind_keeps_what_the_table_says(kind):
-    found, told = memory.row(KINDS[kind]), table()[kind]
+    found, told = memory.row(kinds()[kind]), table()[kind]
     for name in ("weights", "fixed", "image", "prompt"):
         assert getattr(found, name) == pytest.approx(getattr(told, name), rel=DRIFT, abs=1)
 
@@ -28,7 +30,7 @@ def test_a_step_of_every_kind_keeps_what_the_table_says(kind):
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("kind", [kind for kind in QUICK if not kind[3]], ids="-".join)
 def test_other_precisions_have_the_types_and_devices_that_a_gpu_wants(kind, precision):
-    spec = KINDS[kind]
+    spec = kinds()[kind]
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"precision": precision})})
     kept = memory.measured(spec, memory.FEW, 2)
     assert kept > 0 or spec.method == "finetune"
