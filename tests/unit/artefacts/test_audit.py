@@ -15,6 +15,8 @@ from papertables.results.searches import SearchResult, all_combinations
 from papertables.specs.spec import SearchSpec
 from tests.unit.plans import REPOSITORY, plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 
 def mini_plan():
     return plan_of(scale="mini")
@@ -136,7 +138,6 @@ def test_weights_of_the_paper_stand_beside_ours(tmp_path):
     assert "The published table follows below. It has numbers in 31 of 31 cells." in small.notes
 
 
-@pytest.mark.slow
 def test_the_figure_of_a_search_shows_the_heaviest(tmp_path):
     planned, searches = mini_plan().artefacts["atprompt_search"], searched(tmp_path, mini_plan(), "atprompt_search", 2)
     figures.write(planned, {}, replace(mini_plan().inputs.artefact(planned), searches=searches), tmp_path / "search")

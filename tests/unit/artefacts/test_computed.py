@@ -15,6 +15,8 @@ from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
 from tests.unit.plans import REPOSITORY, plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 TABLES = {"smm_table4": 21, "smm_table5": 18, "smm_table6": 44, "smm_table9": 66}  # lines of the published file
 
 
@@ -45,7 +47,6 @@ def differences(table):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("id", "lines"), TABLES.items())
 def test_every_published_line_stands_beside_a_cell(id, lines):
     table = build(id)
@@ -62,7 +63,6 @@ def test_every_published_line_stands_beside_a_cell(id, lines):
         assert len(list(csv.DictReader(file))) == lines
 
 
-@pytest.mark.slow
 def test_parameters_and_shares_are_the_published_ones():
     table = build("smm_table4")
     assert not differences(table)
@@ -76,7 +76,6 @@ def test_parameters_of_the_backbones(name, expected):
     assert backbone_parameters(backbone(name)) == expected
 
 
-@pytest.mark.slow
 def test_pixel_accesses_are_the_published_ones_and_seconds_have_no_difference():
     table = build("smm_table5")
     assert not differences(table)
@@ -101,7 +100,6 @@ def test_all_kinds_of_upscaling_give_the_size_of_the_input(name):
     torch.testing.assert_close(constant, torch.ones(1, 1, 32, 32))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "said"), [("smm_table5", "18 of 18"), ("smm_table6", "44 of 44"), ("smm_table9", "77 of 77")]
 )
@@ -117,7 +115,6 @@ def test_data_sets_differ_in_two_published_numbers():
     }
 
 
-@pytest.mark.slow
 def test_the_final_set_of_gtsrb_has_the_printed_size():
     table = build("smm_table6", gtsrb_training_set="final")
     assert differences(table) == {("SUN397", "training images"): -8}
@@ -126,7 +123,6 @@ def test_the_final_set_of_gtsrb_has_the_printed_size():
     assert "Choice gtsrb_training_set = first_phase: GTSRB has the 26,640" in " ".join(build("smm_table6").notes)
 
 
-@pytest.mark.slow
 def test_the_second_milestone_can_be_the_printed_one():
     table = build("smm_table9", second_milestone="145", gtsrb_training_set="final")
     assert not differences(table)
@@ -141,13 +137,11 @@ def test_settings_differ_in_the_second_milestone():
     assert cell(table, "SVHN", "learning rate, 6 layers").mean == 0.001
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("id", ["smm_table4", "smm_table6", "smm_table9"])
 def test_the_mini_scale_shows_the_papers_own(id):
     assert build(id, "mini").model_copy(update={"scale": "paper"}) == build(id)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("id", TABLES)
 def test_renders_in_every_format(id, tmp_path):
     table = build(id)
@@ -164,7 +158,6 @@ def test_a_missing_file_is_said_so(tmp_path):
         build("smm_table6", folder=tmp_path)
 
 
-@pytest.mark.slow
 def test_the_package_is_imported_without_torch():
     code = "import sys; from papertables.artefacts import computed; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

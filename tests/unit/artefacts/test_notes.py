@@ -9,13 +9,14 @@ from papertables.planning.cells import plan_artefact
 from papertables.specs.config import Adjustment
 from tests.unit.plans import plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 
 def notes(artefact: str, **config) -> str:
     planned = plan_of(**config).artefacts[artefact]
     return " ".join(run_notes(planned, list(planned.runs), averaged=False, subsets={}))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("artefact", "left_out"),
     [
@@ -52,7 +53,6 @@ def test_another_fit_of_images_than_the_papers_is_said():
     assert "images fit" not in notes("atprompt_table1")
 
 
-@pytest.mark.slow
 def test_choices_are_said_with_their_evidence_where_they_touch_a_run():
     said = notes("atprompt_table1")
     assert "Choice recipe = origin: Plain rows are trained as their printed digits were." in said
@@ -72,7 +72,6 @@ def test_a_choice_of_images_is_said_where_the_data_set_is_shown():
     assert "Choice gtsrb_training_set" not in notes("blm_padding")
 
 
-@pytest.mark.slow
 def test_searched_attributes_are_said():
     assert "Attributes: the winner" in notes("atprompt_table11", anchors="searched")
     assert "Attributes: the winner" not in notes("atprompt_table11")
@@ -83,7 +82,6 @@ def test_searched_attributes_are_said():
     )
 
 
-@pytest.mark.slow
 def test_every_table_says_whose_sentences_it_shows():
     assert "Sentences: mini: composed by the mini world's grammar." in notes("attrvr_table1")
     assert "Sentences: own: a chat model" in notes("attrvr_table1", sentences="own")

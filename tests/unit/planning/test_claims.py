@@ -67,6 +67,7 @@ def test_what_is_claimed_sets_verdicts_off(copy):
     assert after.verdicts("blm") == make_plan(REPOSITORY, CONFIG).signatures.verdicts("blm")
 
 
+@pytest.mark.slow
 def test_gains_show_runs_of_other_artefacts_and_train_none_of_their_own():
     plan = plan_of(scale="mini")
     shown = {run.id for run in plan.artefacts["common_selection"].runs}

@@ -7,13 +7,14 @@ from papertables.planning import memory
 from papertables.planning.memory import memory_cell, memory_notes, need
 from tests.unit.plans import plan_of
 
+pytestmark = pytest.mark.slow  # whole plans of the paper scale
+
 
 @pytest.fixture(scope="module")
 def plan():
     return plan_of(scale="paper", artefacts="all")
 
 
-@pytest.mark.slow
 def test_every_trained_run_of_the_paper_scale_is_counted(plan):
     runs = [run for job in plan.jobs.values() for run in job.runs]
     assert all((need(run, 80) is None) == (run.training is None) for run in runs)

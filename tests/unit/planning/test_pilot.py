@@ -31,6 +31,7 @@ def test_everything_is_the_papers_own(plan):
     assert not any(backbone(run.backbone).shipped for run in runs)
 
 
+@pytest.mark.slow
 def test_what_is_shortened_is_said(plan):
     planned = plan.artefacts["attrvr_table1"]
     assert planned.comparable

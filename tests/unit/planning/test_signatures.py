@@ -125,6 +125,7 @@ def test_less_exact_tests_set_off_trainings_and_change_no_id():
     assert changed(exact, fast) == {key for key in exact if key[0] in ("train", "index")}
 
 
+@pytest.mark.slow
 def test_a_template_sets_off_the_features_and_runs_of_its_data_set(monkeypatch):
     before = told(plan_of())
     known = module.dataset

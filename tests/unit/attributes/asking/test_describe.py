@@ -42,6 +42,7 @@ def test_a_second_run_asks_nothing(world, keys):
     assert world.sent() == 0
 
 
+@pytest.mark.slow
 def test_the_ways_of_asking_say_the_same(world):
     assert world.describe() == world.describe(stream=True)
     world.sent()
