@@ -10,7 +10,7 @@ import papertables
 ROOT = Path(papertables.__file__).parent
 FLOORS = [
     *({"base"}, {"specs"}, {"data", "attributes"}, {"backbones"}, {"methods"}, {"results"}),
-    *({"planning", "training"}, {"artefacts"}, {"commands", "schema"}),
+    *({"planning", "training"}, {"artefacts"}, {"commands", "reading", "schema"}),
 ]
 APART = {"planning", "training"}  # of one floor, and know nothing of each other
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

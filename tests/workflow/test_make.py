@@ -3,13 +3,17 @@ addition sets off."""
 
 import csv
 import json
+import re
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
+import papertables
+from papertables.data import cache
 from papertables.planning.plan import FORMATS, make_plan
 from tests.unit.artefacts.test_index import check_links
 from tests.workflow.conftest import REPOSITORY, Project, copy_project
@@ -76,6 +80,40 @@ def test_pages_show_every_artefact(world):
 def test_an_artefact_that_the_scale_cannot_make_is_said_so(world):
     printed = world.run(config=("artefacts=[attrvr_backbone_rn101]",), check=False)
     assert "has nothing for backbone 'clip_rn101'" in printed
+
+
+def test_the_example_in_python_runs_as_it_stands(world, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "results.md").read_text("utf-8"), re.DOTALL)
+    monkeypatch.chdir(world.root)
+    Image.new("RGB", (60, 50), "red").save("photo.png")
+    known = {}
+    exec(code.replace("results/mini", "results/tiny"), known)
+    results = known["results"]
+    assert set(results.artefacts["id"]) >= {"attrvr_table1", "blm_padding", "smm_figure4"}
+    assert set(results.runs["run"]) == set(world.metrics_times()) == set(results.evaluations["run"])
+    assert known["run"].settings["method"] == "attrvr" and len(known["run"].curve) == 2
+    (said,) = known["predict"](["photo.png"]).itertuples()
+    assert (said.image, 0 < said.probability <= 1) == ("photo.png", True)
+
+
+def test_learners_predict_what_they_were_scored_by(world, monkeypatch):
+    """One of each method, on files of the images that it was tested on."""
+    monkeypatch.chdir(world.root)
+    results = papertables.open("results/tiny")
+    runs = results.runs.query("outcome == 'finished' and `training.epochs` > 0").drop_duplicates("method")["run"]
+    assert len(runs) > 10
+    for run in map(results.run, runs):
+        spec, scored = run.record.spec, run.record.evaluations[0]
+        _, fit, size = spec.test_cache
+        images = cache.read(world.results / "cache" / spec.dataset / f"test-{fit}-{size}.safetensors")
+        predict = run.predictor("last")
+        rows = np.flatnonzero(images.labels < len(predict.names))
+        assert len(rows) == scored.images
+        for row, pixels in enumerate(images.batch(rows)):
+            Image.fromarray(pixels.transpose(1, 2, 0)).save(f"{row}.png")
+        found = predict([f"{row}.png" for row in range(len(rows))])["class"]
+        right = [predict.names.index(name) == label for name, label in zip(found, images.labels[rows], strict=True)]
+        assert 100 * np.mean(right) == pytest.approx(scored.last.accuracy), spec.id
 
 
 def test_makes_tables_runs_and_index(made):

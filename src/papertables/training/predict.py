@@ -1,0 +1,62 @@
+"""A trained learner on images of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from papertables.backbones import checked_tower
+from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.base.device import pick_device
+from papertables.data import cache
+from papertables.data.splits import read_split
+from papertables.results.store import Store
+from papertables.specs.config import Selection
+from papertables.specs.rules import TrainJob
+from papertables.specs.spec import RunSpec
+from papertables.training.forward import image_features, text_features
+from papertables.training.learners import make_learner, prompt_names, sampled_features
+from papertables.training.record import texts_of, winners_of
+
+IMAGES_PER_CALL = 32
+
+
+class Predictor:
+    """A run's learner after its best or its last epoch, on a device. names: of the classes that it tells apart."""
+
+    def __init__(self, job: TrainJob, spec: RunSpec, store: Store, selection: Selection = "best", device: str = "cpu"):
+        """Raises UserError where the run's learner, or a file that it was trained from, is damaged or gone."""
+        frozen, sentences = read_frozen_features(Path(job.frozen)), {}
+        if spec.attributes:
+            known = read_sentence_features(Path(job.sentences[spec.attributes].features))
+            split, texts = read_split(job.prepared.checked_split), texts_of(job)[spec.attributes]
+            sentences = sampled_features(spec, split, texts, known)
+        self.tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
+        learner = make_learner(spec, frozen, sentences, self.tower, winners_of(job).get(spec.id, ()))
+        learner.load_state_dict(store.state(spec.id, selection))
+        self.learner = learner.to(self.tower.device).requires_grad_(False).eval()
+        self.spec, self.names = spec, prompt_names(frozen.class_names, spec.target.classes)
+
+    def __call__(self, images: Sequence[str | Path]) -> pd.DataFrame:
+        """A row for each image file: the class, and its probability."""
+        probabilities = self.logits(images).softmax(-1)
+        best = probabilities.max(-1)
+        classes = [self.names[label] for label in best.indices]
+        return pd.DataFrame({"image": list(map(str, images)), "class": classes, "probability": best.values.numpy()})
+
+    def logits(self, images: Sequence[str | Path]) -> Tensor:
+        """(B, C), of image files, which are cut to size as the run's test images were. Raises UserError for a file that
+        is no image."""
+        parts = [images[start : start + IMAGES_PER_CALL] for start in range(0, len(images), IMAGES_PER_CALL)]
+        with torch.inference_mode():
+            return torch.cat([self._logits(part) for part in parts]).float().cpu()
+
+    def _logits(self, images: Sequence[str | Path]) -> Tensor:
+        key, towers, learners = self.spec.test_cache, self.tower, [self.learner]
+        pixels = np.stack([cache.load(Path(image), key.size, key.fit) for image in images])
+        (features,) = image_features(towers, learners, [torch.from_numpy(pixels).to(towers.device) / 255])
+        (texts,) = text_features(towers, learners, [self.names], [features])
+        return self.learner.classify(features, texts, self.names)
