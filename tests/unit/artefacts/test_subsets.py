@@ -124,6 +124,7 @@ def test_the_page_names_the_subset(tmp_path):
     assert f"<dt>Data</dt><dd>{SAID}</dd>" in (tmp_path / "index.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_search_on_a_subset_is_not_compared(tmp_path):
     plan, id = plan_of(scale="paper"), "atprompt_table13"
     files = plan.inputs.artefact(plan.artefacts[id])

@@ -40,6 +40,7 @@ def test_a_set_that_is_cut_here_is_named(tmp_path, made_by, says):
     assert any("RESISC45 has a cut of ours" in note for note in notes) == says
 
 
+@pytest.mark.slow
 def test_weights_without_a_whole_checksum_are_named_with_the_reason():
     planned = plan_of(scale="paper").artefacts["blm_padding"]
     said = "No checksum vouches for the weights of ResNeXt-101-32x8d (Instagram) (published with the first digits"

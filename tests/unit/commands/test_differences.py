@@ -47,6 +47,7 @@ def test_what_one_run_alone_has_is_none_of_the_other():
     assert pads == [("spec.options.pad", 30, None)]
 
 
+@pytest.mark.slow
 def test_the_command_takes_parts_of_ids(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = plan_of()
