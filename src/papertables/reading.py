@@ -1,12 +1,11 @@
 """A results folder in Python: ``papertables.open("results/mini")``."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from papertables.artefacts.collect import runs_csv
+from papertables.artefacts.collect import artefact_files, runs_csv
 from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
@@ -18,8 +17,6 @@ from papertables.specs.spec import METRICS
 
 if TYPE_CHECKING:
     from papertables.training.predict import Predictor
-
-KINDS = {"tables": "table", "figures": "figure"}
 
 
 class Results:
@@ -39,12 +36,8 @@ class Results:
 
     @property
     def artefacts(self) -> pd.DataFrame:
-        rows = [
-            {"id": said["id"], "kind": kind, **{key: said[key] for key in ("title", "paper", "venue")}}
-            for kind, path in self._files()
-            for said in [read_sealed(path)]
-        ]
-        return pd.DataFrame(rows, columns=["id", "kind", "title", "paper", "venue"])
+        columns, files = ["id", "kind", "title", "paper", "venue"], artefact_files(self.folder, ".json")
+        return pd.DataFrame([read_sealed(path) | {"kind": _kind(path)} for path in files], columns=columns)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -56,19 +49,14 @@ class Results:
 
     def artefact(self, id: str) -> pd.DataFrame:
         """The numbers of a table, a row for each cell, or those that a figure was drawn from."""
-        files = {read_sealed(path)["id"]: path for _, path in self._files()}
+        files = {f"{path.parent.name}_{path.stem}": path for path in artefact_files(self.folder, ".csv")}
         if id not in files:
             raise UserError(unknown("artefact", id, files))
-        return pd.read_csv(files[id].with_suffix(".csv"))
+        return pd.read_csv(files[id])
 
     def run(self, id: str) -> "StoredRun":
         """By its id; raises UserError where there is none."""
         return StoredRun(self, self.store.record(id))
-
-    def _files(self) -> Iterator[tuple[str, Path]]:
-        for folder, kind in KINDS.items():
-            for path in sorted(self.folder.glob(f"{folder}/*/*.json")):
-                yield kind, path
 
     def _metrics(self) -> dict[str, Metrics]:
         ids = (path.parent.relative_to(self.store.root) for path in self.store.root.glob(f"*/*/*/{METRICS}"))
@@ -104,6 +92,11 @@ class StoredRun:
 
         job = plan.inputs.train(plan.job_of[self.record.run])
         return Predictor(job, self.record.spec, self._results.store, selection, device)
+
+
+def _kind(file: Path) -> str:
+    """``table`` or ``figure``."""
+    return file.parents[1].name.removesuffix("s")
 
 
 def _row(metrics: Metrics) -> dict:

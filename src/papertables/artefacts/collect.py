@@ -197,6 +197,11 @@ COLUMNS: dict[str, Column] = {  # of one evaluation of a run, or of a run withou
 WHOLE = ("shots", "seed", "diverged_epoch", "diverged_step", "images", "best_epoch", "last_epoch")
 
 
+def artefact_files(folder: Path, suffix: str) -> list[Path]:
+    """Of the tables and figures of a results folder, those with this suffix."""
+    return [path for kind in ("table", "figure") for path in sorted(folder.glob(f"{kind}s/*/*{suffix}"))]
+
+
 def runs_csv(metrics: dict[str, Metrics]) -> pd.DataFrame:
     """One row per evaluation, in order of run id; a run without any evaluation has one row too."""
     rows = [(run, one) for _, run in sorted(metrics.items()) for one in run.evaluations or [None]]

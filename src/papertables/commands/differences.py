@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pandas as pd
 from pydantic import JsonValue
 
+from papertables.artefacts.collect import artefact_files
 from papertables.base.errors import UserError
 from papertables.results.metrics import Metrics
 
-KINDS = ("tables", "figures")
 NO_NUMBERS = ("runs", "seeds")  # columns of tables that say what numbers are from
 
 
@@ -71,7 +71,7 @@ def of_folders(old: Path, new: Path) -> Iterator[Compared]:
 
 
 def _artefacts(folder: Path) -> set[str]:
-    files = {path.relative_to(folder).as_posix() for kind in KINDS for path in folder.glob(f"{kind}/*/*.csv")}
+    files = {path.relative_to(folder).as_posix() for path in artefact_files(folder, ".csv")}
     if not files:
         raise UserError(f"{folder} holds no tables or figures: name a results folder, such as results/mini")
     return files

@@ -189,10 +189,12 @@ def _checked(plan: Plan) -> dict[str, list[float]]:
     """By backbone, how many times longer than counted its steps took in the check of a GPU, if that is the one that is
     planned for. Methods that learn prompts are not among them: what these cost follows their data sets' classes."""
     found = defaultdict(list)
-    with suppress(OSError, ValueError, KeyError, TypeError):  # it speaks of a machine, and no number rests on it
+    if plan.device == "cpu":
+        return found
+    with suppress(OSError, ValueError, KeyError, TypeError):  # gone or damaged: no result rests on it
         for row in json.loads((Path(plan.paths.results).parent / SPEEDS).read_text("utf-8")):
             spec = RunSpec.model_validate(row["spec"])
-            if plan.device == "cpu" or plan.config.gpu not in row["gpu"] or METHODS[spec.method].learns_prompts:
+            if plan.config.gpu not in row["gpu"] or METHODS[spec.method].learns_prompts:
                 continue
             steps = [work for work in run_work(spec) if work.purpose == "training"]
             counted = sum(seconds(plan.machine, work) for work in steps)

@@ -50,6 +50,10 @@ def rows(id: str) -> dict:
     return found
 
 
+def test_every_headline_is_recorded():
+    assert set(yaml.safe_load(RECORDED.read_text("utf-8"))) == set(plan().selected)
+
+
 @pytest.mark.parametrize("id", yaml.safe_load(RECORDED.read_text("utf-8")))
 def test_rows_are_trained_as_was_compared_with_their_sources(id):
     assert rows(id) == yaml.safe_load(RECORDED.read_text("utf-8"))[id]
