@@ -135,7 +135,7 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
     for name, value in told.items():
         parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
     every = planned.scope.evaluate_every
-    parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and planned.tests() else []
+    parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and any(map(planned.tests, trained)) else []
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
     fits, published = {run.images.fit for run in trained}, {member.declared.of("images")["fit"] for member in members}
