@@ -2,8 +2,9 @@
 
 Frozen features, one file per data set and backbone: of the test images ``images`` (N, D), of any length, with
 ``labels`` (N,); of a CLIP the unit text features ``classes`` (C, D), of BLM's source prompts ``prompts`` (S, D), where
-PromptSRC asks for it the mean over its templates ``ensemble`` (C, D), of any length, and ``logit_scale`` (); of a classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's
-input and, as JSON, the names of the classes and of the source labels.
+PromptSRC asks for it the mean over its templates ``ensemble`` (C, D), of any length, and ``logit_scale`` (); of a
+classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's input and, as JSON, the
+names of the classes and of the source labels.
 
 Sentence features, one file per data set, backbone and source of sentences: ``sentences`` (M, D), unit features, and the
 sentences as JSON. They stand apart, so that who reads no sentences needs none.

@@ -1,7 +1,7 @@
 """Learned tokens beside an image's patches, on their own."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from papertables.backbones.prompts import ImagePrompts
 from papertables.methods.prompting import CONTEXT_STD

@@ -18,9 +18,9 @@ from papertables.methods.seeding import seeded
 
 
 class Learner(BaseLearner):
-    """Independent prompts: neither tower's are made of the other's. From the second block to block ``depth`` new vectors
-    replace the class context, and from the second to ``image_depth`` the tokens of an image; contexts of attributes run
-    through all blocks. More than four class tokens start at random, as in the released code.
+    """Independent prompts: neither tower's are made of the other's. From the second block to block ``depth`` new
+    vectors replace the class context, and from the second to ``image_depth`` the tokens of an image; contexts of
+    attributes run through all blocks. More than four class tokens start at random, as in the released code.
 
     text_weight, image_weight, logit_weight: of the distances to the frozen model (its equations 3 to 6). mean, std: in
     epochs, of the normal density by which what each epoch has learned counts in the end (its section 3.2.2).

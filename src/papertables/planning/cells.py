@@ -116,8 +116,8 @@ class PlannedArtefact:
         return self.scope.config.selection or kept or self.selection
 
     def tests(self, run: RunSpec, selection: Selection | None = None) -> int:
-        """Epochs between the tests of a run that it shows: of what a paper, or the run's released code, selects by them,
-        and of figures of them; 0: the last epoch alone. selection: in place of the configuration's."""
+        """Epochs between the tests of a run that it shows: of what a paper, or the run's released code, selects by
+        them, and of figures of them; 0: the last epoch alone. selection: in place of the configuration's."""
         own = (self.artefact.selection or self.paper.selection, run.fidelity.kept_epoch)
         selects = "best" in own and (selection or self.shown_epoch(run)) == "best"
         return self.scope.evaluate_every if selects or self.artefact.shows_tests else 0

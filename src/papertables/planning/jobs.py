@@ -55,8 +55,8 @@ def make_jobs(
     artefacts: Mapping[str, PlannedArtefact], runs_per_job: int, longest: float, lasts: Callable[[RunSpec], float]
 ) -> Iterator[Job]:
     """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that another
-    seed appends and moves nothing; runs without training ride with the first job of their group. Students are in jobs of
-    their own, which wait for those of their teachers.
+    seed appends and moves nothing; runs without training ride with the first job of their group. Students are in jobs
+    of their own, which wait for those of their teachers.
 
     longest: seconds that several runs of a job take together at most, by what ``lasts`` says of each."""
     owned: set[str] = set()

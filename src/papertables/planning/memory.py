@@ -32,8 +32,8 @@ CONTEXT = 1000.0  # MB, of CUDA and its libraries
 
 class Row(NamedTuple):
     """Of one kind of run, in MB: the weights, what a forward pass keeps for the gradient whatever a batch holds, and of
-    each image and each prompt. variant: a mask network's options, one after the other, a student's teacher, or what DePT
-    stands on."""
+    each image and each prompt. variant: a mask network's options, one after the other, a student's teacher, or what
+    DePT stands on."""
 
     method: str
     backbone: str

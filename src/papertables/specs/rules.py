@@ -121,8 +121,8 @@ class Sentences:
 
 @dataclass(frozen=True)
 class ClassVectorsJob:
-    """run: a teacher. job: what its training job wrote. frozen: its frozen features. search: the file of the search whose
-    winner are its attributes, if it has one."""
+    """run: a teacher. job: what its training job wrote. frozen: its frozen features. search: the file of the search
+    whose winner are its attributes, if it has one."""
 
     run: RunSpec
     job: str

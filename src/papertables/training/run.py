@@ -26,8 +26,9 @@ State = dict[str, Tensor]
 class Run:
     """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
     states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
-    evaluation. ``averaged``: the sum so far of a learner that is a mean over epochs. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping. ``names``: of
-    the classes it is trained on, for a learner of prompts. ``skips``: goes on after a loss that is not finite."""
+    evaluation. ``averaged``: the sum so far of a learner that is a mean over epochs. ``mappings``: of a learner that
+    maps labels, what its head summed up at every new mapping. ``names``: of the classes it is trained on, for a learner
+    of prompts. ``skips``: goes on after a loss that is not finite."""
 
     id: str
     learner: BaseLearner

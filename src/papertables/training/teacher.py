@@ -23,9 +23,9 @@ from papertables.training.learners import make_learner, prompt_names
 
 @torch.inference_mode()
 def make_class_vectors(job: ClassVectorsJob, store: Store, out: Path, device: str = "cpu", threads: int = 1) -> None:
-    """Writes ``out``, of a teacher after its last epoch: its unit text features ``vectors`` (C, D) of all classes, those
-    it was never trained on too, its tokens beside patches ``tokens`` (n, V) and ``deep.0``, …, and ``logit_scale`` ().
-    Raises UserError where it diverged, or where its learner is not of its spec."""
+    """Writes ``out``, of a teacher after its last epoch: its unit text features ``vectors`` (C, D) of all classes,
+    those it was never trained on too, its tokens beside patches ``tokens`` (n, V) and ``deep.0``, …, and
+    ``logit_scale`` (). Raises UserError where it diverged, or where its learner is not of its spec."""
     torch.set_num_threads(threads)
     frozen = read_frozen_features(Path(job.frozen))
     tower = checked_tower(job.run.backbone, job.weights, job.own_weights, pick_device(device))
@@ -42,8 +42,8 @@ def make_class_vectors(job: ClassVectorsJob, store: Store, out: Path, device: st
 
 
 def load_teacher(learner: torch.nn.Module, run: RunSpec, store: Store) -> None:
-    """Gives a learner what its run learned. Raises UserError where the run diverged, and where it is of another depth or
-    length: prompts that are not there would stay random."""
+    """Gives a learner what its run learned. Raises UserError where the run diverged, and where it is of another depth
+    or length: prompts that are not there would stay random."""
     if store.record(run.id).diverged:
         raise UserError(f"{run.id}: this teacher diverged, and no student learns from it: change its training")
     kept, known = store.state(run.id, "last"), learner.state_dict()
