@@ -192,17 +192,15 @@ def test_the_mean_over_epochs(golden, tower):
     made, names = source(case, tower, "init.")
     schedule = Schedule(name="cosine_epoch", warmup_epochs=1, warmup_lr=1e-5)
     run = Run("run", made, trained_with(hyper, epochs=hyper["epochs"], schedule=schedule), 0, rows=None, names=names)
-    trainer, losses = Trainer([run], tower, torch.device("cpu"), tower.image_size, 1), []
-    case.agrees(
-        torch.tensor([run.lrs(epoch, 0, 1)[0] for epoch in range(hyper["epochs"])]), case.tensors["lr"].flatten()
-    )
+    trainer, losses, rates = Trainer([run], tower, torch.device("cpu"), tower.image_size, 1), [], []
     for epoch in range(hyper["epochs"]):
         for images, labels in zip(case.tensors["images_u8"], case.tensors["labels"], strict=True):
-            rates = [run.lrs(epoch, 0, hyper["steps_per_epoch"])]
-            losses.append(trainer.step([run], [images / 255], [labels], rates).losses[0])
+            rates += run.lrs(epoch, 0, hyper["steps_per_epoch"])
+            losses.append(trainer.step([run], [images / 255], [labels], [rates[-1:]]).losses[0])
         for name, value in theirs(case, f"epoch{epoch}.").items():
             case.agrees(made.state_dict()[name], value)
         run.average(epoch + 1)
+    case.agrees(torch.tensor(rates), "lr")
     case.agrees(torch.stack(losses), torch.tensor(case.facts["scalars"]["loss"]))
     for name in (each for each in case.tensors if each.startswith("weights")):
         epochs, *density = map(int, re.findall(r"\d+", name)) if "_" in name else (hyper["epochs"], *made.density)
