@@ -100,9 +100,9 @@ class _Work:
     @cached_property
     def teachers(self) -> "dict[TeacherFiles, Teacher]":
         """By their files, each read once for all students."""
-        from papertables.training.teacher import Teacher
+        from papertables.training.teacher import read_teacher
 
-        return {files: Teacher(files, self.device) for files in {*self.job.teachers.values()}}
+        return {files: read_teacher(files) for files in {*self.job.teachers.values()}}
 
     @cached_property
     def sentence_features(self) -> "dict[str, SentenceFeatures]":

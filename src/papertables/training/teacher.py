@@ -1,6 +1,7 @@
 """What a student is given of its teacher: a file of the DAG with its class vectors and its prompts of images."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -58,22 +59,28 @@ def load_teacher(learner: torch.nn.Module, run: RunSpec, store: Store) -> None:
 
 
 class Teacher:
-    """A teacher on a device. vectors: of all classes, (C, D). Called with normalised images (B, 3, P, P) it gives its
-    logits (B, C); its tower is loaded for the first of these."""
+    """A teacher: its ``vectors`` of all classes (C, D), the logarithm of its ``scale`` (), and its tokens beside
+    patches (n, V). Called with normalised images (B, 3, P, P) it gives its logits (B, C); its tower is loaded for the
+    first of these, to their device."""
 
-    def __init__(self, files: TeacherFiles, device: torch.device):
-        self.files, self.device = files, device
-        with read_tensors(Path(files.vectors)) as (tensors, _):
-            self.vectors, self.scale, self.tokens = (tensors[name] for name in ("vectors", "logit_scale", "tokens"))
-            self.deep = [tensors[f"deep.{block}"] for block in range(sum(name.startswith("deep.") for name in tensors))]
+    def __init__(
+        self, vectors: Tensor, scale: Tensor, prompts: ImagePrompts, load: Callable[[torch.device], FrozenClip]
+    ):
+        self.vectors, self.scale, self.prompts, self.load = vectors, scale, prompts, load
+        self.tower: FrozenClip | None = None
 
-    @cached_property
-    def tower(self) -> FrozenClip:
-        return checked_tower(self.files.backbone, self.files.weights, self.files.own_weights, self.device)
-
-    @torch.no_grad()
     def __call__(self, pixels: Tensor) -> Tensor:
-        tokens, *deep = (own.to(pixels.device) for own in (self.tokens, *self.deep))
+        self.tower = self.tower or self.load(pixels.device)
+        tokens, *deep = (own.to(pixels.device) for own in (self.prompts.tokens, *self.prompts.deep))
         features = self.tower.encode_prompted(pixels, ImagePrompts.of_all(tokens, deep, len(pixels)))
         vectors, scale = self.vectors.to(pixels.device), self.scale.to(pixels.device)
         return scale.exp() * F.normalize(features, dim=-1) @ vectors.T
+
+
+def read_teacher(files: TeacherFiles) -> Teacher:
+    """Raises UserError where the file is damaged, and the teacher later, where its weights are not those."""
+    with read_tensors(Path(files.vectors)) as (tensors, _):
+        blocks = range(sum(name.startswith("deep.") for name in tensors))
+        prompts = ImagePrompts(tensors["tokens"], tuple(tensors[f"deep.{block}"] for block in blocks))
+        load = partial(checked_tower, files.backbone, files.weights, files.own_weights)
+        return Teacher(tensors["vectors"], tensors["logit_scale"], prompts, load)
