@@ -205,7 +205,9 @@ def _in_file(project: Project, artefact: Artefact, error: UserError) -> UserErro
     """The error with the file of the artefact, unless it names one."""
     text, name = str(error), artefact.id.removeprefix(f"{artefact.paper}_")
     named = text.startswith(("workflow/", str(project.root)))
-    return error if named else UserError(f"workflow/papers/{artefact.paper}/{name}.yaml: {text}")
+    trial = artefact.id == project.config.trial.get("id")
+    place = "config: trial" if trial else f"workflow/papers/{artefact.paper}/{name}.yaml"
+    return error if named else UserError(f"{place}: {text}")
 
 
 def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:

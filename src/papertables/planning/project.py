@@ -70,7 +70,10 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     check_scale(f"workflow/scales/{scale.name}.yaml", scale, papers)
     check_choices(settings, papers)
     check_sources(settings)
-    return Project(root, settings, scale, papers, _claims(root, papers), *_artefacts(root, papers))
+    artefacts, broken = _artefacts(root, papers)
+    if settings.trial:
+        artefacts |= _trial(settings.trial, papers, {**artefacts, **broken})
+    return Project(root, settings, scale, papers, _claims(root, papers), artefacts, broken)
 
 
 def scales(root: Path) -> list[str]:
@@ -128,6 +131,16 @@ def _artefacts(root: Path, papers: dict[str, Paper]) -> tuple[dict[str, Artefact
         found.sort(key=lambda artefact: (not artefact.headline, artefact.kind != "table", _natural(artefact.id)))
         artefacts |= {artefact.id: artefact for artefact in found}
     return artefacts, broken
+
+
+def _trial(declared: dict[str, JsonValue], papers: Iterable[str], known: Iterable[str]) -> dict[str, Artefact]:
+    """By its id, behind all others: so no run of theirs is its."""
+    trial = parse(Artefact, declared, "config: trial")
+    if trial.paper not in papers:
+        raise UserError(f"config: trial: {unknown('paper', trial.paper, papers)}")
+    if not trial.id.startswith(f"{trial.paper}_") or trial.id in known:
+        raise UserError(f"config: trial: id: '{trial.id}' must begin with '{trial.paper}_' and be no artefact's")
+    return {trial.id: trial}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

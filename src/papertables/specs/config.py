@@ -220,6 +220,10 @@ class Config(Model):
     pretrain_steps: Count | None = Field(None, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
     source: str | None = Field(None, description="of adopt: whose answers are copied to attributes/")
+    trial: dict[str, JsonValue] = Field(
+        {},
+        description="an artefact beside those that are declared, with its id and paper: what papertables train makes",
+    )
 
     @model_validator(mode="before")
     @classmethod
