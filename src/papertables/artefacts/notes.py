@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from papertables.artefacts.licences import licences
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
@@ -21,8 +22,8 @@ SELECTIONS = {
 def run_notes(
     planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool, subsets: Mapping[str, str]
 ) -> list[str]:
-    """Scale and substitutes, seeds, training, attributes, selection, fidelity. subsets: what is said of data sets that
-    are there in part, by name."""
+    """Scale and substitutes, seeds, training, attributes, selection, fidelity, licences. subsets: what is said of data
+    sets that are there in part, by name."""
     notes = [
         _scale(planned, runs, subsets),
         _seeds(runs),
@@ -33,6 +34,7 @@ def run_notes(
         _averages(planned, averaged),
         *choice_notes(planned.paper, planned.cells),
         *_fidelity(planned, runs),
+        licences(planned.datasets, runs),
     ]
     return [note for note in notes if note]
 

@@ -29,6 +29,7 @@ from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
 from papertables.planning.project import NO_ARTEFACTS, scales
 from papertables.planning.targets import FETCH, NAMES, asked
+from papertables.results.format import check_format
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 
@@ -305,6 +306,7 @@ def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     config = read_yaml(root / "config.yaml") | _overridden(overrides)
     made = make_plan(root, config | ({"scale": scale} if scale else {}))
     check_files(made)
+    check_format(Path(made.paths.runs))
     return made
 
 
