@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from papertables.attributes.catalog import AttributeSource, attribute_source
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
+from papertables.planning.asking import source_licence
 from papertables.specs.spec import RunSpec
-
-MODELS_OWN = "the terms of the language model"
 
 
 def licences(datasets: Iterable[str], runs: Sequence[RunSpec]) -> str:
@@ -16,12 +14,11 @@ def licences(datasets: Iterable[str], runs: Sequence[RunSpec]) -> str:
         return ""
     sets = [dataset(id) for id in datasets]
     towers = [backbone(run.backbone) for run in runs]
-    sources = [attribute_source(run.attributes) for run in runs if run.attributes]
-    terms = [(each.id, each.licence if isinstance(each, AttributeSource) else MODELS_OWN) for each in sources]
+    sources = [run.attributes for run in runs if run.attributes]
     told = {
         "data sets": [(each.label, each.licence) for each in sets],
         "weights": [(each.label, each.licence) for each in towers],
-        "sentences": terms,
+        "sentences": [(each, source_licence(each)) for each in sources],
     }
     return f"Licences. {'; '.join(_told(told))}."
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "some class"  # of usual length
 IMAGE_TOKENS = 800  # of an image of 512 pixels, about
+MODELS_OWN = "the terms of the language model"
 
 
 def language_model(source: str, config: Config) -> LanguageModel:
@@ -38,6 +39,11 @@ def source_said(config: Config, source: str) -> str:
     if source in language_models():
         return language_model(source, config).said
     return f"{source}: {attribute_sources()[source].title}"
+
+
+def source_licence(source: str) -> str:
+    """Of its sentences; what a language model answers is under that model's terms."""
+    return MODELS_OWN if source in language_models() else attribute_sources()[source].licence
 
 
 @dataclass(frozen=True)
