@@ -130,9 +130,11 @@ def measured(spec: RunSpec, classes: int, images: int) -> int:
     if prompting := getattr(learner, "prompting", None):  # laid out where places have contents
         laid = prompting.laid(made.names)
         prompting._laid[made.names, GPU] = laid._replace(**{name: on_gpu(getattr(laid, name)) for name in LAID})
-        if spec.method == "maple":
+        if hasattr(learner, "_at"):
             at = on_gpu(learner._at(laid))
             learner._at = lambda laid: at
+    if spec.teacher:  # which keeps nothing for a gradient
+        learner.teacher = lambda pixels: torch.empty(len(pixels), classes, device=GPU)
     to_gpu(learner, *getattr(learner, "_tower", ()))
     with fake(spec.training.precision):
         pixels = torch.empty(images, 3, spec.image_size, spec.image_size, device=GPU)
@@ -158,8 +160,8 @@ def row(spec: RunSpec) -> Row:
         prompt = per_class / base if per_image else per_class
         fixed -= 0 if per_image else counts[0] * prompt
         image -= counts[0] * prompt if per_image else 0
-    model = towers(spec.backbone)[0].model
-    weights = sum(value.nbytes for value in (*model.parameters(), *model.buffers()))
+    models = [towers(name)[0].model for name in (spec.backbone, *([spec.teacher.backbone] if spec.teacher else []))]
+    weights = sum(value.nbytes for model in models for value in (*model.parameters(), *model.buffers()))
     return Row(*kind_of(spec), *(round(value / 1e6, 2) for value in (weights, fixed, image, prompt)))
 
 

@@ -127,7 +127,7 @@ def prepared(folder: Path) -> Prepared:
 
 def frozen_features(folder: Path, images: Path, backbone_name: str, weights: Path, **changes) -> Path:
     """Of the data set in a folder, written there."""
-    given = {"template": TEMPLATE, "source_labels": False}
+    given = {"template": TEMPLATE, "source_labels": False, "ensemble": backbone(backbone_name).classes is None}
     about = ("small", backbone_name, prepared(folder), str(images), str(weights))
     make_frozen_features(FrozenFeaturesJob(*about, **(given | changes)), folder / "frozen.safetensors")
     return folder / "frozen.safetensors"

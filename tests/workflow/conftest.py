@@ -45,12 +45,13 @@ papers:
       {imagenet: mini_digits, caltech101: mini_digits, oxford_pets: mini_digits, stanford_cars: mini_digits,
        oxford_flowers: null, food101: null, fgvc_aircraft: null, sun397: null, dtd: null, eurosat: null, ucf101: null,
        imagenetv2: mini_signs, imagenet_sketch: null, imagenet_a: null, imagenet_r: null}
-    backbones: {clip_vit_b16: mini-vit}
+    backbones: {clip_vit_b16: mini-vit, clip_vit_l14: mini-vit}
     search: {epochs: 2}
     adjust:
       - when:
           method:
-            [coop, coop_atp, cocoop, cocoop_atp, maple, maple_atp, dept, dept_atp, dept_cocoop, dept_cocoop_atp]
+            [coop, coop_atp, cocoop, cocoop_atp, maple, maple_atp, dept, dept_atp, dept_cocoop, dept_cocoop_atp,
+             promptsrc, promptsrc_atp, promptsrc_teacher, promptsrc_teacher_atp, promptkd, promptkd_atp]
         set: {training.epochs: 2, training.batch_size: 8}
   common:
     datasets: [mini_digits]

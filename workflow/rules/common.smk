@@ -7,7 +7,7 @@ wildcard_constraints:
     dataset=r"[a-z0-9_]+",
     backbone=r"[a-z0-9_-]+",
     source=r"[a-z0-9_-]+",
-    part="train|val|test|train_sample",
+    part="train|train_whole|val|test|train_sample",
     fit=r"short|crop|square\d*|original",
     size=r"\d+",
     paper="|".join(PLAN.project.papers),

@@ -78,6 +78,33 @@ rule train:
         "../scripts/train.py"
 
 
+rule class_vectors:
+    input:
+        unpack(lambda w: dated(PLAN.inputs.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}").files)),
+    output:
+        PATHS.class_vectors("{dataset}/{backbone}/{run}"),
+    log:
+        f"{LOGS}/class_vectors/{{dataset}}/{{backbone}}/{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/class_vectors/{{dataset}}/{{backbone}}/{{run}}.tsv"
+    priority: 1  # students wait for it
+    conda:
+        "../../envs/train.yaml"
+    threads: PLAN.scale.threads
+    resources:
+        gpu=gpus(),
+        cpus_per_task=PLAN.scale.threads,
+        mem_mb=lambda w, attempt: memory_mb(attempt),
+        runtime=lambda w, attempt: minutes(0, attempt),
+    params:
+        job=lambda w: PLAN.inputs.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}"),
+        store=PATHS.runs,
+        device=PLAN.device,
+        signature=lambda w: PLAN.signatures.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}"),
+    script:
+        "../scripts/class_vectors.py"
+
+
 rule inspect:
     input:
         unpack(lambda w: dated(PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part).files)),

@@ -44,7 +44,7 @@ def gather(planned: PlannedArtefact, files: ArtefactFiles) -> dict[str, Metrics]
     there are."""
     runs, store = list(planned.runs), Store(Path(files.store))
     if planned.scope.config.partial:
-        present = Present(files.training)
+        present = Present(files.training, store)
         looked_at = {id: present.of(id, each) for id, each in read_store(store, runs).items()}
         found = {id: each for id, each in looked_at.items() if each is not None}
     else:

@@ -41,6 +41,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
         ("cache/**/*.safetensors", check_tensors, "cache, and what reads it"),
         ("frozen_features/**/*.safetensors", check_tensors, "frozen_features, and what reads it"),
         ("sentence_features/**/*.safetensors", check_tensors, "sentence_features, and what reads it"),
+        ("class_vectors/**/*.safetensors", check_tensors, "class_vectors, and what reads it"),
         ("searches/**/*.json", read_search, "the search, and runs whose attributes are its winner if that changes"),
         ("checkpoints/*.pt", check_zip, "nothing: its runs start anew by themselves"),
         (f"runs/**/{METRICS}", partial(_record, store), "the run"),

@@ -116,15 +116,17 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
     trained = [run for run in runs if run.training]
     if not trained:
         return ""
-    shots, fractions = {run.shots for run in trained}, {run.fraction for run in trained}
+    shots = {run.shots for run in trained if not run.teacher} or {None}
+    fractions = {run.fraction for run in trained}
     every = "all training images" + (" that are there" if subsets.keys() & {run.dataset for run in trained} else "")
     parts = [f"{_and(sorted(shots))} shots per class" if None not in shots else every]
     if fractions != {None}:
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
-    members = [member for cell in planned.cells for member in cell.members]
+    if any(run.teacher for run in trained) and None not in shots:
+        parts.append("students on all training images of all classes, without labels")
     pairs = [
         (member.method, run.training, Training(**member.declared.of("training")))
-        for member in members
+        for member in planned.members
         for run in member.runs[:1]
         if run.training
     ]
@@ -137,10 +139,11 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
     for name, value in told.items():
         parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
     every = planned.scope.evaluate_every
-    parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and planned.tests() else []
+    parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and any(map(planned.tests, trained)) else []
     rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
     parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
-    fits, published = {run.images.fit for run in trained}, {member.declared.of("images")["fit"] for member in members}
+    fits = {run.images.fit for run in trained}
+    published = {member.declared.of("images")["fit"] for member in planned.members}
     if not fits <= published:
         parts.append(f"images fit {_and(sorted(fits))} (published: {_and(sorted(published))})")
     return f"Training: {', '.join(parts)}."
@@ -178,10 +181,13 @@ def _searched(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
 
 
 def _selection(planned: PlannedArtefact) -> str:
+    paper, epochs = planned.paper, {each.method: planned.shown_epoch(each.runs[0]) for each in planned.members}
+    others = [method for method, epoch in epochs.items() if epoch != planned.selection]
+    but = f" Of {_and(others)} the best epoch on the test set, whose learner the released code keeps." if others else ""
     text = f"Selection {planned.selection}: {SELECTIONS[planned.selection]}"
-    if planned.selection == planned.paper.selection:
-        return f"{text} ({planned.paper.selection_source})."
-    return f"{text}, where the paper reports '{planned.paper.selection}' ({planned.paper.selection_source})."
+    if planned.selection == paper.selection:
+        return f"{text} ({paper.selection_source}).{but}"
+    return f"{text}, where the paper reports '{paper.selection}' ({paper.selection_source}).{but}"
 
 
 def _averages(planned: PlannedArtefact, averaged: bool) -> str:

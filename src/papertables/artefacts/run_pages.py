@@ -98,7 +98,7 @@ def _shown(planned: Sequence[PlannedArtefact]) -> dict[str, Shown]:
     """By run id."""
     found: dict[str, Shown] = {}
     for each in planned:
-        for member in (member for cell in each.cells for member in cell.members):
+        for member in each.members:
             for run in member.runs:
                 shown = found.setdefault(run.id, Shown(run, member, each.paper, {}))
                 shown.artefacts[each.artefact.id] = each.artefact.title

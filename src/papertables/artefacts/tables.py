@@ -234,7 +234,7 @@ def build(
 
 def without_published(planned: PlannedArtefact, metrics: Mapping[str, Metrics]) -> list[list[TableCell]]:
     """What the runs of an artefact gave, row by row, without published numbers beside."""
-    outcomes = [(_outcome(cell, metrics, planned.selection), DIGITS[cell.measure]) for cell in planned.cells]
+    outcomes = [(_outcome(cell, metrics, planned.shown_epoch), DIGITS[cell.measure]) for cell in planned.cells]
     return _in_rows([_cell(outcome, None, 1, digits, []) for outcome, digits in outcomes], len(planned.columns))
 
 
@@ -252,7 +252,7 @@ def _cells(
 ) -> Cells:
     """The cells of a selection, averages among them."""
     artefact, width = planned.artefact, len(planned.columns)
-    outcomes = _in_rows([_outcome(cell, metrics, planned.selection) for cell in planned.cells], width)
+    outcomes = _in_rows([_outcome(cell, metrics, planned.shown_epoch) for cell in planned.cells], width)
     runs = _in_rows([[run.id for member in cell.members for run in member.runs] for cell in planned.cells], width)
     if artefact.average:
         outcomes = _averaged(planned, outcomes, _average)
@@ -333,22 +333,22 @@ def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> N
         )
 
 
-def _outcome(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) -> Outcome:
+def _outcome(cell: Cell, metrics: Mapping[str, Metrics], shown_epoch: Callable[[RunSpec], Selection]) -> Outcome:
     if cell.measure == "gain":
-        return _gain(*(_outcome(each, metrics, selection) for each in cell.halves))
+        return _gain(*(_outcome(each, metrics, shown_epoch) for each in cell.halves))
     runs = {run.id: run for member in cell.members for run in member.runs}
     there = {id: metrics[id] for id in runs if id in metrics}
     diverged = [each for each in there.values() if each.diverged]
-    if any(cell.measure in COSTS or not each.shows(runs[each.run], selection) for each in diverged):
+    if any(cell.measure in COSTS or not each.shows(runs[each.run], shown_epoch(runs[each.run])) for each in diverged):
         return Outcome({}, DIVERGED)
     mark = DIVERGED if diverged else UNFINISHED if len(there) < len(runs) else ""
     if cell.measure in SCORES and cell.members:
-        shown = [_scored(cell, there, i, selection, mark) for i in range(len(cell.members[0].scored))]
+        shown = [_scored(cell, there, i, shown_epoch, mark) for i in range(len(cell.members[0].scored))]
         return of_halves(*shown) if len(shown) > 1 else shown[0]
     counted = cell.measure == "parameters"  # no seed changes them
     members = [
         {
-            None if counted else run.seed: measure_of(there[run.id], cell.measure, selection)
+            None if counted else run.seed: measure_of(there[run.id], cell.measure, shown_epoch(run))
             for run in member.runs
             if run.id in there
         }
@@ -365,13 +365,15 @@ def _gain(own: Outcome, other: Outcome) -> Outcome:
     return Outcome(values, own.mark or other.mark)
 
 
-def _scored(cell: Cell, there: dict[str, Metrics], which: int, selection: Selection, mark: str) -> Outcome:
+def _scored(
+    cell: Cell, there: dict[str, Metrics], which: int, shown_epoch: Callable[[RunSpec], Selection], mark: str
+) -> Outcome:
     """One of the targets that the members are scored on."""
     members = []
     for member in cell.members:
-        found = {run.seed: there[run.id].scored(member.scored[which]) for run in member.runs if run.id in there}
-        members.append({seed: each.score(selection).accuracy for seed, each in found.items() if each})
-        mark = mark or (UNFINISHED if None in found.values() else "")
+        found = [(run, there[run.id].scored(member.scored[which])) for run in member.runs if run.id in there]
+        members.append({run.seed: each.score(shown_epoch(run)).accuracy for run, each in found if each})
+        mark = mark or ("" if all(each for _, each in found) else UNFINISHED)
     return Outcome(_mean_by_seed(members), mark)
 
 

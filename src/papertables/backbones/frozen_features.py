@@ -1,9 +1,10 @@
 """What frozen towers say once and for all, in two kinds of safetensors files, all tensors fp32.
 
 Frozen features, one file per data set and backbone: of the test images ``images`` (N, D), of any length, with
-``labels`` (N,); of a CLIP the unit text features ``classes`` (C, D), of BLM's source prompts ``prompts`` (S, D), and
-``logit_scale`` (); of a classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's
-input and, as JSON, the names of the classes and of the source labels.
+``labels`` (N,); of a CLIP the unit text features ``classes`` (C, D), of BLM's source prompts ``prompts`` (S, D), where
+PromptSRC asks for it the mean over its templates ``ensemble`` (C, D), of any length, and ``logit_scale`` (); of a
+classifier its last layer, ``weight`` (S, D) and ``bias`` (S,). The metadata holds the tower's input and, as JSON, the
+names of the classes and of the source labels.
 
 Sentence features, one file per data set, backbone and source of sentences: ``sentences`` (M, D), unit features, and the
 sentences as JSON. They stand apart, so that who reads no sentences needs none.
@@ -33,6 +34,7 @@ from papertables.data.splits import read_split
 from papertables.specs.rules import FrozenFeaturesJob, SentenceFeaturesJob
 
 IMAGES_PER_CALL = 256
+ENSEMBLE = 60  # of CLIP's templates
 SOURCE_TEMPLATE = "This is a photo of a {}."  # BLM's, before CLIP's 80
 
 
@@ -49,6 +51,7 @@ class FrozenFeatures:
     std: tuple[float, float, float]
     classes: Tensor | None = None  # (C, D)
     prompts: Tensor | None = None  # (S, D)
+    ensemble: Tensor | None = None  # (C, D)
     logit_scale: Tensor | None = None
     weight: Tensor | None = None  # (S, D)
     bias: Tensor | None = None  # (S,)
@@ -87,11 +90,12 @@ def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu",
             "prompts": text_features(tower, prompts),
             "logit_scale": tower.logit_scale,
         }
+        features |= {"ensemble": ensemble_features(tower, names, ensemble_templates())} if job.ensemble else {}
         described |= {"template": job.template, "source_names": prompts}
     else:
         features |= {"weight": tower.weight, "bias": tower.bias}
         described |= {"source_names": tower.labels}
-    _write(out, features, described)
+    write_tensors(out, features, described)
 
 
 def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
@@ -100,13 +104,13 @@ def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "c
     tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
     every = (usable(texts) for path in job.sentences for texts in read_sentences(Path(path)).values())
     sentences = sorted({sentence for texts in every for sentence in texts})
-    _write(out, {"sentences": text_features(tower, sentences)}, {"sentences": sentences})
+    write_tensors(out, {"sentences": text_features(tower, sentences)}, {"sentences": sentences})
 
 
 def read_frozen_features(path: Path) -> FrozenFeatures:
     """Raises UserError where the file is damaged."""
     names = ("mean", "std", "class_names", "source_names")
-    with _whole(path) as (tensors, described):
+    with read_tensors(path) as (tensors, described):
         return FrozenFeatures(
             image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
         )
@@ -114,18 +118,18 @@ def read_frozen_features(path: Path) -> FrozenFeatures:
 
 def read_sentence_features(path: Path) -> SentenceFeatures:
     """Raises UserError where the file is damaged."""
-    with _whole(path) as (tensors, described):
+    with read_tensors(path) as (tensors, described):
         return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
 
 
-def _write(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
+def write_tensors(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
     tensors = {name: value.cpu().contiguous() for name, value in features.items()}
     # one entry, for several would be written in any order
     write_atomic(out, sealed_tensors(save(tensors, {"described": json.dumps(described)})))
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[tuple[dict[str, Tensor], dict]]:
+def read_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], dict]]:
     """The tensors of a file by name, and what is described; Damaged where these are not what a reader needs."""
     check_tensors(path)
     try:
@@ -162,6 +166,23 @@ def source_prompts(names: Sequence[str]) -> list[str]:
 
 def class_features(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:
     """Unit features (C, D) of the class names, underscores as spaces: the mean over templates."""
-    prompts = [template.format(name.replace("_", " ")) for template in templates for name in names]
-    features = F.normalize(tower.encode_text(prompts), dim=-1).unflatten(0, (len(templates), len(names)))
+    features = F.normalize(_templated(tower, names, templates), dim=-1)
     return F.normalize(features.mean(0), dim=-1)
+
+
+def ensemble_features(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:
+    """Features (C, D) of the class names as PromptSRC has them: their mean over templates, before any has length 1."""
+    return _templated(tower, names, templates).mean(0)
+
+
+def ensemble_templates() -> list[str]:
+    """PromptSRC's: the first 60 of CLIP's 80 for ImageNet."""
+    from papertables.backbones.openclip import OPENAI_IMAGENET_TEMPLATES
+
+    return [template("{}") for template in OPENAI_IMAGENET_TEMPLATES[:ENSEMBLE]]
+
+
+def _templated(tower, names: Sequence[str], templates: Sequence[str]) -> Tensor:
+    """Features (templates, C, D) of any length."""
+    prompts = [template.format(name.replace("_", " ")) for template in templates for name in names]
+    return tower.encode_text(prompts).unflatten(0, (len(templates), len(names)))

@@ -62,6 +62,11 @@ class ImagePrompts:
     tokens: Tensor
     deep: tuple[Tensor, ...] = ()
 
+    @classmethod
+    def of_all(cls, tokens: Tensor, deep: Sequence[Tensor], count: int) -> "ImagePrompts":
+        """The same (n, V) for each of ``count`` images."""
+        return cls(tokens.expand(count, -1, -1), tuple(own.expand(count, -1, -1) for own in deep))
+
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.deep), self.tokens.shape[1]

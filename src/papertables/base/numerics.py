@@ -18,7 +18,13 @@ HEADER = f"""\
 # By file, what the code that all runs pass through was when somebody last said whether it changes results, and what was
 # said. Written by: python -m {PACKAGE}.base.numerics "why"
 """
-ENDS = ("training.job", "backbones.frozen_features", "data.cache", "data.prepare")  # what the rules call
+ENDS = (
+    "training.job",
+    "training.teacher",
+    "backbones.frozen_features",
+    "data.cache",
+    "data.prepare",
+)  # what the rules call
 ROOMS = ("training", "backbones", "data", "attributes", "base.device")
 BESIDE = {  # in these rooms, and no number depends on it: why
     "training/progress.py": "what is shown of a training",

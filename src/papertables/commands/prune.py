@@ -14,7 +14,7 @@ from papertables.specs.spec import METRICS, ShownPart
 from papertables.training.job import checkpoint_of, groups_of
 
 FOLDERS = (  # beside that of runs
-    *("jobs", "cache", "data", "frozen_features", "sentence_features"),
+    *("jobs", "cache", "data", "frozen_features", "sentence_features", "class_vectors"),
     *("searches", "inspections", "checkpoints"),
 )
 

@@ -16,6 +16,7 @@ PARTS = {
     "method": "the code of its method",
     "numerics": "the version of the shared numerics",
     "reading": "as what its backbone's weights are read",
+    "teacher": "the run that it learned from",
 }
 SHORT = 12  # characters of a digest that are shown
 
@@ -48,7 +49,7 @@ def why(plan: Plan, run: RunSpec) -> list[str]:
         problems.append("its record is of another spec")
     job = plan.inputs.train(plan.job_of[run.id])
     try:
-        now = fingerprints(job, texts_of(job), winners_of(job))[run.id]
+        now = fingerprints(job, texts_of(job), winners_of(job), store)[run.id]
     except FileNotFoundError as error:
         return [*problems, f"{error.filename} is to be made first, so the rest is not known"]
     if not same_numbers(found.fingerprint, now):

@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 from threading import Lock
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -33,7 +33,7 @@ from papertables.data.known_images import read_known
 from papertables.data.near import near
 from papertables.data.splits import Item, few_shot, read_split, validated
 from papertables.specs.manifests import check_split
-from papertables.specs.spec import TRAIN_SAMPLE
+from papertables.specs.spec import TRAIN_SAMPLE, CachePart
 
 BLOCK = 256  # images decoded before they are written
 MEMORY = 2 << 30  # bytes of decoded originals that are kept
@@ -158,7 +158,7 @@ def _resized(image: Image.Image, size: int) -> np.ndarray:
 
 def build(
     folder: Path,
-    part: Literal["train", "val", "test", "train_sample"],
+    part: CachePart,
     size: int,
     fit: Fit,
     draws: Sequence[tuple[int, int]] | None,
@@ -167,13 +167,14 @@ def build(
     """Caches a part of the data set in ``folder`` (``split.json``, images) at ``size`` pixels (0 of originals) and
     ``fit``.
 
-    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part. Of a ``train_sample``
+    draws: every (shots, seed) that is trained on, their union is cached; None: the whole part, as ``train_whole`` of
+    the train part. Of a ``train_sample``
     at most ``TRAIN_SAMPLE`` random images of the train part, always the same. Raises UserError for an image that
     cannot be read.
     """
     check_split(folder / "split.json", folder / "manifest.json")
     split = validated(read_split(folder / "split.json"))
-    items = split.train if part == "train_sample" else getattr(split, part)
+    items = split.train if part in ("train_sample", "train_whole") else getattr(split, part)
     chosen = range(len(items))
     if part == "train_sample" and len(items) > TRAIN_SAMPLE:
         chosen = sorted(Random(0).sample(chosen, TRAIN_SAMPLE))

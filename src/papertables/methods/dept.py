@@ -71,7 +71,9 @@ class Learner(BaseLearner):
             return similar
         return (1 - self.weight) * similar + self.weight * self.probed(features, texts)
 
-    def loss(self, features: Tensor, texts: Tensor, names: tuple[str, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, features: Tensor, texts: Tensor, names: tuple[str, ...], labels: Tensor, guide: None = None
+    ) -> tuple[Tensor, Tensor]:
         """() and the logits (B, C) of a test, of the trained classes."""
         texts = self._texts(features, texts)
         similar, probed = self.similarity(features, texts), self.probed(features, texts)

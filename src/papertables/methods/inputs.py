@@ -1,5 +1,6 @@
 """What a method is given beside its options."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,10 @@ class MethodInputs:
     classifier's last layer. None where the method or the backbone has none. class_count: C. seed: of the run, for
     what a learner draws when it is made. tower: the frozen image model, pixels (B, 3, P, P) to features (B, D), for a
     method that adapts it. text, class_names (of the trained classes, as they stand in prompts), embedding_width (the
-    number D of features), attribute_tokens and deep_start (see ``Fidelity``): for a method that learns prompts."""
+    number D of features), attribute_tokens and deep_start (see ``Fidelity``): for a method that learns prompts, of text
+    or beside images. ensemble: what the frozen text tower says of these classes, the mean over templates (C, D), of any
+    length. class_vectors: a teacher's unit text features of the classes (C, T); teacher: its logits (B, C) of
+    normalised images (B, 3, P, P)."""
 
     image_size: int
     mean: tuple[float, float, float]
@@ -37,3 +41,6 @@ class MethodInputs:
     embedding_width: int = 0
     attribute_tokens: AttributeTokens = "all"
     deep_start: Literal["assumed", "exact"] = "exact"
+    ensemble: Tensor | None = None
+    class_vectors: Tensor | None = None
+    teacher: Callable[[Tensor], Tensor] | None = None

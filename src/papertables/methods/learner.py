@@ -1,5 +1,7 @@
 """The contract between a method and training: everything a learner may define, with what holds where it does not."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -45,9 +47,25 @@ class BaseLearner(nn.Module):
         the classes they are for."""
         return self.logits(features)
 
+    def guide(self, pixels: Tensor, encode_image: Callable[[Tensor], Tensor]) -> Tensor | None:
+        """What its loss compares with, of what ``pixels`` gives (B, 3, P, P), without a gradient: of the frozen image
+        tower ``encode_image`` or of a teacher. None: its loss compares with labels alone."""
+        return None
+
+    def epoch_weight(self, epoch: int, epochs: int) -> float | None:
+        """The share of what is learned after an epoch (from 1) in what the learner is in the end, where that is a mean
+        over epochs; None: it is what was learned after the last."""
+        return None
+
     def loss(
-        self, features: Tensor, texts: Tensor | None, names: tuple[str, ...], labels: Tensor
+        self,
+        features: Tensor,
+        texts: Tensor | None,
+        names: tuple[str, ...],
+        labels: Tensor,
+        guide: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mean loss (), of labels (B,), and the logits (B, C) of ``classify``: the cross-entropy."""
+        """Mean loss (), of labels (B,) and of what ``guide`` gave, and the logits (B, C) of ``classify``: the
+        cross-entropy."""
         logits = self.classify(features, texts, names)
         return F.cross_entropy(logits, labels), logits

@@ -39,7 +39,7 @@ class Learner(BaseLearner):
         self.prompting = Prompting(given, context, attributes, anchors, attribute_context, init=init, keep_length=True)
         self.similarity = Similarity(given)
         self.deep, self.assumed = deep, given.deep_start == "assumed"
-        self.blocks, self.image_blocks, self.attributes = text.blocks, text.image_blocks, len(attributes)
+        self.blocks, self.image_blocks = text.blocks, text.image_blocks
         own = list(self.prompting.named_parameters())
         replaced = [(name, each) for name, each in own if name == "context" or deep != "keep"]
         with seeded(given.seed + 1):  # other numbers than the context's
@@ -71,12 +71,9 @@ class Learner(BaseLearner):
         return self.similarity(features, texts)
 
     def _at(self, laid: Laid) -> Tensor:
-        """Where tokens are replaced, (C, n). The released code looks for the class context behind attributes that have
-        as many context tokens as the class."""
-        if self.deep == "keep" and self.assumed:
-            length = len(self.prompting.context)
-            start = 1 + self.attributes * (length + 1)
-            return torch.arange(start, start + length).expand(len(laid.ends), -1)
+        """Where tokens are replaced, (C, n)."""
+        if self.deep == "keep":
+            return self.prompting.class_places(laid, self.assumed)
         return laid.placed.at(*self.deep_vectors[0].keys(), words=self.deep == "drop_all")
 
     def _replacing(self, laid: Laid, at: Tensor, vectors: nn.ParameterDict) -> Tensor:

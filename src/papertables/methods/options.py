@@ -16,8 +16,16 @@ from papertables.specs.spec import Model, RunSpec
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Weight = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 MOST_ATTRIBUTES = 3
 SEARCHED = "searched"  # attributes that are known once a search is done
+
+
+def check_vit(tower: Backbone) -> None:
+    """Raises UserError for a backbone whose images have no patches."""
+    if not tower.is_vit:
+        raise UserError("prompts beside image patches need a ViT: take another backbone")
 
 
 class Options(Model):
@@ -136,6 +144,17 @@ class LoraOptions(MappingOptions):
             kinds = ", ".join(self.kinds)
             raise UserError(f"LoRA does not adapt a backbone of kind {tower.kind}: take a ViT of kind {kinds}")
         super().check(tower, run)
+
+
+class ImageTokenOptions(Options):
+    """Learned tokens beside the patches of an image, see ``ImageTokens``."""
+
+    image_context: Count = 4
+    image_depth: Count = 9
+
+    def check(self, tower: Backbone, run: RunSpec) -> None:
+        super().check(tower, run)
+        check_vit(tower)
 
 
 class PromptOptions(Options):

@@ -57,6 +57,7 @@ class Prompting(nn.Module):
         counts = list(attribute_context or [n] * len(attributes))[: len(attributes)]
         self.layout = layout(n, attributes, counts, class_position, anchors, fixed)
         self.text, self.attribute_tokens, self.class_specific = text, given.attribute_tokens, class_specific
+        self.attributes = len(attributes)
         shape = (len(given.class_names), n, text.width) if class_specific else (n, text.width)
         with seeded(given.seed):
             self.context = nn.Parameter(CONTEXT_STD * torch.randn(shape))
@@ -79,6 +80,15 @@ class Prompting(nn.Module):
                 embedded = text.embed(placed.tokens).to(device)
             self._laid[names, device] = Laid(placed, embedded, placed.index.to(device), placed.ends.to(device))
         return self._laid[names, device]
+
+    def class_places(self, laid: Laid, assumed: bool) -> Tensor:
+        """Where the class context stands, (C, n). assumed: behind attributes that have as many context tokens as the
+        class, and words of one token, where the released code looks for it."""
+        if not assumed:
+            return laid.placed.at("context")
+        length = len(self.context)
+        start = 1 + self.attributes * (length + 1)
+        return torch.arange(start, start + length).expand(len(laid.ends), -1)
 
     def vectors(self, laid: Laid, context: Tensor) -> Tensor:
         """All learned vectors (…, V, W) in the order of the layout, with this context (…, n, W)."""

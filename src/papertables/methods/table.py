@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from papertables.backbones.catalog import backbone
+from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.code import code_digest, source_files
 from papertables.base.errors import UserError
 from papertables.methods.mapping_names import makes_mapping
@@ -18,15 +18,19 @@ from papertables.methods.options import (
     AttributeOptions,
     Count,
     FullOptions,
+    ImageTokenOptions,
     LoraOptions,
     MappingOptions,
     MaskOptions,
     Options,
     OutputOptions,
     PaddingOptions,
+    Positive,
     PromptOptions,
     Share,
     WatermarkOptions,
+    Weight,
+    check_vit,
 )
 from papertables.methods.prompt_names import ClassPosition, DeepAttributes, Probe, PromptKind
 from papertables.specs.spec import RunSpec
@@ -89,8 +93,33 @@ class Maple(PromptOptions):
 
     def check(self, tower, run: RunSpec) -> None:
         super().check(tower, run)
-        if not tower.is_vit:
-            raise UserError("prompts beside image patches need a ViT: take another backbone")
+        check_vit(tower)
+
+
+class Promptsrc(ImageTokenOptions, PromptOptions):
+    context: Count = 4
+    depth: Count = 9
+    init: str = "a photo of a"
+    text_weight: Weight = 25
+    image_weight: Weight = 10
+    logit_weight: Weight = 1
+    mean: Positive = 15
+    std: Positive = 1
+
+
+class Promptkd(ImageTokenOptions):
+    weight: Weight = 1000
+    temperature: Positive = 1
+
+    def check(self, tower: Backbone, run: RunSpec) -> None:
+        super().check(tower, run)
+        if run.protocol != "base_to_new":
+            raise UserError(f"its teacher knows base classes: take protocol base_to_new, this is {run.protocol}")
+        if run.teacher is None:
+            raise UserError("it learns from a teacher: name one under 'teacher' of the paper's row")
+        if run.teacher.image_size != run.image_size:
+            sides = f"{run.teacher.image_size} pixels, the student's {run.image_size}"
+            raise UserError(f"the teacher's images have {sides}: both look at the same")
 
 
 class Dept(PromptOptions):
@@ -107,7 +136,8 @@ class Method:
 
     module: of this package, where its ``Learner`` is. options_model: its options. trains: whether anything is trained.
     adapts_tower: it trains inside a copy of the tower, so that its learner has ``features``. prompts_images: it adds
-    tokens to images, so that its learner has ``image_prompts``.
+    tokens to images, so that its learner has ``image_prompts``. stays_near: its loss compares what it makes of images
+    and classes with what the frozen towers make of them. distils: it learns from a teacher.
     """
 
     module: str
@@ -115,6 +145,8 @@ class Method:
     trains: bool = True
     adapts_tower: bool = False
     prompts_images: bool = False
+    stays_near: bool = False
+    distils: bool = False
 
     @property
     def options(self) -> dict[str, JsonValue]:
@@ -150,17 +182,17 @@ class Method:
     @property
     def needs_tower(self) -> bool:
         """Whether its learner is made with the tower at hand."""
-        return self.adapts_tower or self.learns_prompts
+        return self.adapts_tower or self.learns_prompts or self.prompts_images
 
     @property
     def reads_template(self) -> bool:
         """Whether its classes are prompts made from the data set's template."""
-        return not (self.uses_attributes or self.maps_labels or self.learns_prompts)
+        return not (self.uses_attributes or self.maps_labels or self.learns_prompts or self.distils)
 
     def switches(self, options: dict[str, JsonValue], *, few_shot: bool) -> frozenset[str]:
         """The fidelity switches that can touch a run with these options, few-shot or on whole data sets."""
         found: set[str] = set()
-        if self.uses_attributes or (self.trains and few_shot):
+        if self.uses_attributes or (self.trains and few_shot and not self.distils):
             found |= {"few_shot_draw", "shared_seed"}
         if self.trains:
             found |= {"on_nonfinite"}
@@ -168,6 +200,8 @@ class Method:
             found |= {"attribute_stream", "attribute_sampling"}
         if self.learns_prompts and options["attributes"]:
             found |= {"attribute_tokens", "deep_start"} if self.prompts_images else {"attribute_tokens"}
+        if self.distils:
+            found |= {"kept_epoch"}
         if issubclass(self.options_model, MaskOptions) and makes_mapping(options["mapping"]):
             found |= {"first_mapping_pass"}  # which its batch norm sees
         return frozenset(found)
@@ -200,6 +234,8 @@ METHODS: dict[str, Method] = {
     "cocoop": Method("cocoop", Cocoop),
     "maple": Method("maple", Maple, prompts_images=True),
     "dept": Method("dept", Dept),
+    "promptsrc": Method("promptsrc", Promptsrc, prompts_images=True, stays_near=True),
+    "promptkd": Method("promptkd", Promptkd, prompts_images=True, distils=True),
     "attrvr": Method("attrvr", Attrvr),
 }
 

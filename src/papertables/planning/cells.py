@@ -42,8 +42,9 @@ class Member:
     """One (method, backbone, data set, overrides) of a cell with its runs, one per seed (one in all if unseeded).
 
     scored: what the cell shows of each run, base and new classes for their harmonic mean. choices: of the paper that
-    touch it, as they are made. search: whose winner its
-    prompts take as attributes. settings: what its runs' specs were made from; declared: the same as the paper has it.
+    touch it, as they are made. search: whose winner its prompts take as attributes. settings: what its runs' specs were
+    made from; declared: the same as the paper has it. teacher: of students, with the one run that all of them learn
+    from.
     """
 
     method: str  # label
@@ -55,6 +56,7 @@ class Member:
     scored: tuple[Target, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
     search: SearchSpec | None = None
+    teacher: "Member | None" = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,16 @@ class PlannedArtefact:
         """Asked for, or the artefact's own, or the paper's."""
         return self.scope.config.selection or self.artefact.selection or self.paper.selection
 
-    def tests(self, selection: Selection | None = None) -> int:
-        """Epochs between the tests that it shows: of what a paper selects by them, and of figures of them; 0: the last
-        epoch alone. selection: in place of the configuration's."""
-        own = self.artefact.selection or self.paper.selection
-        selects = own == "best" and (selection or self.selection) == "best"
+    def shown_epoch(self, run: RunSpec) -> Selection:
+        """Which epoch of a run it shows: that asked for, or what the run's released code keeps, or its own."""
+        kept = "best" if run.fidelity.kept_epoch == "best" else None
+        return self.scope.config.selection or kept or self.selection
+
+    def tests(self, run: RunSpec, selection: Selection | None = None) -> int:
+        """Epochs between the tests of a run that it shows: of what a paper, or the run's released code, selects by
+        them, and of figures of them; 0: the last epoch alone. selection: in place of the configuration's."""
+        own = (self.artefact.selection or self.paper.selection, run.fidelity.kept_epoch)
+        selects = "best" in own and (selection or self.shown_epoch(run)) == "best"
         return self.scope.evaluate_every if selects or self.artefact.shows_tests else 0
 
     @property
@@ -130,9 +137,15 @@ class PlannedArtefact:
         return rows_of(self.scope.published, self.artefact)
 
     @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """Of its cells, each teacher before its students."""
+        shown = (member for cell in self.cells for member in cell.members)
+        return tuple(each for member in shown for each in (member.teacher, member) if each)
+
+    @cached_property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run of the artefact, once, in order."""
-        own = (run for cell in self.cells for member in cell.members for run in member.runs)
+        own = (run for member in self.members for run in member.runs)
         return tuple({run.id: run for run in chain(own, *(other.runs for other in self.others))}.values())
 
     @property
@@ -286,8 +299,11 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     }
     if method.options_model.input_side:
         spec["image_size"] = spec["options"][method.options_model.input_side]
+    teacher = _teacher(scope, artefact, settings)
+    if teacher:
+        spec["teacher"] = teacher.runs[0]
     if method.trains:
-        if protocol in FEW_SHOT:
+        if protocol in FEW_SHOT and not method.distils:
             spec["shots"] = cell.get("shots") or scope.shots
             _check_shots(where, spec["shots"], data)
         spec["fraction"] = _fraction(cell.get("fraction"), scope.fraction)
@@ -297,7 +313,19 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     method.check(runs[0])
     declared = scope.published.settings(method.options, general | settings).declared
     scored, choices = _scored(where, runs[0], cell), _choices(scope, cell, runs[0])
-    return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search)
+    return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search, teacher)
+
+
+def _teacher(scope: Scope, artefact: Artefact, settings: dict) -> Member | None:
+    """What a student's row names, with its first seed's run alone, on the student's data and by its protocol; what a
+    cell says of the student's own settings is none of its."""
+    named = scope.paper.methods[settings["method"]].teacher
+    if named is None:
+        return None
+    own = {"over", "measure", "target"}
+    shared = {key: value for key, value in settings.items() if key not in own and "." not in key}
+    member = _member(scope, artefact, shared | {"method": named.method, "backbone": named.backbone})
+    return replace(member, runs=member.runs[:1])
 
 
 def _check_settings(artefact: Artefact, settings: dict) -> None:

@@ -23,6 +23,7 @@ from papertables.specs.config import (
     Entry,
     Measure,
     Paper,
+    PaperMethod,
     Scale,
     Substitutes,
 )
@@ -183,12 +184,28 @@ def _check_method(where: str, paper: Paper, name: str) -> None:
     for option, value in row.options.items():
         check_names(f"{where}.options", "option", [option.partition(".")[0]], method.options)
         check_option(f"{where}.options", method.options_model, option, value)
+    _check_teacher(where, paper, row)
     if row.training:
         check_training(f"{where}.training", paper, row.training)
     if row.images:
         check_images(f"{where}.images", paper, row.images)
     if issubclass(method.options_model, AttributeOptions) and paper.attributes is None:
         raise UserError(f"{where}: method {row.method} reads sentences: name the paper's 'attributes'")
+
+
+def _check_teacher(where: str, paper: Paper, row: PaperMethod) -> None:
+    """Raises UserError where a row learns from none that there is, or names one and does not learn from it."""
+    if METHODS[row.method].distils != (row.teacher is not None):
+        wrong = "leave 'teacher' out" if row.teacher else "name a row and its backbone under 'teacher'"
+        raise UserError(f"{where}: method {row.method}: {wrong}")
+    if row.teacher is None:
+        return
+    check_names(f"{where}.teacher", "method", [row.teacher.method], paper.methods)
+    check_names(f"{where}.teacher", "backbone", [row.teacher.backbone], backbones())
+    taught = paper.methods[row.teacher.method].method
+    if taught is None or not METHODS[taught].stays_near:
+        able = ", ".join(name for name, method in METHODS.items() if method.stays_near)
+        raise UserError(f"{where}.teacher: {row.teacher.method} has no class vectors: take a row of method {able}")
 
 
 def check_option(where: str, model: type[Options], name: str, value: JsonValue) -> None:

@@ -1,7 +1,7 @@
 """What the jobs of each rule are given, from a plan: see ``papertables.specs.rules``."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
-from papertables.methods.table import METHODS
+from papertables.methods.table import METHODS, Method
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.scope import Scope
 from papertables.specs.claims import Claim
@@ -18,6 +18,7 @@ from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.rules import (
     ArtefactFiles,
     BasesJob,
+    ClassVectorsJob,
     DescribeJob,
     Files,
     FrozenFeaturesJob,
@@ -27,6 +28,7 @@ from papertables.specs.rules import (
     SearchJob,
     SentenceFeaturesJob,
     Sentences,
+    TeacherFiles,
     Training,
     TrainJob,
     Transfer,
@@ -86,7 +88,8 @@ class Inputs:
 
     def draws(self, name: str, key: CacheKey) -> list[tuple[int, int]] | None:
         """Every (shots, seed) whose few-shot images some run or search sees in this cache; None: the whole part."""
-        return None if key.part in ("test", *SHOWN_CACHES.values()) else self._draws.get((name, key), [])
+        whole = ("train_whole", "test", *SHOWN_CACHES.values())
+        return None if key.part in whole else self._draws.get((name, key), [])
 
     def frozen_features(self, name: str, tower: str) -> FrozenFeaturesJob:
         return FrozenFeaturesJob(
@@ -98,6 +101,18 @@ class Inputs:
             dataset(name).template,
             source_labels=(name, tower) in self._mapped_on,
             own_weights=self.paths.own_weights.get(tower),
+            ensemble=(name, tower) in self._kept_near,
+        )
+
+    def class_vectors(self, id: str) -> ClassVectorsJob:
+        run, paths, search = self.plan.run(id), self.paths, self.plan.search_of.get(id)
+        return ClassVectorsJob(
+            run,
+            paths.job(self.plan.job_of[id]),
+            paths.frozen_features(run.dataset, run.backbone),
+            paths.weights(run.backbone),
+            search=search and paths.search(search),
+            own_weights=paths.own_weights.get(run.backbone),
         )
 
     def sentence_features(self, name: str, tower: str, source: str) -> SentenceFeaturesJob:
@@ -128,6 +143,7 @@ class Inputs:
             own_weights=paths.own_weights.get(job.backbone),
             numerics=self.plan.config.numerics,
             tests={run.id: self.plan.tests[run.id] for run in job.trained},
+            teachers={id: self._teacher(teacher) for id, teacher in job.teachers.items()},
         )
 
     @property
@@ -212,6 +228,10 @@ class Inputs:
     def _sentences(self, source: str, name: str, tower: str) -> Sentences:
         return Sentences(self.paths.sentences(source, name), self.paths.sentence_features(name, tower, source))
 
+    def _teacher(self, run: RunSpec) -> TeacherFiles:
+        tower, paths = run.backbone, self.paths
+        return TeacherFiles(tower, paths.class_vectors(run.id), paths.weights(tower), paths.own_weights.get(tower))
+
     def _searches_of(self, runs: tuple[RunSpec, ...]) -> dict[str, SearchSpec]:
         return {run.id: self.plan.search_of[run.id] for run in runs if run.id in self.plan.search_of}
 
@@ -229,8 +249,17 @@ class Inputs:
     @cached_property
     def _mapped_on(self) -> set[tuple[str, str]]:
         """The data sets and backbones whose labels some run maps."""
+        return self._places(lambda method: method.maps_labels)
+
+    @cached_property
+    def _kept_near(self) -> set[tuple[str, str]]:
+        """The data sets and backbones to which what some run learns is kept near."""
+        return self._places(lambda method: method.stays_near)
+
+    def _places(self, chosen: Callable[[Method], bool]) -> set[tuple[str, str]]:
+        """The data sets and backbones of runs of some methods."""
         jobs = self.plan.jobs.values()
-        return {(job.dataset, job.backbone) for job in jobs for run in job.runs if METHODS[run.method].maps_labels}
+        return {(job.dataset, job.backbone) for job in jobs for run in job.runs if chosen(METHODS[run.method])}
 
 
 def _caches_of(search: SearchSpec) -> tuple[CacheKey, CacheKey]:

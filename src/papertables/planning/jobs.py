@@ -45,28 +45,34 @@ class Job:
         """The sources of sentences that its runs read."""
         return tuple(sorted({run.attributes for run in self.runs if run.attributes}))
 
+    @property
+    def teachers(self) -> dict[str, RunSpec]:
+        """By run id of a student."""
+        return {run.id: run.teacher for run in self.runs if run.teacher}
+
 
 def make_jobs(
     artefacts: Mapping[str, PlannedArtefact], runs_per_job: int, longest: float, lasts: Callable[[RunSpec], float]
 ) -> Iterator[Job]:
     """A run belongs to the first artefact, in canonical order, that needs it. Runs come seed by seed, so that another
-    seed appends and moves nothing; runs without training ride with the first job of their group.
+    seed appends and moves nothing; runs without training ride with the first job of their group. Students are in jobs
+    of their own, which wait for those of their teachers.
 
     longest: seconds that several runs of a job take together at most, by what ``lasts`` says of each."""
     owned: set[str] = set()
     for id, planned in artefacts.items():
-        groups: dict[tuple[str, str, str], list[RunSpec]] = defaultdict(list)
+        groups: dict[tuple[str, str, str, str], list[RunSpec]] = defaultdict(list)
         for run in planned.runs:
             if run.id not in owned:
-                groups[run.dataset, run.backbone, run.protocol].append(run)
+                groups[run.dataset, run.backbone, run.protocol, "students" if run.teacher else ""].append(run)
                 owned.add(run.id)
-        for (data, tower, _), runs in groups.items():
+        for (data, tower, _, students), runs in groups.items():
             trained = sorted((run for run in runs if run.training), key=lambda run: run.seed)
             untrained = [run for run in runs if not run.training]
             chunks = list(_packed(trained, runs_per_job, longest, lasts)) or [[]]
             for number, chunk in enumerate(chunks):
                 members = (untrained if number == 0 else []) + chunk
-                part = Path(chunk[0].id).name if runs_per_job == 1 and chunk else str(number)
+                part = Path(chunk[0].id).name if runs_per_job == 1 and chunk else f"{students}{number}"
                 yield Job(f"{id}.{data}.{tower}.{part}", tuple(members))
 
 
@@ -89,7 +95,7 @@ def _packed(
 def transfer_targets(artefacts: Iterable[PlannedArtefact]) -> dict[str, tuple[Target, ...]]:
     """By run id, what a run is scored on beside what is tested while it trains."""
     found: dict[str, dict[Target, None]] = defaultdict(dict)
-    for member in (member for planned in artefacts for cell in planned.cells for member in cell.members):
+    for member in (member for planned in artefacts for member in planned.members):
         for run in member.runs:
             both = (Target(run.dataset, "new"),) if run.protocol == "base_to_new" else ()
             found[run.id] |= dict.fromkeys(each for each in (*both, *member.scored) if each != run.target)
@@ -101,12 +107,13 @@ def tests_of(artefacts: Iterable[PlannedArtefact], selection: Selection | None) 
     place of the configuration's."""
     found: dict[str, int] = {}
     for planned in artefacts:
-        every = planned.tests(selection)
-        found |= {run.id: gcd(found.get(run.id, 0), every) for run in planned.runs if run.training}
+        for run in planned.runs:
+            if run.training:
+                found[run.id] = gcd(found.get(run.id, 0), planned.tests(run, selection))
     return found
 
 
 def attribute_searches(artefacts: Iterable[PlannedArtefact]) -> dict[str, SearchSpec]:
     """By run id, the search that a run takes its attributes from."""
-    members = (member for planned in artefacts for cell in planned.cells for member in cell.members)
+    members = (member for planned in artefacts for member in planned.members)
     return {run.id: member.search for member in members if member.search for run in member.runs}

@@ -32,7 +32,8 @@ CONTEXT = 1000.0  # MB, of CUDA and its libraries
 
 class Row(NamedTuple):
     """Of one kind of run, in MB: the weights, what a forward pass keeps for the gradient whatever a batch holds, and of
-    each image and each prompt. variant: a mask network's options, one after the other, or what DePT stands on."""
+    each image and each prompt. variant: a mask network's options, one after the other, a student's teacher, or what
+    DePT stands on."""
 
     method: str
     backbone: str
@@ -60,7 +61,8 @@ class Need(NamedTuple):
 def kind_of(run: RunSpec) -> tuple[str, str, str, str]:
     """What decides the memory of a run's step, beside its batch and its classes."""
     mask = "-".join(str(run.options[name]) for name in MASK) if "patch" in run.options else ""
-    return run.method, run.backbone, run.training.precision, mask or run.options.get("prompt", "")
+    teacher = run.teacher.backbone if run.teacher else ""
+    return run.method, run.backbone, run.training.precision, mask or teacher or run.options.get("prompt", "")
 
 
 @cache

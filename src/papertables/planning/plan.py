@@ -91,8 +91,7 @@ class Plan:
     def first_seed(self) -> dict[str, str]:
         """By run id, the run of the first seed that is the same but for that."""
         found: dict[str, str] = {}
-        cells = (cell for planned in self.artefacts.values() for cell in planned.cells)
-        for runs in (member.runs for cell in cells for member in cell.members):
+        for runs in (member.runs for planned in self.artefacts.values() for member in planned.members):
             for run in runs:
                 found.setdefault(run.id, runs[0].id)
         return found

@@ -128,7 +128,7 @@ def overridden(plan: Plan, artefacts: Iterable[str]) -> list[str]:
     lost: dict[tuple[str, str, str, str], dict[str, None]] = {}
     for id in artefacts:
         planned = plan.artefacts[id]
-        for member in (member for cell in planned.cells for member in cell.members):
+        for member in planned.members:
             for path, loser, winner in member.settings.overridden():
                 lost.setdefault((planned.paper.id, path, loser, winner), {})[member.method] = None
     return [

@@ -41,8 +41,21 @@ class Signatures:
         """Changes with the shared numerics, with what the backbone's weights are and are read as, and with the prompts
         that are asked for."""
         job = self.plan.inputs.frozen_features(name, tower)
-        told = [NUMERICS, self._weights(tower), job.template, job.source_labels]
+        told = [
+            NUMERICS,
+            self._weights(tower),
+            job.template,
+            job.source_labels,
+            *(["ensemble"] if job.ensemble else []),
+        ]
         return digest([*told, self._given("frozen_features", job.files)])
+
+    def class_vectors(self, run: str) -> str:
+        """Changes with a teacher, the code of its method, the shared numerics, and with what its backbone's weights are
+        and are read as."""
+        job = self.plan.inputs.class_vectors(run)
+        told = [job.run.digest, method_code(job.run.method), NUMERICS, self._weights(job.run.backbone)]
+        return digest([*told, self._given("class_vectors", job.files)])
 
     def sentence_features(self, name: str, tower: str, source: str) -> str:
         """Changes with the shared numerics, and with what the backbone's weights are and are read as."""
@@ -59,6 +72,8 @@ class Signatures:
         told = {"runs": [run.digest for run in job.runs], "code": code, "numerics": NUMERICS, "on": targets}
         told |= {"tests": [self.plan.tests[run.id] for run in job.trained]}
         told |= {"weights": self._weights(job.backbone), "template": dataset(job.dataset).template}
+        teachers = {run.backbone: self._weights(run.backbone) for run in job.teachers.values()}
+        told |= {"teachers": teachers} if teachers else {}
         told |= {"given": self._given("train", self.plan.inputs.train(job.id).files)}
         told |= {"tests": self.plan.config.numerics} if self.plan.config.numerics != "published" else {}
         return digest(told | ({"skipping": skipping} if skipping else {}))
@@ -138,6 +153,7 @@ class Signatures:
                 "selection": planned.selection,
                 "choices": computed and self.plan.config.choices,  # of others the runs tell
                 "runs": [(run.digest, run.fidelity.on_nonfinite) for run in planned.runs],
+                "epochs": [planned.shown_epoch(run) for run in planned.runs],
                 "partial": self._partial,
                 "code": [self._artefact_code, computed and _code(f"papertables.artefacts.computed.{computed}", about)],
                 "datasets": [dataset(name).model_dump(mode="json") for name in planned.paper.datasets],

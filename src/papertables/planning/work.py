@@ -47,6 +47,10 @@ def run_work(run: RunSpec, targets: Iterable[Target] = (), every: int = 1, fast:
     trained, tests = trained_images(run) * epochs, len(tested(every, epochs))
     scored = [("tests", run.target, tests), *(("other data", target, 1) for target in targets)]
     yield from _images("training", run, training, trained, THROUGH if method.changes_images else FORWARD)
+    if method.stays_near:
+        yield from _images("training", run, training, trained, FORWARD)
+    if run.teacher:
+        yield _image("training", backbone(run.teacher.backbone), training, trained, FORWARD)
     if passes := mapping_passes(run):
         yield from _images("mapping passes", run, looking, trained_images(run) * passes, FORWARD)
     for purpose, target, times in scored:

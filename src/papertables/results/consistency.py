@@ -53,7 +53,7 @@ def _targets(metrics: "Metrics") -> Iterator[str]:
         yield "there is no evaluation"
         return
     own, *others = metrics.evaluations
-    classes = spec.trained_classes if spec.training else "all"
+    classes = spec.target.classes if spec.training else "all"
     if (own.target, own.data) != ((spec.dataset, classes, ()), None):
         yield f"the first evaluation is of {_name(own)}, the run's own is of {spec.dataset} ({classes})"
     if others and (metrics.diverged or not spec.training):
@@ -73,7 +73,7 @@ def _may_be_scored(metrics: "Metrics", one: "Evaluation") -> bool:
     """On the new classes of its own data set, or on all of another one."""
     spec = metrics.spec
     if one.dataset == spec.dataset:
-        return (one.classes, one.attributes, one.data) == ("new", (), None) and spec.trained_classes == "base"
+        return (one.classes, one.attributes, one.data) == ("new", (), None) and spec.target.classes == "base"
     named = not one.attributes or bool(spec.options.get("attributes"))
     return one.classes == "all" and one.data is not None and named
 

@@ -8,7 +8,17 @@ from papertables.base.errors import UserError
 from papertables.base.seals import Broken, unsealed_json
 from papertables.results.consistency import problems, whole_hits
 from papertables.specs.config import Selection
-from papertables.specs.spec import EVALUATE_EVERY, ClassSet, Combination, Model, Numerics, RunSpec, Target, tested
+from papertables.specs.spec import (
+    EVALUATE_EVERY,
+    ClassSet,
+    Combination,
+    Model,
+    Numerics,
+    RunSpec,
+    Target,
+    digest,
+    tested,
+)
 
 CHANGED = "-dirty"  # ends a commit whose code was changed
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -24,7 +34,8 @@ class Fingerprint(Model):
     data, backbone, attributes: SHA-256 of contents. method: of the syntax trees of the method's own modules.
     numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``). reading: as what the
     backbone's tensors were read (``Backbone.reading``); None in records from before it was kept, and while nothing of
-    it has changed since. passes: ``fast`` where the mapping passes that fed a training were.
+    it has changed since. passes: ``fast`` where the mapping passes that fed a training were. teacher: of the
+    fingerprint of the run that a student learned from.
     """
 
     data: Digest
@@ -34,6 +45,12 @@ class Fingerprint(Model):
     numerics: PositiveInt
     reading: str | None = None
     passes: Literal["fast"] | None = None
+    teacher: Digest | None = None
+
+    @property
+    def digest(self) -> str:
+        """Ten hexadecimal digits over it."""
+        return digest(self.model_dump(exclude_defaults=True))
 
 
 class Epoch(Model):

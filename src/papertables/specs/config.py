@@ -451,15 +451,23 @@ class Artefact(Model):
         return self
 
 
+class NamedTeacher(Model):
+    """Of a row of students: the paper's row that trains it, and on which backbone."""
+
+    method: Id
+    backbone: Line
+
+
 class PaperMethod(Model):
     """A row of a paper: which method (None: its published numbers alone), with which options, and where these were
-    read."""
+    read. teacher: of a method that learns from one."""
 
     label: Line
     method: str | None
     options: dict[str, JsonValue] = {}
     training: dict[str, JsonValue] = {}
     images: dict[str, JsonValue] = {}
+    teacher: NamedTeacher | None = None
     source: Line
 
     @model_validator(mode="after")

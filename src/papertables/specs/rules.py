@@ -80,7 +80,7 @@ class BasesJob(AskingJob):
 @dataclass(frozen=True)
 class FrozenFeaturesJob:
     """images: the cache of the test part as the backbone takes it. template: of the class prompts. source_labels:
-    whether BLM's source prompts of a CLIP are wanted."""
+    whether BLM's source prompts of a CLIP are wanted; ensemble: whether PromptSRC's mean over templates is."""
 
     dataset: str
     backbone: str
@@ -90,6 +90,7 @@ class FrozenFeaturesJob:
     template: str
     source_labels: bool
     own_weights: Own = None
+    ensemble: bool = False
 
     @property
     def files(self) -> Files:
@@ -119,6 +120,34 @@ class Sentences:
 
 
 @dataclass(frozen=True)
+class ClassVectorsJob:
+    """run: a teacher. job: what its training job wrote. frozen: its frozen features. search: the file of the search
+    whose winner are its attributes, if it has one."""
+
+    run: RunSpec
+    job: str
+    frozen: str
+    weights: str
+    search: str | None = None
+    own_weights: Own = None
+
+    @property
+    def files(self) -> Files:
+        searches = [self.search] if self.search else []
+        return {"job": self.job, "frozen": self.frozen, "weights": self.weights, "searches": searches}
+
+
+@dataclass(frozen=True)
+class TeacherFiles:
+    """What a student reads of its teacher: the class vectors, and the weights of its backbone."""
+
+    backbone: str
+    vectors: str
+    weights: str
+    own_weights: Own = None
+
+
+@dataclass(frozen=True)
 class Transfer:
     """What trained runs are scored on beside what is tested while they train.
 
@@ -141,7 +170,7 @@ class Transfer:
 class TrainJob:
     """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
     file of the search whose winner are its attributes. numerics: how exact tests and mapping passes have to be. tests:
-    by run id, the epochs between those that are wanted."""
+    by run id, the epochs between those that are wanted. teachers: by run id of a student."""
 
     runs: tuple[RunSpec, ...]
     prepared: Prepared
@@ -155,6 +184,7 @@ class TrainJob:
     own_weights: Own = None
     numerics: Numerics = "published"
     tests: Mapping[str, int] = field(default_factory=dict)
+    teachers: Mapping[str, TeacherFiles] = field(default_factory=dict)
 
     def every(self, run: str) -> int:
         """Epochs between a run's tests, as ``tested`` takes it."""
@@ -177,6 +207,9 @@ class TrainJob:
             "sentences": [file for each in self.sentences.values() for file in (*each.texts, each.features)],
             "searches": list(dict.fromkeys(self.searches.values())),
             "transfer": self.transfer.files,
+            "teachers": list(
+                dict.fromkeys(file for each in self.teachers.values() for file in (each.vectors, each.weights))
+            ),
         }
 
 

@@ -163,6 +163,8 @@ class Fidelity(Model):
         the first piece stays and what follows is shifted; ``all`` gives every word its own tokens.
     deep_start: where deep prompts replace class context behind attributes: as if every attribute had as many context
         tokens as the class (``assumed``), or where that context is (``exact``).
+    kept_epoch: of a student, which epoch is shown where nobody asks for one: the ``best`` on the test set of its own
+        test, whose learner the released code keeps, or the ``last``.
     on_nonfinite: what a loss that is not finite does to a run: ``stop`` and ``keep_best`` end it, and the latter shows
         the best epoch before where best epochs are shown; ``skip`` leaves out each optimiser's step whose gradients are
         not finite, and goes on.
@@ -175,6 +177,7 @@ class Fidelity(Model):
     first_mapping_pass: Literal["training", "evaluation"] = "evaluation"
     attribute_tokens: Literal["first", "all"] = "all"
     deep_start: Literal["assumed", "exact"] = "exact"
+    kept_epoch: Literal["best", "last"] = "last"
     on_nonfinite: OnNonfinite = "stop"
 
 
@@ -187,12 +190,15 @@ class Target(NamedTuple):
     attributes: Combination = ()
 
 
+CachePart = Literal["train", "train_whole", "val", "test", "train_sample"]
+
+
 class CacheKey(NamedTuple):
     """A cache of images: ``short`` (short side resized), ``crop`` (the same, cropped) or ``square``, with its side
-    (``square128``: from a square of 128 px); or ``original``, of side 0, which all backbones share. ``train_sample``:
-    some random images of the train part."""
+    (``square128``: from a square of 128 px); or ``original``, of side 0, which all backbones share. ``train``: what is
+    drawn of the train part, where shots are; ``train_whole``: all of it; ``train_sample``: some random images of it."""
 
-    part: Literal["train", "val", "test", "train_sample"]
+    part: CachePart
     fit: str
     size: int
 
@@ -207,7 +213,7 @@ class RunSpec(Model):
 
     ``seed`` is None where nothing is drawn. ``image_size`` is the side in pixels of the images a method is given,
     ``options`` are the method's own, already in pixels of the backbone's input. ``fraction`` of the training images of
-    each class is trained on.
+    each class is trained on. ``teacher``: the run that a student learns from, on all training images of all classes.
     """
 
     method: str
@@ -223,6 +229,7 @@ class RunSpec(Model):
     attributes: str | None = None
     training: Training | None = None
     fidelity: Fidelity
+    teacher: "RunSpec | None" = None
 
     @property
     def leaves(self) -> tuple[str, ...]:
@@ -231,22 +238,23 @@ class RunSpec(Model):
 
     @property
     def trained_classes(self) -> ClassSet:
-        """The first half of the classes in base-to-new, else all."""
-        return "base" if self.protocol == "base_to_new" else "all"
+        """The first half of the classes in base-to-new, else all; a student sees all of them, without labels."""
+        return "all" if self.teacher else self.target.classes
 
     @property
     def target(self) -> Target:
         """What is tested while it trains."""
-        return Target(self.dataset, self.trained_classes)
+        return Target(self.dataset, "base" if self.protocol == "base_to_new" else "all")
 
     @property
     def train_cache(self) -> "CacheKey":
         """The cache of the images it trains on."""
+        part = "train_whole" if self.teacher else "train"
         if self.images.fit == "original":
-            return TRAIN_ORIGINALS
+            return TRAIN_ORIGINALS._replace(part=part)
         plain = self.images.augmentation == "none"
         fit = "crop" if self.images.fit == "short" and plain else self.images.cache_fit
-        return CacheKey("train", fit, self.image_size + self.images.margin)
+        return CacheKey(part, fit, self.image_size + self.images.margin)
 
     @property
     def test_cache(self) -> "CacheKey":
@@ -265,9 +273,12 @@ class RunSpec(Model):
     @property
     def _told(self) -> dict[str, JsonValue]:
         """Everything in the spec but ``on_nonfinite``, under each of whose values a run has the same numbers while its
-        losses are finite, and ``images.first`` where there is none."""
-        left_out = {"fidelity": {"on_nonfinite"}} | ({} if self.images.first else {"images": {"first"}})
-        return self.model_dump(mode="json", exclude=left_out)
+        losses are finite, ``kept_epoch``, which chooses among its numbers, and ``images.first`` and ``teacher`` where
+        there is none; a teacher by its id."""
+        left_out = {"fidelity": {"on_nonfinite", "kept_epoch"}, "teacher": True}
+        left_out |= {} if self.images.first else {"images": {"first"}}
+        teacher = {"teacher": self.teacher.id} if self.teacher else {}
+        return self.model_dump(mode="json", exclude=left_out) | teacher
 
     @cached_property
     def digest(self) -> str:

@@ -72,6 +72,15 @@ def text_features(
     return found
 
 
+@torch.no_grad()
+def guides(towers: Towers, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor | None]:
+    """What each learner's loss compares with, of its images (B, 3, s, s); None of one that needs labels alone."""
+    return [
+        learner.guide(learner.pixels(batch), towers.encode_image)
+        for learner, batch in zip(learners, images, strict=True)
+    ]
+
+
 def _by_shape(prompts: dict[int, Prompts]) -> list[list[int]]:
     groups = defaultdict(list)
     for i, each in prompts.items():

@@ -14,7 +14,7 @@ from papertables.data.splits import Split, read_split, training_indices
 from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
 from papertables.results.store import Store
-from papertables.specs.rules import Training, TrainJob
+from papertables.specs.rules import TeacherFiles, Training, TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
 from papertables.training.failures import Failures, alone
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from papertables.training.checkpoint import Checkpoint
     from papertables.training.loop import Trainer
     from papertables.training.run import Run
+    from papertables.training.teacher import Teacher
 
 
 def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1) -> None:
@@ -40,7 +41,7 @@ def train_job(job: TrainJob, training: Training, output: Path, threads: int = 1)
     end where runs failed; the others are made and kept."""
     store, transfer = Store(Path(training.store)), TransferTargets(job)
     texts, winners = texts_of(job), winners_of(job)
-    prints = fingerprints(job, texts, winners)
+    prints = fingerprints(job, texts, winners, store)
     store.take_over(job.runs)
     for problem in store.unsound(job.runs):
         print(f"{problem}: it is made again", file=sys.stderr)
@@ -97,6 +98,13 @@ class _Work:
         return load_tower(entry, Path(self.job.weights), self.device)
 
     @cached_property
+    def teachers(self) -> "dict[TeacherFiles, Teacher]":
+        """By their files, each read once for all students."""
+        from papertables.training.teacher import read_teacher
+
+        return {files: read_teacher(files) for files in {*self.job.teachers.values()}}
+
+    @cached_property
     def sentence_features(self) -> "dict[str, SentenceFeatures]":
         """By source, each read once for all runs."""
         from papertables.backbones.frozen_features import read_sentence_features
@@ -110,7 +118,9 @@ class _Work:
             known = self.sentence_features[spec.attributes]
             sentences = sampled_features(spec, self.split, self.texts[spec.attributes], known)
         tower = self.tower if METHODS[spec.method].needs_tower else None
-        return make_learner(spec, self.test_sets.frozen, sentences, tower, attributes or self.winners.get(spec.id, ()))
+        teacher = self.teachers[self.job.teachers[spec.id]] if spec.teacher else None
+        winner = attributes or self.winners.get(spec.id, ())
+        return make_learner(spec, self.test_sets.frozen, sentences, tower, winner, teacher)
 
     def _repeated(self) -> list[str]:
         """A line for every file of sentences in which classes have fewer than the runs draw."""
@@ -163,7 +173,8 @@ class _Work:
         first = specs[0]
         train = cache.read(Path(self.job.caches[first.train_cache]))
         test = self.test_sets.make(first, first.target)
-        runs = [self._run(spec, train.rows(training_indices(self.split, spec)), test.names) for spec in specs]
+        names = prompt_names(self.test_sets.frozen.class_names, first.trained_classes)
+        runs = [self._run(spec, train.rows(training_indices(self.split, spec)), names) for spec in specs]
         title = f"{first.dataset} {first.backbone} {first.image_size} px"
         seconds = self._trainer(first, runs).train(train, test, checkpoint, title, self.job.every(first.id))
         for spec, run in zip(specs, runs, strict=True):

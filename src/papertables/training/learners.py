@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from papertables.backbones.clip import FrozenClip
     from papertables.backbones.frozen_features import FrozenFeatures, SentenceFeatures
     from papertables.methods.learner import BaseLearner
+    from papertables.training.teacher import Teacher
 
 KINDS = ("descriptive", "distinctive")  # of sentences
 
@@ -40,9 +41,11 @@ def make_learner(
     sentences: "Mapping[str, Tensor]",
     tower: "FrozenClip | FrozenClassifier | None" = None,
     winner: Combination = (),
+    teacher: "Teacher | None" = None,
 ) -> "BaseLearner":
     """The run's learner before training. sentences: what ``sampled_features`` gives, empty where its method reads none.
-    tower: for a method that adapts it or learns prompts. winner: the attributes of prompts that were searched."""
+    tower: for a method that adapts it or learns prompts. winner: the attributes of prompts that were searched. teacher:
+    of a student."""
     from papertables.methods.inputs import MethodInputs
 
     method, options = METHODS[spec.method], dict(spec.options)
@@ -61,7 +64,11 @@ def make_learner(
     )
     if method.adapts_tower:
         given = replace(given, tower=tower.model)
-    if method.learns_prompts:
+    if method.stays_near:
+        given = replace(given, ensemble=frozen.ensemble[_rows(frozen.class_names, spec.trained_classes)])
+    if method.distils:
+        given = replace(given, class_vectors=teacher.vectors, teacher=teacher)
+    if method.learns_prompts or method.prompts_images:
         given = replace(
             given,
             text=tower.text,
@@ -70,10 +77,17 @@ def make_learner(
             attribute_tokens=spec.fidelity.attribute_tokens,
             deep_start=spec.fidelity.deep_start,
         )
+    if method.learns_prompts:
         options["attributes"] = list(winner) or options["attributes"]
     return build(spec.method, options, given)
 
 
 def prompt_names(class_names: Sequence[str], classes: ClassSet) -> tuple[str, ...]:
     """The names of these classes as they stand in a prompt."""
-    return tuple(class_names[label].replace("_", " ") for label in chosen_labels(len(class_names), classes))
+    return tuple(name.replace("_", " ") for name in class_names[_rows(class_names, classes)])
+
+
+def _rows(class_names: Sequence[str], classes: ClassSet) -> slice:
+    """Where these classes stand among all."""
+    labels = chosen_labels(len(class_names), classes)
+    return slice(labels.start, labels.stop)

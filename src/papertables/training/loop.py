@@ -30,7 +30,7 @@ from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
 from papertables.specs.spec import tested
 from papertables.training.checkpoint import Checkpoint, Part, Place
-from papertables.training.forward import Towers, image_features, text_features
+from papertables.training.forward import Towers, guides, image_features, text_features
 from papertables.training.memory import LOOK, Room, batch_normed, images_that_fit, pieces, step_bytes
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
@@ -154,7 +154,7 @@ class Trainer:
             learners, names = [run.learner for run in runs], [run.names for run in runs]
             features = image_features(self.towers, learners, images)  # of all runs in one call
             texts = text_features(self.towers, learners, names, features)
-            parts = zip(learners, features, texts, names, labels, strict=True)
+            parts = zip(learners, features, texts, names, labels, guides(self.towers, learners, images), strict=True)
             own, outputs = zip(*(learner.loss(*rest) for learner, *rest in parts), strict=True)
         if share is not None:
             own = [share * loss for loss in own]
@@ -389,6 +389,7 @@ class Trainer:
                 while place.epoch < epochs or not place.tested:
                     if place.tested:
                         for run in self.epoch(place.epoch + 1, train, place):
+                            run.average(place.epoch)
                             run.keep_program(place.epoch)
                     if place.epoch in due:
                         self._test(place.epoch, test)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from papertables.methods.learner import BaseLearner
-from papertables.training.forward import Towers, image_features, text_features
+from papertables.training.forward import Towers, guides, image_features, text_features
 
 BACKWARD = 1.35  # peak of a step by what the forward pass keeps: 1.3 with ResNet-18 on a CPU
 LOOK = 0.3  # peak of a pass without a gradient by the same
@@ -60,7 +60,7 @@ def step_bytes(
     def forward() -> Tensor:
         (features,) = image_features(towers, [learner], [images])
         (texts,) = text_features(towers, [learner], [names], [features])
-        return learner.loss(features, texts, names, labels)
+        return learner.loss(features, texts, names, labels, *guides(towers, [learner], [images]))
 
     return kept_bytes(forward, known)
 

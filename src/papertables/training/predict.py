@@ -20,6 +20,7 @@ from papertables.specs.spec import RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
+from papertables.training.teacher import read_teacher
 
 IMAGES_PER_CALL = 32
 
@@ -35,7 +36,8 @@ class Predictor:
             split, texts = read_split(job.prepared.checked_split), texts_of(job)[spec.attributes]
             sentences = sampled_features(spec, split, texts, known)
         self.tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
-        learner = make_learner(spec, frozen, sentences, self.tower, winners_of(job).get(spec.id, ()))
+        teacher = read_teacher(job.teachers[spec.id]) if spec.teacher else None
+        learner = make_learner(spec, frozen, sentences, self.tower, winners_of(job).get(spec.id, ()), teacher)
         learner.load_state_dict(store.state(spec.id, selection))
         self.learner = learner.to(self.tower.device).requires_grad_(False).eval()
         self.spec, self.names = spec, prompt_names(frozen.class_names, spec.target.classes)

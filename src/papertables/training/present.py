@@ -11,7 +11,7 @@ from papertables.base.files import file_digest
 from papertables.methods.table import method_code
 from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search
-from papertables.results.store import same_numbers
+from papertables.results.store import Store, same_numbers
 from papertables.specs.manifests import read_manifest
 from papertables.specs.rules import TrainJob
 from papertables.specs.spec import RunSpec, digest
@@ -22,9 +22,10 @@ class Present:
     """What is there of the runs of some jobs. A part of a fingerprint whose files are elsewhere, as on a machine that
     only shows what another one made, is taken as recorded."""
 
-    def __init__(self, jobs: Iterable[TrainJob]):
+    def __init__(self, jobs: Iterable[TrainJob], store: Store):
         self.jobs = {run.id: (job, run) for job in jobs for run in job.runs}
         self.manifest, self.weights, self.texts = cache(_manifest), cache(_weights), cache(_texts)  # each read once
+        self.store = store
 
     def of(self, id: str, metrics: Metrics) -> Metrics | None:
         """What the store has of a run, with those evaluations alone that are on present data; None where the run would
@@ -47,10 +48,15 @@ class Present:
             "backbone": self.weights(job.weights) if entry.own or entry.shipped else entry.sha256,
             "attributes": self._attributes(job, run),
             "method": method_code(run.method),
+            "teacher": run.teacher and self._teacher(run.teacher.id),
         }
         told = {name: part for name, part in known.items() if part is not None}
         passes = {"passes": None} if job.numerics == "published" else {}
         return told | {"numerics": NUMERICS, "reading": entry.reading} | passes
+
+    def _teacher(self, id: str) -> str | None:
+        found = self.store.read(id)
+        return found and found.fingerprint.digest
 
     def _attributes(self, job: TrainJob, run: RunSpec) -> str | None:
         if run.attributes:

@@ -42,9 +42,9 @@ def winners_of(job: TrainJob) -> dict[str, Combination]:
 
 
 def fingerprints(
-    job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination]
+    job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination], store: Store
 ) -> dict[str, Fingerprint]:
-    """By run id. texts: by source; winners: by run id, of the searches."""
+    """By run id. texts: by source; winners: by run id, of the searches. store: where the runs of teachers are."""
     data = job.prepared.digest
     entry = backbone_with(job.backbone, job.own_weights)
     towers = entry.check(Path(job.weights))
@@ -59,6 +59,7 @@ def fingerprints(
             numerics=NUMERICS,
             reading=entry.reading,
             passes="fast" if job.numerics == "fast" and makes_mapping(spec.options.get("mapping")) else None,
+            teacher=spec.teacher and store.record(spec.teacher.id).fingerprint.digest,
         )
         for spec in job.runs
     }
@@ -93,7 +94,7 @@ class Recorder:
             for when, state in states.items()
             for name, value in state.items()
         }
-        own = {"dataset": spec.dataset, "classes": spec.trained_classes}
+        own = {"dataset": spec.dataset, "classes": spec.target.classes}
         evaluation = Evaluation(**own, images=images, best=run.best, last=run.last, numerics=self.numerics)
         outcome = "diverged" if run.diverged else "finished"
         more = {"diverged": run.diverged, "curve": run.curve, "parameters": trained_values(run.learner)}

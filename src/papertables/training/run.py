@@ -26,8 +26,9 @@ State = dict[str, Tensor]
 class Run:
     """One run with all that is its own. ``rows``: of the train cache, what it trains on. The scores and
     states of ``best`` (first epoch of the highest test accuracy) and ``last`` are those after an
-    evaluation. ``mappings``: of a learner that maps labels, what its head summed up at every new mapping. ``names``: of
-    the classes it is trained on, for a learner of prompts. ``skips``: goes on after a loss that is not finite."""
+    evaluation. ``averaged``: the sum so far of a learner that is a mean over epochs. ``mappings``: of a learner that
+    maps labels, what its head summed up at every new mapping. ``names``: of the classes it is trained on, for a learner
+    of prompts. ``skips``: goes on after a loss that is not finite."""
 
     id: str
     learner: BaseLearner
@@ -39,6 +40,7 @@ class Run:
     last: Score | None = None
     best_state: State = field(default_factory=dict)
     last_state: State = field(default_factory=dict)
+    averaged: State = field(default_factory=dict)
     diverged: Divergence | None = None
     images: int = 0  # through the tower
     mapping_pass: Literal["training", "evaluation"] = "evaluation"  # how the learner runs in the first one
@@ -81,6 +83,19 @@ class Run:
     def lrs(self, epoch: int, step: int, steps: int) -> list[float]:
         """The rate of each optimiser at a step of an epoch, both from 0."""
         return [learning_rate(training, epoch, step, steps) for _, training in self.optimizers]
+
+    @torch.no_grad()
+    def average(self, epoch: int) -> None:
+        """After an epoch (from 1): adds what is learned to the mean over epochs of a learner that is one, which takes
+        its place after the last."""
+        weight = self.learner.epoch_weight(epoch, self.training.epochs)
+        if weight is None:
+            return
+        now = {name: weight * value for name, value in self.learner.named_parameters()}
+        self.averaged = {name: self.averaged[name] + own if self.averaged else own for name, own in now.items()}
+        if epoch == self.training.epochs:
+            for name, value in self.learner.named_parameters():
+                value.copy_(self.averaged[name])
 
     def keep_mapping(self, epoch: int, before: Tensor) -> None:
         """Keeps what the head's new mapping is, which was ``before``."""
@@ -126,6 +141,7 @@ class Run:
             "last": self.last and self.last.model_dump(),
             "best_state": self.best_state,
             "last_state": self.last_state,
+            "averaged": self.averaged,
             "diverged": self.diverged and self.diverged.model_dump(),
             "images": self.images,
             "mappings": self.mappings.state(),
@@ -143,6 +159,8 @@ class Run:
         self.best = state["best"] and Score(**state["best"])
         self.last = state["last"] and Score(**state["last"])
         self.best_state, self.last_state = state["best_state"], state["last_state"]
+        device = next(iter(self.learner.parameters())).device
+        self.averaged = {name: value.to(device) for name, value in state["averaged"].items()}
         self.diverged = state["diverged"] and Divergence(**state["diverged"])
         self.images = state["images"]
         self.mappings = Mappings(**state["mappings"])

@@ -13,10 +13,12 @@ from papertables.backbones.clip import FrozenClip
 from papertables.backbones.frozen_features import FrozenFeatures
 from papertables.backbones.mini import WEIGHTS
 from papertables.backbones.openclip import create_model
+from papertables.backbones.prompts import ImagePrompts
 from papertables.methods.learner import BaseLearner
 from papertables.methods.options import SEARCHED
 from papertables.specs.spec import RunSpec
 from papertables.training.learners import KINDS, make_learner, prompt_names
+from papertables.training.teacher import Teacher
 
 TEMPLATES = 81  # of BLM's source prompts of a CLIP
 WINNER = ("color", "shape", "size")  # stands in for attributes that a search would find
@@ -61,8 +63,9 @@ def trial(spec: RunSpec, tower: Tower, classes: int) -> Trial:
     sentences = {}
     if spec.attributes:
         sentences = {kind: _unit(classes, spec.options["m"], entry.embed_dim) for kind in KINDS}
+    teacher = _teacher(backbone(spec.teacher.backbone), classes) if spec.teacher else None
     winner = WINNER if spec.options.get("attributes") == SEARCHED else ()
-    learner = make_learner(spec, frozen, sentences, tower, winner)
+    learner = make_learner(spec, frozen, sentences, tower, winner, teacher)
     return Trial(spec, tower, learner, prompt_names(frozen.class_names, spec.trained_classes))
 
 
@@ -80,8 +83,16 @@ def _frozen(entry: Backbone, tower: Tower, classes: int) -> FrozenFeatures:
     }
     if entry.classes is not None:
         return FrozenFeatures(**known, weight=tower.weight, bias=tower.bias)
-    told = {"classes": _unit(classes, entry.embed_dim), "prompts": _unit(TEMPLATES * classes, entry.embed_dim)}
+    told = {name: _unit(classes, entry.embed_dim) for name in ("classes", "ensemble")}
+    told |= {"prompts": _unit(TEMPLATES * classes, entry.embed_dim)}
     return FrozenFeatures(**known, **told, logit_scale=tower.logit_scale)
+
+
+def _teacher(entry: Backbone, classes: int) -> Teacher:
+    """With one token beside patches, in the first block."""
+    tower = random_tower(entry.id)
+    vectors, prompts = _unit(classes, entry.embed_dim), ImagePrompts(_unit(1, tower.text.image_width))
+    return Teacher(vectors, tower.logit_scale, prompts, lambda device: FrozenClip(tower.model, device))
 
 
 def _unit(*shape: int) -> Tensor:

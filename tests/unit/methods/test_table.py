@@ -73,7 +73,9 @@ def test_a_method_is_what_its_learner_defines(name):
         return getattr(own, function) is not getattr(BaseLearner, function)
 
     assert issubclass(own, BaseLearner)
-    assert defines("prompts") == defines("classify") == method.learns_prompts
+    assert defines("prompts") == method.learns_prompts
+    assert defines("classify") == (method.learns_prompts or method.distils)
+    assert defines("guide") == (method.stays_near or method.distils)
     assert defines("image_prompts") == method.prompts_images
     assert defines("features") == method.adapts_tower
     assert own.leaves_images == (method.leaves_images and method.trains)

@@ -20,7 +20,7 @@ ARTEFACTS = {f"atprompt_{path.stem}" for path in FOLDER.glob("*.yaml") if path.s
 
 TRAINED = ("CoOp", "CoCoOp", "MaPLe", "DePT")
 TRANSFERRED = ("CoOp", "CoCoOp", "MaPLe")
-PRINTED = ("PromptKD", "PromptKD+ATPrompt", "PromptSRC", "ArGue", "CoPrompt")
+PRINTED = ("ArGue", "CoPrompt")
 # The released file of settings names: its table at the start of a protocol, and the setting of a run.
 TABLES = {"base-to-novel": "table1", "cross-dataset / domain generalisation (source ImageNet)": "table2"}
 SCALES = ("paper", "mini")

@@ -17,7 +17,8 @@ TABLE, CURVES, K = (f"workflow/papers/attrvr/{name}.yaml" for name in ("table1",
 PRINTED = "workflow/papers/attrvr/published/table1.csv"
 MINI = "workflow/scales/mini.yaml"
 VP_ROW = "vp: {label: VP, method: vp, source: experiments/fs_vp.py}"
-PRINTED_ROW = "promptkd: &printed {label: PromptKD, method: null,"
+PRINTED_ROW = "argue: &printed {label: ArGue, method: null,"
+TEACHER_ROW = "teacher: {method: promptsrc_teacher, backbone: clip_vit_l14}"
 COMMON = "training: {epochs: 8, optimizer: {lr: 2}}"
 FIXED = "fixed: {backbone: clip_vit_b16}"
 
@@ -121,6 +122,22 @@ PAPERS: list[tuple[str, Change, str]] = [
     (ATTRVR, (VP_ROW, VP_ROW.replace("source", "images: {margin: x}, source")), "methods.vp.images: margin is 'x'"),
     (ATTRVR, (VP_ROW, VP_ROW.replace(", source: experiments/fs_vp.py", "")), "methods.vp.source is missing: add it"),
     (ATPROMPT, (PRINTED_ROW, f"{PRINTED_ROW} options: {{context: 2}},"), "trains nothing: leave out options"),
+    (
+        ATPROMPT,
+        (f"    {TEACHER_ROW}\n", ""),
+        "methods.promptkd: method promptkd: name a row and its backbone under 'teacher'",
+    ),
+    (
+        ATPROMPT,
+        (TEACHER_ROW, TEACHER_ROW.replace("promptsrc_teacher", "promptsrc_teachr")),
+        "methods.promptkd.teacher: unknown method 'promptsrc_teachr' (did you mean 'promptsrc_teacher'?",
+    ),
+    (
+        ATPROMPT,
+        (TEACHER_ROW, TEACHER_ROW.replace("promptsrc_teacher", "maple")),
+        "methods.promptkd.teacher: maple has no class vectors: take a row of method promptsrc",
+    ),
+    (ATPROMPT, ("    label: MaPLe\n", f"    label: MaPLe\n    {TEACHER_ROW}\n"), "method maple: leave 'teacher' out"),
     (
         ATTRVR,
         ("  shared_seed:", "  shared_seeds:"),

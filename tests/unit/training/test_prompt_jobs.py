@@ -67,7 +67,7 @@ def scores(line: dict) -> dict[tuple[str, str], float]:
     return {(each["dataset"], each["classes"]): each["last"]["accuracy"] for each in line["evaluations"]}
 
 
-METHODS_HERE = ("coop", "cocoop", "maple", "dept")
+METHODS_HERE = ("coop", "cocoop", "maple", "dept", "promptsrc")
 
 
 @pytest.mark.parametrize("method", METHODS_HERE)

@@ -22,6 +22,7 @@ GROUPS = {
         [spec("attrvr"), spec("attrvr", 2), spec("ar")],
         [prompt_spec("coop"), prompt_spec("coop", 2)],
         [prompt_spec("maple")],
+        [prompt_spec("promptsrc", mean=2), prompt_spec("promptsrc", 2, mean=2)],
     ],
     CLASSIFIER: [
         [mapped_spec("watermark", "blmp_fast", epochs=6), mapped_spec("watermark", "blm_fast", 2, epochs=6)],
