@@ -214,7 +214,7 @@ def test_a_trial_is_a_table_by_a_papers_protocol():
     ("method", "paper", "says"),
     [
         ("cop", None, "unknown method 'cop' (did you mean 'coop'?)"),
-        ("promptkd", None, "unknown method"),  # printed numbers alone
+        ("argue", None, "unknown method"),  # printed numbers alone
         ("coop", "smm", "unknown method 'coop'"),
         ("coop", "attrv", "unknown paper 'attrv' (did you mean 'attrvr'?)"),
     ],
