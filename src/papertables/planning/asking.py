@@ -41,9 +41,10 @@ def named(config: Config) -> set[str]:
 
 
 def source_said(config: Config, source: str) -> str:
-    """A source of attributes, and the model that was asked for them."""
+    """A source of attributes, and the model that was asked for them, if any was."""
     if source in language_models():
-        return language_model(source, config).said
+        model = language_model(source, config)
+        return model.said if model.model else f"{source}: files that lie here, no model is named"
     return f"{source}: {attribute_sources()[source].title}"
 
 
