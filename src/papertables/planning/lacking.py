@@ -43,7 +43,7 @@ def _unwritten(paths: Paths, need: Needed, otherwise: str) -> Iterator[str]:
     files = [path for path in paths.sentences(need.sentences, need.dataset) if not Path(path).exists()]
     if files:
         wanted = " and ".join(paths.written(need.sentences, Path(path).name) for path in files)
-        yield f"{need.dataset}: it has no sentences: write {wanted}, {{class: [sentence, …], …}}, {otherwise}"
+        yield f"{need.dataset}: it has no sentences: write {wanted} (each {{class: [sentence, …]}}), {otherwise}"
 
 
 def _unpublished(need: Needed) -> Iterator[str]:
