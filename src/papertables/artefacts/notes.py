@@ -62,8 +62,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[s
         if substitute not in (None, published) and published in names:
             parts.append(f"{backbone(substitute).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
-    sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
-    named = [name for axis in sets for name in axis.values]
+    sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target")]
+    listed = () if scope.substitutes.datasets else planned.paper.datasets
+    named = [name for axis in sets for name in (listed if axis.values == "all" else axis.values)]
     named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
     pairs = {name: scope.dataset(name) for name in named}
     replacing = {name: ours for name, ours in pairs.items() if ours not in (None, name)}

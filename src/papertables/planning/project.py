@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.base.errors import UserError, unknown
-from papertables.planning.declarations import check_choices, check_paper, check_scale, check_sources
+from papertables.data.own import OWN_DATASETS
+from papertables.planning.declarations import check_choices, check_own_datasets, check_paper, check_scale, check_sources
 from papertables.planning.scope import Scope
 from papertables.specs.claims import Claim, Claims
 from papertables.specs.config import Artefact, Config, Paper, Scale
@@ -35,7 +36,7 @@ class Project:
 
     def scope(self, artefact: Artefact) -> Scope:
         """What an artefact is planned in: its paper at the scale."""
-        return Scope(self.papers[artefact.paper], self.scale, self.config)
+        return Scope(self.papers[artefact.paper], self.scale, self.config, artefact.seeds)
 
     def selected(self) -> list[str]:
         """The artefacts that config.yaml asks for, in canonical order, those that cannot be read behind."""
@@ -63,6 +64,8 @@ class Project:
 def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     """Validates the whole declaration; raises UserError with the first problem."""
     settings = parse(Config, config, "config")
+    _check_suffixes((root / OWN_DATASETS).glob("*.*"))
+    check_own_datasets()
     papers = _papers(root / "workflow" / "papers")
     scale = _scale(root, settings.scale)
     for paper in papers.values():
