@@ -20,6 +20,8 @@ from papertables.base.files import read_yaml
 from papertables.base.scripting import failure
 from papertables.base.stopping import PIPELINE
 from papertables.commands.front_door import enter
+from papertables.commands.progress import follow
+from papertables.commands.scheduling import look_once_at_a_time
 from papertables.commands.snakemake_command import snakemake_command
 from papertables.data.near import FOLDER as NEAR
 from papertables.planning.asking import asked
@@ -49,7 +51,11 @@ report: "workflow/report/workflow.rst"
 try:
     PLAN = make_plan(ROOT, config)
     if workflow.is_main_process and workflow.modifier.is_main_snakefile():
-        enter(PLAN, snakemake_command())
+        command = snakemake_command()
+        enter(PLAN, command)
+        if command and command.runs:
+            follow(PLAN, workflow)
+            look_once_at_a_time()
 except UserError as error:
     sys.exit(f"error: {error}")
 

@@ -15,11 +15,12 @@ class LanguageModelServer:
     """requests: the bodies that came, each with its path under "path". faults: what is done instead of answering, taken
     one by one; a name below, for the next request. always: the same for every request. key: that must be sent.
 
-    choices: at most so many per request; None: as many as are asked for. delay: seconds before each answer.
+    choices: at most so many per request; None: as many as are asked for. delay: seconds before each answer. port: 0 for
+    any that is free.
     says: what is answered to a text, by words that it holds.
     """
 
-    def __init__(self, choices: int | None = None, key: str | None = None, delay: float = 0.0):
+    def __init__(self, choices: int | None = None, key: str | None = None, delay: float = 0.0, port: int = 0):
         self.requests: list[dict] = []
         self.faults: list[str] = []
         self.always: str | None = None
@@ -43,9 +44,10 @@ class LanguageModelServer:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:

@@ -10,6 +10,7 @@ from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
 from papertables.planning.plan import Plan, make_plan
+from papertables.results.format import check_format
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 from papertables.specs.config import Selection
@@ -28,10 +29,11 @@ class Results:
     """
 
     def __init__(self, folder: str | Path):
-        """Raises UserError where there is no such folder."""
+        """Raises UserError where there is no such folder, or one that a later papertables wrote."""
         self.folder = Path(folder)
         if not (self.folder / "runs").is_dir():
             raise UserError(f"{folder} holds no runs: name a results folder, such as results/mini")
+        check_format(self.folder / "runs")
         self.store = Store(self.folder / "runs")
 
     @property

@@ -10,6 +10,7 @@ from papertables.attributes.anchors import AnchorSet
 from papertables.attributes.catalog import AttributeSource
 from papertables.backbones.catalog import Backbone
 from papertables.data.catalog import Dataset
+from papertables.data.own import OwnDataset
 from papertables.results.metrics import Metrics
 from papertables.specs.claims import Claims
 from papertables.specs.config import Artefact, Config, Paper, Scale
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Model]] = {
     "paper": Paper,
     "artefact": Artefact,
     "claims": Claims,
+    "dataset": OwnDataset,
     "llm": LanguageModel,
     "metrics": Metrics,
 }
@@ -35,6 +37,7 @@ PLACED = {  # what follows from where a file lies
     "scale": ("name",),
     "paper": ("id",),
     "artefact": ("id", "paper"),
+    "dataset": ("id",),
     "llm": ("id",),
 }
 

@@ -8,6 +8,7 @@ import yaml
 
 from tests.archives import sha256
 from tests.fault_server import FaultServer
+from tests.rehearsal.world import make_world
 from tests.unit.data.test_shared import ARCHIVE, IMAGES, SPLIT, write
 from tests.workflow.test_errors import line
 
@@ -84,3 +85,20 @@ def test_what_cannot_be_fetched_leaves_the_others(project, web):
     web.files["split_tiny.json"] = SPLIT
     project.run("fetch", config=OURS)
     assert [path for path, _ in web.asked].count("tiny.tar.gz") == 1
+
+
+def test_what_only_a_user_can_bring_is_asked_for_and_taken(tmp_path):
+    """What the line says is done: the files that it names are put into the folder that it names."""
+    world, elsewhere = make_world(tmp_path, ["imagenet"]), tmp_path / "elsewhere"
+    (world.project.root / "data/imagenet").rename(elsewhere)
+    manifest = "results/rehearsal/data/imagenet/manifest.json"
+    with world.server() as server:
+        config = ("scale=rehearsal", world.mirrors(server))
+        said = line(world.project.run(manifest, config=config, check=False), "prepare failed: imagenet needs a step of")
+        assert not server.asked  # for the list of labels, before the images are there
+        folder = world.project.root / re.search(r"put it into (\S+)", said)[1]
+        for name in sorted(set(re.findall(r"ILSVRC2012_img_\w+\.tar", said))):
+            (elsewhere / name).rename(folder / name)
+        world.project.run(manifest, config=config)
+    prepared = json.loads((world.project.root / manifest).read_text())
+    assert {part: prepared[part] for part in ("train", "test")}.items() <= world.made["imagenet"].counts.items()

@@ -116,7 +116,7 @@ def test_generate_asks_and_trains_nothing(project, server, monkeypatch):
     assert "Asked of" not in project.run("plan", config=config)
 
 
-def test_a_failure_is_one_line_and_keeps_the_key(project, server, monkeypatch):
+def test_a_failure_is_one_line_keeps_the_key_and_heals(project, server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}-wrong")
     printed = project.run("generate", config=(*asking(server), "artefacts=[attrvr_table1]"), check=False)
     assert "refuses the key in OPENAI_API_KEY" in line(printed, "describe failed: ")
@@ -128,8 +128,22 @@ def test_a_failure_is_one_line_and_keeps_the_key(project, server, monkeypatch):
         server.always = None
     assert "10 classes have fewer than 20 sentences" in line(printed, "describe failed: ")
     assert not list((project.root / ATTRIBUTES).glob("*.json"))
+    assert "raise attempts" in printed
+    printed += project.run("generate", config=(*asking(server, attempts=6), "artefacts=[attrvr_table1]"))
+    assert (project.root / ATTRIBUTES / "mini_digits_des.json").exists()
     assert KEY not in printed
     assert_nowhere(project.root)
+
+
+def test_a_server_that_is_not_there_is_started_and_asked(project):
+    with serving() as gone:
+        pass
+    config = (*asking(gone), "artefacts=[attrvr_table1]")
+    printed = project.run("generate", config=config, check=False)
+    assert gone.url in line(printed, "describe failed: ")
+    with serving(port=gone.port):
+        project.run("generate", config=config)
+    assert (project.root / ATTRIBUTES / "mini_digits_des.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from papertables.results.mappings import read_mappings
 from papertables.results.store import Store
 from tests.workflow.conftest import copy_project
 
+pytestmark = pytest.mark.timeout(2 * 3600)  # half an hour of both cores, where nothing else runs
+
 REAL = Path(os.environ.get("PAPERTABLES_REAL", "/nonexistent"))
 SETS = ("eurosat", "cifar10")
 LABELS = {"eurosat": "EuroSAT", "cifar10": "CIFAR10"}

@@ -13,7 +13,7 @@ rule prepare:
     resources:
         downloads=1,
     params:
-        raw=PATHS.raw("{dataset}"),
+        raw=lambda w: PATHS.raw(w.dataset),
         seed=PLAN.scale.world_seed,
         named=lambda w: PLAN.inputs.named(w.dataset),
         signature=lambda w: PLAN.signatures.dataset(w.dataset),

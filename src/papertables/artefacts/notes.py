@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from papertables.artefacts.licences import licences
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
@@ -21,8 +22,8 @@ SELECTIONS = {
 def run_notes(
     planned: PlannedArtefact, runs: Sequence[RunSpec], averaged: bool, subsets: Mapping[str, str]
 ) -> list[str]:
-    """Scale and substitutes, seeds, training, attributes, selection, fidelity. subsets: what is said of data sets that
-    are there in part, by name."""
+    """Scale and substitutes, seeds, training, attributes, selection, fidelity, licences. subsets: what is said of data
+    sets that are there in part, by name."""
     notes = [
         _scale(planned, runs, subsets),
         _seeds(runs),
@@ -33,6 +34,7 @@ def run_notes(
         _averages(planned, averaged),
         *choice_notes(planned.paper, planned.cells),
         *_fidelity(planned, runs),
+        licences(planned.datasets, runs),
     ]
     return [note for note in notes if note]
 
@@ -60,8 +62,9 @@ def _scale(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[s
         if substitute not in (None, published) and published in names:
             parts.append(f"{backbone(substitute).label} stands in for {backbone(published).label}")
     axes = (planned.artefact.rows, planned.artefact.columns, planned.artefact.pool)
-    sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target") and axis.values != "all"]
-    named = [name for axis in sets for name in axis.values]
+    sets = [axis for axis in axes if axis and axis.vary in ("dataset", "target")]
+    listed = () if scope.substitutes.datasets else planned.paper.datasets
+    named = [name for axis in sets for name in (listed if axis.values == "all" else axis.values)]
     named += [planned.artefact.fixed["dataset"]] if "dataset" in planned.artefact.fixed else []
     pairs = {name: scope.dataset(name) for name in named}
     replacing = {name: ours for name, ours in pairs.items() if ours not in (None, name)}

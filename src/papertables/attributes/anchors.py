@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from papertables.base.errors import UserError
+from papertables.data.own import own_datasets
 from papertables.specs.spec import Model
 from papertables.specs.validation import entries
 
@@ -24,7 +25,11 @@ def anchor_sets() -> dict[str, AnchorSet]:
 
 def anchors(dataset: str) -> AnchorSet:
     """The entry of a data set, or a UserError that says where to add one."""
-    known = anchor_sets()
+    known, own = anchor_sets(), own_datasets().get(dataset)
+    if own and own.anchors:
+        return AnchorSet(bases=own.anchors, chosen=own.anchors)
+    if own:
+        raise UserError(f"{own.id}: it has no attributes for prompts: add 'anchors' to {own.file}")
     if dataset not in known:
         raise UserError(
             f"no attributes are known for '{dataset}': add it to attributes/anchors.yaml, or set options.attributes; "

@@ -31,6 +31,7 @@ class AttributeSource(Model):
 
     id: Annotated[str, Field(pattern="^[a-z0-9_-]+$")]
     title: str
+    licence: str
     committed: bool = False
     url: str | None = None
     spellings: dict[str, Spelling] = Field(default_factory=dict)

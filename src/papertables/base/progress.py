@@ -10,7 +10,7 @@ def bar(title: str, total: int, done: int, unit: str, terminal: TextIO | None = 
     """A bar on a terminal; in a log a line now and then, without carriage returns. terminal: the stream that may be
     one; None: the error stream."""
     stream = terminal or sys.stderr
-    log = {"mininterval": 5, "file": Lines(), "ascii": True, "ncols": 100}
+    log = {"mininterval": 60, "file": Lines(), "ascii": True, "ncols": 100}
     settings = {"mininterval": 0.2, "file": stream} if stream.isatty() else log
     return tqdm(total=total, initial=done, desc=title, unit=unit, **settings)
 

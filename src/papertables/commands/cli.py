@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +23,13 @@ from papertables.commands import differences, terminal
 from papertables.commands import prune as left_over
 from papertables.commands import status as how_far
 from papertables.commands import why as reasons
+from papertables.commands.trial import trial
 from papertables.planning import report as plan_report
 from papertables.planning.plan import Plan, make_plan
 from papertables.planning.preflight import check_files
 from papertables.planning.project import NO_ARTEFACTS, scales
 from papertables.planning.targets import FETCH, NAMES, asked
+from papertables.results.format import check_format
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 
@@ -56,6 +60,7 @@ ScaleName = Annotated[str | None, typer.Option("--scale", help="mini, paper, …
 Overrides = Annotated[list[str] | None, typer.Option("--config", metavar="KEY=VALUE", help="Over config.yaml.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="A language model that makes sentences and bases.")]
 Address = Annotated[str | None, typer.Option("--base-url", help="Of its OpenAI-compatible server.")]
+Cores = Annotated[str, typer.Option(help="How many processor cores may be used.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
@@ -231,15 +236,42 @@ def make(
     config: Overrides = None,
     model: ModelName = None,
     base_url: Address = None,
-    cores: Annotated[str, typer.Option(help="How many processor cores may be used.")] = "all",
+    cores: Cores = "all",
 ) -> None:
     """Makes targets with Snakemake. Options of Snakemake's own, such as --dry-run, go behind the targets."""
-    root, given = _project(), list(targets or ())
+    given = list(targets or ())
     first = next((place for place, argument in enumerate(given) if argument.startswith("-")), len(given))
     names, options = given[:first], given[first:]
     overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *asking(model, base_url, config)]
-    command = [sys.executable, "-m", "snakemake", *names, "--snakefile", str(root / "Snakefile"), "--cores", cores]
-    os.execv(command[0], [*command, *options, *(["--config", *overrides] if overrides else [])])
+    command = _snakemake(names, options, overrides, cores)
+    os.execv(command[0], command)
+
+
+@app.command()
+def train(
+    method: str,
+    dataset: Annotated[list[str], typer.Option(help="A data set; once for each.")],
+    backbone: Annotated[str, typer.Option(help="As papers call it, or what stands in for one at the scale.")],
+    paper: Annotated[str | None, typer.Option(help="Whose protocol; none: the first that has the method.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Such as 1,2; none: the scale's or the paper's.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as training.epochs=5.")
+    ] = None,
+    scale: ScaleName = None,
+    config: Overrides = None,
+    cores: Cores = "all",
+) -> None:
+    """One method on one data set or several, and its table, without a file that declares it."""
+    overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *([f"seeds=[{seeds}]"] if seeds else [])]
+    declared = trial(_plan(None, overrides).project, method, dataset, backbone, paper, _overridden(settings))
+    overrides.append(f"trial={json.dumps(declared)}")
+    made = _plan(None, overrides)  # an error is told before Snakemake starts
+    made.require(declared["id"])
+    if subprocess.run(_snakemake([declared["id"]], [], overrides, cores)).returncode:
+        raise typer.Exit(1)
+    (file,) = map(Path, made.files([declared["id"]], ["json"]))
+    terminal.show_table(out, file)
+    out.print(f"\n{file.with_suffix('.html')}, and as .md, .csv and .tex", soft_wrap=True, markup=False)
 
 
 @app.command("gpu-check")
@@ -262,7 +294,7 @@ def asking(model: str | None, base_url: str | None, overrides: list[str] | None)
     told = {name: value for name, value in (("model", model), ("base_url", base_url)) if value}
     if not told:
         return []
-    said = dict(map(_override, overrides or ()))
+    said = _overridden(overrides)
     llm = {**told, **said["llm"]} if isinstance(said.get("llm"), dict) else told
     wanted = {"sentences": OWN, "bases": OWN, "anchors": "searched"} | said
     return [*(f"{name}={value}" for name, value in wanted.items() if name not in said), f"llm={json.dumps(llm)}"]
@@ -271,9 +303,10 @@ def asking(model: str | None, base_url: str | None, overrides: list[str] | None)
 def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     """The plan under config.yaml and what the command line puts over it."""
     root = _project()
-    config = read_yaml(root / "config.yaml") | dict(map(_override, overrides or ()))
+    config = read_yaml(root / "config.yaml") | _overridden(overrides)
     made = make_plan(root, config | ({"scale": scale} if scale else {}))
     check_files(made)
+    check_format(Path(made.paths.runs))
     return made
 
 
@@ -283,6 +316,16 @@ def _record(made: Plan, name: str) -> Metrics:
     if not (Path(made.paths.runs) / run).exists():
         raise UserError(f"{run} is not made yet: papertables make {made.paths.job(made.job_of[run])}")
     return Store(Path(made.paths.runs)).record(run)
+
+
+def _snakemake(names: Sequence[str], options: Sequence[str], overrides: Sequence[str], cores: str) -> list[str]:
+    snakefile = str(_project() / "Snakefile")
+    command = [sys.executable, "-m", "snakemake", *names, "--snakefile", snakefile, "--cores", cores, *options]
+    return [*command, *(["--config", *overrides] if overrides else [])]
+
+
+def _overridden(texts: list[str] | None) -> dict[str, JsonValue]:
+    return dict(map(_override, texts or ()))
 
 
 def _override(text: str) -> tuple[str, JsonValue]:

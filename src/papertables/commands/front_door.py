@@ -1,6 +1,7 @@
 """What is checked, or answered, between a user's command and the first job."""
 
 import sys
+from pathlib import Path
 
 from papertables.artefacts.pdf import find_browser
 from papertables.commands.other_runs import check_alone
@@ -12,14 +13,18 @@ from papertables.planning.downloads import check_downloads
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu, check_tests
 from papertables.planning.targets import ADOPT, FETCH, PDF, PLAN, asked, left_behind
+from papertables.results.format import check_format
 
 
 def enter(plan: Plan, command: Command | None) -> None:
     """Raises UserError for a command that cannot work here. Answers ``snakemake plan`` and exits before Snakemake looks
     at its lock, so that the answer disturbs no pipeline that is running."""
     check_files(plan)
+    earlier = check_format(Path(plan.paths.runs))
     if command is None:
         return
+    if earlier and command.runs:
+        print(earlier, file=sys.stderr)
     if ADOPT in command.targets:
         print("\n".join(adopt(plan)))
         sys.exit()

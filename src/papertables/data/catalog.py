@@ -6,9 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import urlparse
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.base.errors import UserError, unknown
+from papertables.data.described import Described
+from papertables.data.own import OwnDataset, own_datasets
 from papertables.specs.spec import Model
 from papertables.specs.validation import check_different, entries
 
@@ -162,8 +164,8 @@ class SplitRule(Model):
         return self
 
 
-class Dataset(Model):
-    """One data set.
+class Dataset(Described):
+    """One data set that others have published, or that is drawn.
 
     classes, train, val, test: what must be found after preparation, as numbers of classes and of images.
     images: the folder inside the raw one that the paths of the split start from.
@@ -172,30 +174,15 @@ class Dataset(Model):
     bytes: about what is downloaded; None where no source says.
     """
 
-    id: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-    label: Annotated[str, Field(min_length=1)]  # the name that the papers print
     source: Source
     split: SplitRule | None = None  # None: drawn together with the images
     images: str = "."
     places: dict[str, tuple[str, ...]] = {}
-    licence: str
-    homepage: str | None = None
     classes: PositiveInt
     train: PositiveInt
     val: NonNegativeInt
     test: PositiveInt
-    task: str  # the words for [task] in the prompts for attributes
-    template: str = "This is a photo of {}."  # of AttrVR, for every data set
-    clip_template: str  # of CLIP's zero-shot classifier in the prompt-learning papers
     bytes: NonNegativeInt | None = None
-    notes: str = ""  # where the facts come from and what is not known
-
-    @field_validator("template", "clip_template")
-    @classmethod
-    def _has_a_place_for_the_class(cls, value: str) -> str:
-        if value.count("{}") != 1:
-            raise ValueError("it must have one {}, where the name of the class comes")
-        return value
 
     @model_validator(mode="after")
     def _only_drawn_sets_bring_their_split(self):
@@ -220,14 +207,17 @@ class Dataset(Model):
 
 
 @cache
-def datasets() -> dict[str, Dataset]:
-    """Every data set, by name, in the order of the catalog."""
-    found = entries(Dataset, CATALOG)
+def datasets() -> dict[str, Dataset | OwnDataset]:
+    """Every data set, by name: those of the catalog, in its order, and the user's own."""
+    published, own = entries(Dataset, CATALOG), own_datasets()
+    for id in published.keys() & own.keys():
+        raise UserError(f"{own[id].file}: the catalog has a data set '{id}' too: rename the file")
+    found = published | own
     check_different(CATALOG, "label", {id: entry.label for id, entry in found.items()})
     return found
 
 
-def dataset(id: str) -> Dataset:
+def dataset(id: str) -> Dataset | OwnDataset:
     """The entry, or a UserError that lists the known names."""
     known = datasets()
     if id not in known:

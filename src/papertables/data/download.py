@@ -17,6 +17,7 @@ from papertables.data.unpack import BEGUN, DamagedArchive, note_of, unpack
 UNKNOWN = "no checksum known"
 BY_HAND = "what you unpacked"
 IN_PLACE = "what a shared folder has"
+OWN_IMAGES = "images of your own"
 
 
 class Unavailable(UserError):
@@ -37,7 +38,7 @@ def fetch(dataset: Dataset, folder: Path, network: Network = DIRECT) -> None:
     user can take, for a file that no address gives unaltered, and for a full disk.
     """
     with full_disk(folder):
-        if dataset.source.kind != "drawn":
+        if dataset.source.kind not in ("drawn", "own"):
             folder.mkdir(parents=True, exist_ok=True)
         match dataset.source:
             case Url() as source if not _there(dataset, source, folder, network):
@@ -63,9 +64,12 @@ def heal(dataset: Dataset, folder: Path, network: Network = DIRECT) -> bool:
 
 
 def unverified(dataset: Dataset, folder: Path) -> list[str]:
-    """The archives without a known checksum that the raw images came from; ``IN_PLACE`` or ``BY_HAND`` if from none."""
+    """The archives without a known checksum that the raw images came from; if from none ``IN_PLACE``, ``BY_HAND`` or
+    ``OWN_IMAGES``."""
     if dataset.source.kind == "drawn":
         return []
+    if dataset.source.kind == "own":
+        return [OWN_IMAGES]
     if shared.linked(dataset, folder):
         return [IN_PLACE]
     archives = _archives(dataset, folder)

@@ -27,6 +27,8 @@ def find(dataset: Dataset, raw: Path, folders: Sequence[Path]) -> Found:
     """folders: those that are shared."""
     if (raw / SUBSET).exists():
         return Found("there", (raw / SUBSET,))
+    if dataset.source.kind == "own":
+        return Found("there", (raw,))
     images = _images(dataset, raw, folders)
     beside = [raw, *shared.file_places(dataset, folders)]
     lists = (file.name for file in _lists(dataset, raw, folders) if not shared.lying(file, beside))

@@ -24,14 +24,16 @@ from papertables.base.errors import UserError
 from papertables.base.files import file_digest, full_disk, read_text, write_atomic
 from papertables.base.seals import sealed_json
 from papertables.data.catalog import Dataset, SplitRule, dataset
-from papertables.data.download import BY_HAND, unverified
+from papertables.data.download import BY_HAND, OWN_IMAGES, unverified
 from papertables.data.imagenet import imagenet_classes, lacks_classes, validation_classes
 from papertables.data.images import UnknownGreys, check_mode, damaged
 from papertables.data.known_images import KNOWN, keep_known, read_known
+from papertables.data.own import OwnDataset
 from papertables.data.splits import PARTS, SUBSET, Item, Split, read_and_split, read_split
 
 BATCH = 10_000  # images waiting for a thread at a time
 AGAIN = "delete the folders of this data set and make it again"
+REPLACE = "replace or remove it"  # of images that are the user's own
 
 
 class DamagedImages(UserError):
@@ -58,6 +60,9 @@ def prepare(dataset_id: str, folder: Path, raw: Path, seed: int) -> dict:
             if has_subset(raw):
                 _link(folder / "images", raw, ".")
                 split, made_by = _published(raw / SUBSET), SUBSET
+            elif isinstance(entry, OwnDataset):
+                _link(folder / "images", raw, ".")
+                split, made_by = entry.read(seed), entry.made_by(seed)
             elif entry.split.rule == "torchvision":
                 split, made_by = _unpacked(entry, raw, folder / "images")
             else:
@@ -73,13 +78,14 @@ def has_subset(raw: Path) -> bool:
     return (raw / SUBSET).exists()
 
 
-def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str] = ()) -> dict:
+def verify(folder: Path, entry: Dataset | OwnDataset, made_by: str, unverified: Sequence[str] = ()) -> dict:
     """Check a prepared folder against the catalog, write ``manifest.json`` and return what it holds.
 
     unverified: what the images came from that no checksum vouches for. Images from an archive are those that were
     published, and a scan that libjpeg complains of was published so; of others such a scan is refused. Raises a
     UserError where a count differs from the catalog (of a subset only that of classes) and where an image is not what
-    it was when the set was last prepared here, DamagedImages where one is missing or cannot be decoded.
+    it was when the set was last prepared here (a user's own may change), DamagedImages where one is missing or cannot
+    be decoded.
     The digest is the SHA-256 of ``split.json`` and of the path and SHA-256 of every image, ordered by path.
     """
     (folder / "manifest.json").unlink(missing_ok=True)
@@ -93,11 +99,12 @@ def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str]
         if found != expected:
             unit = "classes" if name == "classes" else f"{name} images"
             raise UserError(f"{entry.id}: {path} lists {found} {unit}, the catalog expects {expected}: {AGAIN}")
-    from_archives = not {SUBSET, BY_HAND} & {*unverified}
+    from_archives = not {SUBSET, BY_HAND, OWN_IMAGES} & {*unverified}
     digest, images = hashlib.sha256(path.read_bytes()), _hashed(folder, entry, split, checked=from_archives)
     for name, image in images.items():
         digest.update(f"{name}\0{image}\n".encode())
-    others = _unchanged(folder, entry, images) if (folder / "images").is_symlink() else {}
+    stays = (folder / "images").is_symlink() and not isinstance(entry, OwnDataset)
+    others = _unchanged(folder, entry, images) if stays else {}
     keep_known(folder, others | images)
     manifest = {
         "dataset": entry.id,
@@ -112,15 +119,15 @@ def verify(folder: Path, entry: Dataset, made_by: str, unverified: Sequence[str]
     return manifest
 
 
-def _hashed(folder: Path, entry: Dataset, split: Split, checked: bool) -> dict[str, str]:
+def _hashed(folder: Path, entry: Dataset | OwnDataset, split: Split, checked: bool) -> dict[str, str]:
     """The SHA-256 of every image of the split by its path, in order of the paths; UserError for one that is no image,
     and for a JPEG with a damaged scan unless the images are ``checked``."""
     names = sorted({item.path for part in PARTS for item in getattr(split, part)})
-    found = {}
+    found, mend = {}, REPLACE if isinstance(entry, OwnDataset) else AGAIN
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
-            images = pool.map(lambda name: _check_image(folder / name, entry.id), batch)
+            images = pool.map(lambda name: _check_image(folder / name, entry.id, mend), batch)
             found |= zip(batch, images, strict=True)
             bad = None if checked else damaged([folder / name for name in batch], pool)
             if bad:
@@ -145,7 +152,7 @@ def _unchanged(folder: Path, entry: Dataset, images: dict[str, str]) -> dict[str
     return known
 
 
-def _check_image(path: Path, id: str) -> str:
+def _check_image(path: Path, id: str, mend: str) -> str:
     """The SHA-256 of an image that decodes to its end; JPEGs are decoded small, which reads every byte."""
     try:
         with path.open("rb") as file:
@@ -156,11 +163,11 @@ def _check_image(path: Path, id: str) -> str:
                 image.draft("RGB", (64, 64))
                 image.load()
     except FileNotFoundError as error:
-        raise DamagedImages(f"{id}: image {path} is missing: {AGAIN}") from error
+        raise DamagedImages(f"{id}: image {path} is missing: {mend}") from error
     except UnknownGreys as error:
         raise UserError(f"{id}: image {path}: {error}") from None
     except Exception as error:  # decoders raise errors of many kinds on damaged files
-        raise DamagedImages(f"{id}: image {path} is truncated or unreadable: {AGAIN}") from error
+        raise DamagedImages(f"{id}: image {path} is truncated or unreadable: {mend}") from error
     return digest
 
 

@@ -11,6 +11,8 @@ from papertables.attributes.asking.server import check_source
 from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
+from papertables.data.own import own_datasets
+from papertables.planning.paths import Paths
 from papertables.planning.settings import merged
 from papertables.specs.config import Config
 from papertables.specs.language_models import Kind, LanguageModel
@@ -21,23 +23,35 @@ if TYPE_CHECKING:
 
 NAME = "some class"  # of usual length
 IMAGE_TOKENS = 800  # of an image of 512 pixels, about
+MODELS_OWN = "the terms of the language model"
 
 
 def language_model(source: str, config: Config) -> LanguageModel:
     """As it is declared, with what the configuration says over it where it names the source."""
     declared = language_models()[source]
-    if source not in (config.sentences, config.bases) or not config.llm:
+    if source not in named(config) or not config.llm:
         return declared
     if "id" in config.llm:
         raise UserError("config: llm: 'id' is the name of its file: leave it out")
     return parse(LanguageModel, merged(declared.model_dump(), config.llm), "config: llm")
 
 
+def named(config: Config) -> set[str]:
+    """The sources of sentences and bases that the configuration and the user's own data sets name."""
+    return {config.sentences, config.bases, *(own.sentences for own in own_datasets().values())}
+
+
 def source_said(config: Config, source: str) -> str:
-    """A source of attributes, and the model that was asked for them."""
+    """A source of attributes, and the model that was asked for them, if any was."""
     if source in language_models():
-        return language_model(source, config).said
+        model = language_model(source, config)
+        return model.said if model.model else f"{source}: files that lie here, no model is named"
     return f"{source}: {attribute_sources()[source].title}"
+
+
+def source_licence(source: str) -> str:
+    """Of its sentences; what a language model answers is under that model's terms."""
+    return MODELS_OWN if source in language_models() else attribute_sources()[source].licence
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,18 @@ def check_asking(plan: "Plan", artefacts: Iterable[str]) -> None:
     """Raises UserError where a model has to be asked, and none is named or no key is there; not where answers are kept,
     of which files may be made."""
     for each in to_ask(plan, artefacts):
-        folder = Path(plan.paths.answers(each.source.id))
-        if not folder.is_dir() or not any(file.endswith(".json") for file in os.listdir(folder)):
+        if not _answers_kept(plan.paths, each.source):
             check_source(each.source)
+
+
+def can_be_asked(paths: Paths, source: LanguageModel) -> bool:
+    """Whether it names a model, or answers of it are kept, of which files may be made."""
+    return source.model is not None or _answers_kept(paths, source)
+
+
+def _answers_kept(paths: Paths, source: LanguageModel) -> bool:
+    folder = Path(paths.answers(source.id))
+    return folder.is_dir() and any(file.endswith(".json") for file in os.listdir(folder))
 
 
 def asking_notes(plan: "Plan", artefacts: Iterable[str]) -> list[str]:

@@ -1,11 +1,12 @@
 """From an artefact to its cells, and from a cell to the specs of its runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, product
 from math import prod
 from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -13,6 +14,7 @@ from papertables.attributes.anchors import anchors
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import Dataset, dataset
+from papertables.data.own import OwnDataset, own_datasets
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS, Method
 from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
@@ -180,15 +182,53 @@ def plan_artefact(
     cells = []
     for row, column in product(rows, columns):
         settings = artefact.fixed | row.settings | column.settings
-        pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
-        printed = scope.paper.methods.get(settings.get("method"))
-        nothing = (printed is not None and printed.method is None) or artefact.leaves_empty(settings)
-        pooled += [each | {"method": each["over"]} for each in pooled if "over" in each]
-        members = () if nothing else tuple(_member(scope, artefact, each) for each in pooled)
+        members = tuple(_member(scope, artefact, each) for each in _trained(scope, artefact, settings, pool))
         if artefact.part == "train" and any(run.shots for member in members for run in member.runs):
             raise UserError(f"{artefact.id}: part is train: shown are runs that train on whole data sets, not on shots")
         cells.append(Cell(row, column, members, settings.get("measure", "accuracy")))
     return PlannedArtefact(artefact, scope, rows, columns, tuple(cells), shown)
+
+
+class Needed(NamedTuple):
+    """A data set that an artefact shows, with the source of the sentences that are read of it, and whether prompts take
+    its anchors."""
+
+    dataset: str
+    sentences: str | None = None
+    anchors: bool = False
+
+
+def needed(scope: Scope, artefact: Artefact) -> Iterator[Needed]:
+    """What an artefact needs of the data sets of its cells, of a table of sentences those that it is about."""
+    if artefact.columns is None or artefact.rows is None:
+        yield from (Needed(name, source) for source, name in _sentences(scope, artefact).values())
+        return
+    columns = axis_of(scope, artefact, artefact.columns)
+    pool = axis_of(scope, artefact, artefact.pool) if artefact.pool else ()
+    for row, column in product(rows_of(scope, artefact), columns):
+        for settings in _trained(scope, artefact, artefact.fixed | row.settings | column.settings, pool):
+            yield from _needed(scope, _cell(scope, artefact, settings))
+
+
+def _needed(scope: Scope, cell: Mapping[str, JsonValue]) -> Iterator[Needed]:
+    method, name = METHODS[scope.paper.methods[cell["method"]].method], scope.images_of(cell)
+    source = scope.sentences(cell.get("attributes"), name) if method.uses_attributes else None
+    prompts = method.learns_prompts and name in own_datasets()  # of others it is known
+    options = scope.settings(method.options, cell).of("options") if prompts else {}
+    yield Needed(name, source, options.get("attributes") == CHOSEN)
+    if _is_transfer(cell):
+        yield Needed(cell["target"])
+
+
+def _trained(
+    scope: Scope, artefact: Artefact, settings: dict[str, JsonValue], pool: Sequence[Value]
+) -> list[dict[str, JsonValue]]:
+    """The settings of the members of a cell; none of one without runs."""
+    pooled = [settings | value.settings for value in pool] if artefact.pool else [settings]
+    printed = scope.paper.methods.get(settings.get("method"))
+    if (printed is not None and printed.method is None) or artefact.leaves_empty(settings):
+        return []
+    return pooled + [each | {"method": each["over"]} for each in pooled if "over" in each]
 
 
 def entry_value(entry: Entry) -> Value:
@@ -224,12 +264,12 @@ def axis_of(scope: Scope, artefact: Artefact, axis: Axis) -> tuple[Value, ...]:
         values = [value for value in listed if value not in axis.without]
     if axis.vary == "attributes":
         values = _with_configured(scope, values)
-    found = [_value(scope, artefact, axis.vary, value) for value in values]
+    found = [_value(scope, axis.vary, value) for value in values]
     kept = [value for value in found if value is not None and not scope.leaves_out(value.settings)]
     if found and not kept:
         listed = ", ".join(map(str, values))
         raise NotAtScale(f"{artefact.id}: scale {scope.scale.name} has nothing for any {axis.vary} of {listed}")
-    shown = [value.settings | {"backbone": _backbone_of(scope, artefact, value)} for value in kept]
+    shown = [value.settings | {"backbone": _backbone_of(scope, value)} for value in kept]
     return tuple(value for i, value in enumerate(kept) if shown[i] not in shown[:i])
 
 
@@ -240,12 +280,12 @@ def _with_configured(scope: Scope, values: Sequence[AxisValue]) -> Sequence[Axis
     return values if own == PUBLISHED or own in named else [*values, own]
 
 
-def _backbone_of(scope: Scope, artefact: Artefact, value: Value) -> Backbone | None:
+def _backbone_of(scope: Scope, value: Value) -> Backbone | None:
     name = value.settings.get("backbone")
-    return scope.backbone(name, artefact.id) if name else None
+    return scope.backbone(name) if name else None
 
 
-def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
+def _value(scope: Scope, vary: str, value) -> Value | None:
     """None where the scale has nothing for it."""
     if isinstance(value, Entry):
         return entry_value(value)
@@ -260,7 +300,7 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
         label = published = scope.paper.methods[value].label
     elif vary == "backbone":
         published = backbone(value).label
-        substitute = scope.backbone(value, artefact.id)
+        substitute = scope.backbone(value)
         if substitute is None:
             return None
         label = substitute.label
@@ -268,16 +308,13 @@ def _value(scope: Scope, artefact: Artefact, vary: str, value) -> Value | None:
 
 
 def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
-    paper = scope.paper
-    _check_settings(artefact, settings)
+    paper, cell = scope.paper, _cell(scope, artefact, settings)
     row = paper.methods[settings["method"]]
     method = METHODS[row.method]
-    tower = scope.backbone(settings["backbone"], artefact.id)
+    tower = scope.backbone(settings["backbone"])
     if tower is None:
         raise NotAtScale(f"{artefact.id}: scale {scope.scale.name} has nothing for backbone '{settings['backbone']}'")
     where = f"{artefact.id}: {settings['method']}"
-    general = {"protocol": paper.protocol, **scope.choices}
-    cell = general | _substituted(scope, artefact, settings)
     layered, protocol = scope.settings(method.options, cell), _trained_as(cell["protocol"])
     options, data = layered.of("options"), dataset(scope.images_of(cell))
     for key in options:
@@ -294,7 +331,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
         "protocol": protocol,
         "image_size": tower.image_size,
         "images": _images(layered, tower),
-        "attributes": scope.sentences(cell.get("attributes")) if method.uses_attributes else None,
+        "attributes": scope.sentences(cell.get("attributes"), data.id) if method.uses_attributes else None,
         "fidelity": _fidelity(scope, cell, method, options),
     }
     if method.options_model.input_side:
@@ -311,7 +348,7 @@ def _member(scope: Scope, artefact: Artefact, settings: dict) -> Member:
     seeds = scope.seeds if method.trains or method.uses_attributes else (None,)
     runs = tuple(parse(RunSpec, spec | {"seed": seed}, where) for seed in seeds)
     method.check(runs[0])
-    declared = scope.published.settings(method.options, general | settings).declared
+    declared = scope.published.settings(method.options, _general(scope) | settings).declared
     scored, choices = _scored(where, runs[0], cell), _choices(scope, cell, runs[0])
     return Member(row.label, tower, data.label, runs, layered, declared, scored, choices, search, teacher)
 
@@ -326,6 +363,16 @@ def _teacher(scope: Scope, artefact: Artefact, settings: dict) -> Member | None:
     shared = {key: value for key, value in settings.items() if key not in own and "." not in key}
     member = _member(scope, artefact, shared | {"method": named.method, "backbone": named.backbone})
     return replace(member, runs=member.runs[:1])
+
+
+def _cell(scope: Scope, artefact: Artefact, settings: dict) -> dict[str, JsonValue]:
+    """All that is set of a cell, with what stands in at the scale."""
+    _check_settings(artefact, settings)
+    return _general(scope) | _substituted(scope, artefact, settings)
+
+
+def _general(scope: Scope) -> dict[str, JsonValue]:
+    return {"protocol": scope.paper.protocol, **scope.choices}
 
 
 def _check_settings(artefact: Artefact, settings: dict) -> None:
@@ -428,7 +475,7 @@ def _searches(scope: Scope, artefact: Artefact) -> tuple[SearchSpec, ...]:
     chosen = [value.settings["dataset"] for value in named if "dataset" in value.settings]
     if not chosen and "dataset" in artefact.fixed:
         chosen = [scope.dataset(artefact.fixed["dataset"])]
-    tower = scope.backbone(artefact.fixed["backbone"], artefact.id)
+    tower = scope.backbone(artefact.fixed["backbone"])
     ids = dict.fromkeys(dataset(name).id for name in chosen)
     return tuple(_search(scope, name, tower.id, seed) for name in ids for seed in scope.seeds)
 
@@ -440,12 +487,13 @@ def _sentences(scope: Scope, artefact: Artefact) -> dict[str, tuple[str, str]]:
     found: dict[tuple[str, str], str] = {}
     for row in rows_of(scope, artefact):
         named = row.settings["attributes"]
-        place = scope.sentences(named), scope.dataset(row.settings["dataset"])
+        name = scope.dataset(row.settings["dataset"])
+        place = scope.sentences(named, name), name
         found.setdefault(place, row.label if place[0] == named else f"{row.label} (here {place[0]})")
     return {label: place for place, label in found.items()}
 
 
-def _check_shots(where: str, shots: int | None, data: Dataset) -> None:
+def _check_shots(where: str, shots: int | None, data: Dataset | OwnDataset) -> None:
     most = data.train // data.classes
     if shots and shots > most:
         raise UserError(

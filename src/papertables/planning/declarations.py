@@ -10,8 +10,10 @@ from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import datasets
+from papertables.data.own import own_datasets
 from papertables.methods.options import AttributeOptions, Options
 from papertables.methods.table import METHODS
+from papertables.planning.asking import named
 from papertables.planning.settings import merged
 from papertables.specs.config import (
     PUBLISHED,
@@ -51,10 +53,13 @@ def check_paper(where: str, paper: Paper) -> None:
 
 def check_scale(where: str, scale: Scale, papers: Mapping[str, Paper]) -> None:
     """Raises UserError for what a scale names and there is not, or says and nobody reads."""
-    check_names(f"{where}: papers", "paper", scale.papers or (), papers)
-    for id, substitutes in (scale.papers or {}).items():
-        _check_substitutes(f"{where}: papers.{id}", papers[id], substitutes)
-        check_adjustments(where, papers[id], substitutes.adjust)
+    check_names(f"{where}: papers", "paper", scale.papers, papers)
+    for id, paper in papers.items():
+        substitutes = scale.substitutes(id)
+        if substitutes is None:
+            continue
+        _check_substitutes(f"{where}: {f'papers.{id}' if id in scale.papers else 'others'}", paper, substitutes)
+        check_adjustments(where, paper, substitutes.adjust)
         for each in substitutes.adjust:
             if "dataset" in each.set:
                 raise UserError(f"{where}: adjust: dataset: a paper alone sets it: name it under dataset_substitutes")
@@ -98,6 +103,12 @@ def check_cell_setting(where: str, paper: Paper, key: str, value: JsonValue, met
         raise UserError(f"{where}: {unknown('setting', key, sorted([*VARIED, *paper.choices, *options]))}")
 
 
+def check_own_datasets() -> None:
+    """Raises UserError for what a data set of the user's names and there is not."""
+    for own in own_datasets().values():
+        check_names(f"{own.file}: sentences", "attribute source", [own.sentences], attribute_sources())
+
+
 def check_choices(config: Config, papers: Mapping[str, Paper]) -> None:
     """Raises UserError for a choice that no paper declares, or a value that there is not."""
     known = {name: choice for paper in papers.values() for name, choice in paper.choices.items()}
@@ -116,7 +127,7 @@ def check_sources(config: Config) -> None:
         check_names("config: bases", "source", [config.bases], [PUBLISHED, *language_models()])
     if config.source is not None:
         check_names("config: source", "source", [config.source], language_models())
-    if config.llm and not {config.sentences, config.bases} & language_models().keys():
+    if config.llm and not named(config) & language_models().keys():
         names = " or ".join(language_models())
         raise UserError(f"config: llm: nothing is asked of a language model: set sentences or bases to {names}")
 
@@ -294,7 +305,7 @@ def _check_declared_choices(where: str, paper: Paper) -> None:
 
 
 def _check_substitutes(where: str, paper: Paper, scale: Substitutes) -> None:
-    check_names(f"{where}.datasets", "dataset", scale.datasets, datasets())
+    check_names(f"{where}.datasets", "dataset", scale.datasets or (), datasets())
     for key, known, kind in (
         ("dataset_substitutes", datasets(), "dataset"),
         ("backbones", backbones(), "backbone"),

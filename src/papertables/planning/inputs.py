@@ -76,9 +76,13 @@ class Inputs:
         return Prepared(self.paths.split(name), self.paths.manifest(name))
 
     def named(self, name: str) -> Named:
-        """What a language model answers is made anew where classes change."""
-        files = (self.paths.sentences(source, name) for source in attribute_sources().keys() - language_models().keys())
-        return Named(self.paths.split(name), tuple(file for both in files for file in both))
+        """Not what a language model answers, for that is made anew where classes change; but what is written in the
+        place of it."""
+        files = [
+            (source, file) for source in sorted(attribute_sources()) for file in self.paths.sentences(source, name)
+        ]
+        kept = (file for source, file in files if source not in language_models() or self.paths.place(file).committed)
+        return Named(self.paths.split(name), tuple(kept))
 
     def describe(self, source: str, name: str, kind: Kind) -> DescribeJob:
         return DescribeJob(*self._asking(source, name), kind)

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 from papertables.attributes.catalog import attribute_source, language_models
 from papertables.backbones.catalog import backbone
 from papertables.base.code import FOLDER
+from papertables.data.own import own_datasets
 from papertables.specs.config import Artefact, OwnWeights, Selection
 from papertables.specs.language_models import Kind
 from papertables.specs.spec import SHOWN_CACHES, CacheKey, SearchSpec, ShownPart
@@ -82,7 +83,9 @@ class Paths:
         return f"{self.results}/jobs/{job}.jsonl"
 
     def raw(self, dataset: str) -> str:
-        return f"{self.data_root}/{dataset}"
+        """Where its images are, as they came."""
+        own = own_datasets().get(dataset)
+        return own.images if own else f"{self.data_root}/{dataset}"
 
     def split(self, dataset: str) -> str:
         return f"{self.results}/data/{dataset}/split.json"
@@ -147,6 +150,10 @@ class Paths:
         name = f"{dataset}_{kind}.json"
         adopted = self.committed / source / name
         return str(adopted) if adopted.exists() else f"{self.asked(source)}/{name}"
+
+    def written(self, source: str, name: str) -> str:
+        """Where a user writes a file of sentences, as seen from the project."""
+        return f"{self.committed.name}/{source}/{name}"
 
     def published(self, paper: str) -> str:
         """The folder of the paper's published numbers."""

@@ -12,11 +12,12 @@ from papertables.attributes.catalog import language_models
 from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.errors import UserError, unknown
 from papertables.planning.asking import language_model
-from papertables.planning.cells import NotAtScale, PlannedArtefact, plan_artefact
+from papertables.planning.cells import NotAtScale, PlannedArtefact, needed, plan_artefact
 from papertables.planning.claims import check_claims
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, tests_of, transfer_targets
+from papertables.planning.lacking import check_there
 from papertables.planning.paths import Paths
 from papertables.planning.project import CLAIMS, Project, load_project
 from papertables.planning.published import check_published
@@ -57,7 +58,9 @@ class Plan:
             try:
                 check_artefact(project.papers[artefact.paper], artefact)
                 check_published(Path(self.paths.published(artefact.paper)), artefact)
-                self.artefacts[id] = plan_artefact(project.scope(artefact), artefact, self.artefacts)
+                scope = project.scope(artefact)
+                check_there(self.paths, self.language_models, needed(scope, artefact))
+                self.artefacts[id] = plan_artefact(scope, artefact, self.artefacts)
             except NotAtScale as error:
                 self.left_out[id] = error
             except UserError as error:
@@ -204,7 +207,9 @@ def _in_file(project: Project, artefact: Artefact, error: UserError) -> UserErro
     """The error with the file of the artefact, unless it names one."""
     text, name = str(error), artefact.id.removeprefix(f"{artefact.paper}_")
     named = text.startswith(("workflow/", str(project.root)))
-    return error if named else UserError(f"workflow/papers/{artefact.paper}/{name}.yaml: {text}")
+    trial = artefact.id == project.config.trial.get("id")
+    place = "config: trial" if trial else f"workflow/papers/{artefact.paper}/{name}.yaml"
+    return error if named else UserError(f"{place}: {text}")
 
 
 def make_plan(root: Path, config: dict[str, JsonValue]) -> Plan:

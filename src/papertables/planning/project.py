@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from papertables.base.errors import UserError, unknown
-from papertables.planning.declarations import check_choices, check_paper, check_scale, check_sources
+from papertables.data.own import OWN_DATASETS
+from papertables.planning.declarations import check_choices, check_own_datasets, check_paper, check_scale, check_sources
 from papertables.planning.scope import Scope
 from papertables.specs.claims import Claim, Claims
 from papertables.specs.config import Artefact, Config, Paper, Scale
@@ -35,7 +36,7 @@ class Project:
 
     def scope(self, artefact: Artefact) -> Scope:
         """What an artefact is planned in: its paper at the scale."""
-        return Scope(self.papers[artefact.paper], self.scale, self.config)
+        return Scope(self.papers[artefact.paper], self.scale, self.config, artefact.seeds)
 
     def selected(self) -> list[str]:
         """The artefacts that config.yaml asks for, in canonical order, those that cannot be read behind."""
@@ -63,6 +64,8 @@ class Project:
 def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     """Validates the whole declaration; raises UserError with the first problem."""
     settings = parse(Config, config, "config")
+    _check_suffixes((root / OWN_DATASETS).glob("*.*"))
+    check_own_datasets()
     papers = _papers(root / "workflow" / "papers")
     scale = _scale(root, settings.scale)
     for paper in papers.values():
@@ -70,7 +73,10 @@ def load_project(root: Path, config: dict[str, JsonValue]) -> Project:
     check_scale(f"workflow/scales/{scale.name}.yaml", scale, papers)
     check_choices(settings, papers)
     check_sources(settings)
-    return Project(root, settings, scale, papers, _claims(root, papers), *_artefacts(root, papers))
+    artefacts, broken = _artefacts(root, papers)
+    if settings.trial:
+        artefacts |= _trial(settings.trial, papers, {**artefacts, **broken})
+    return Project(root, settings, scale, papers, _claims(root, papers), artefacts, broken)
 
 
 def scales(root: Path) -> list[str]:
@@ -128,6 +134,16 @@ def _artefacts(root: Path, papers: dict[str, Paper]) -> tuple[dict[str, Artefact
         found.sort(key=lambda artefact: (not artefact.headline, artefact.kind != "table", _natural(artefact.id)))
         artefacts |= {artefact.id: artefact for artefact in found}
     return artefacts, broken
+
+
+def _trial(declared: dict[str, JsonValue], papers: Iterable[str], known: Iterable[str]) -> dict[str, Artefact]:
+    """By its id, behind all others: so no run of theirs is its."""
+    trial = parse(Artefact, declared, "config: trial")
+    if trial.paper not in papers:
+        raise UserError(f"config: trial: {unknown('paper', trial.paper, papers)}")
+    if not trial.id.startswith(f"{trial.paper}_") or trial.id in known:
+        raise UserError(f"config: trial: id: '{trial.id}' must begin with '{trial.paper}_' and be no artefact's")
+    return {trial.id: trial}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

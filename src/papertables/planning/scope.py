@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError
+from papertables.data.own import own_datasets
 from papertables.planning.settings import Layer, Settings
 from papertables.specs.config import PUBLISHED, Config, Paper, Scale, Substitutes
 from papertables.specs.spec import Fidelity
@@ -19,33 +20,33 @@ class NotAtScale(UserError):
 
 @dataclass(frozen=True)
 class Scope:
-    """One paper at a scale, under a configuration."""
+    """One paper at a scale, under a configuration. own_seeds: of the artefact that is planned, where it names some."""
 
     paper: Paper
     scale: Scale
     config: Config
+    own_seeds: tuple[int, ...] | None = None
 
     @cached_property
     def published(self) -> "Scope":
         """The same paper with nothing substituted: what it declares."""
-        return replace(self, scale=self.scale.model_copy(update={"papers": None, "shots": None, "compares": True}))
+        return replace(
+            self, scale=self.scale.model_copy(update={"papers": {}, "others": None, "shots": None, "compares": True})
+        )
 
     @property
     def substitutes(self) -> Substitutes | None:
-        """None where nothing is substituted; UserError where the scale substitutes, but not in this paper."""
-        papers = self.scale.papers
-        if papers is not None and self.paper.id not in papers:
-            raise UserError(f"workflow/scales/{self.scale.name}.yaml: papers: no entry for paper '{self.paper.id}'")
-        return papers and papers[self.paper.id]
+        """None where nothing is substituted."""
+        return self.scale.substitutes(self.paper.id)
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """What an artefact shows that takes all data sets."""
-        return self.substitutes.datasets if self.substitutes else self.paper.datasets
+        return (self.substitutes and self.substitutes.datasets) or self.paper.datasets
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return self.config.seeds or self.scale.seeds or self.paper.seeds
+        return self.config.seeds or self.own_seeds or self.scale.seeds or self.paper.seeds
 
     @property
     def shots(self) -> int | None:
@@ -66,21 +67,17 @@ class Scope:
         """What stands in for a published data set: itself where none is declared, None where it is left out."""
         return self.substitutes.dataset_substitutes.get(name, name) if self.substitutes else name
 
-    def backbone(self, name: str, artefact: str) -> Backbone | None:
-        """What stands in for a published backbone, None where it is left out; UserError where nothing is declared."""
-        published = backbone(name)
-        if self.substitutes is None:
-            return published
-        if name not in self.substitutes.backbones:
-            where = f"workflow/scales/{self.scale.name}.yaml: papers.{self.paper.id}.backbones"
-            raise UserError(f"{where}: no entry for '{name}' ({artefact})")
-        substitute = self.substitutes.backbones[name]
+    def backbone(self, name: str) -> Backbone | None:
+        """What stands in for a published backbone: itself where none is declared, None where it is left out."""
+        substitute = self.substitutes.backbones.get(name, name) if self.substitutes else name
         return backbone(substitute) if substitute else None
 
-    def sentences(self, source: str | None) -> str | None:
-        """What stands in for a source of sentences; where none is named, for the configuration's or the paper's own."""
+    def sentences(self, source: str | None, name: str) -> str | None:
+        """What stands in for a source of sentences; where none is named, for the configuration's, that of the data set
+        where it is the user's, or the paper's."""
         configured = None if self.config.sentences == PUBLISHED else self.config.sentences
-        source = source or configured or self.paper.attributes
+        own = own_datasets().get(name)
+        source = source or configured or (own.sentences if own else self.paper.attributes)
         return self.substitutes.attributes.get(source, source) if self.substitutes else source
 
     def leaves_out(self, settings: Mapping[str, JsonValue]) -> bool:

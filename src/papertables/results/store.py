@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
 from papertables.base.seals import Damaged, check_tensors, check_zip, sealed_json, sealed_tensors
+from papertables.results.format import tell_format
 from papertables.results.metrics import Fingerprint, Metrics, read_record
 from papertables.specs.spec import FORMER_TESTS, LEARNER, METRICS, RunSpec
 
@@ -29,6 +30,7 @@ class Store:
         """``learner``: a safetensors file; None where nothing was trained. ``mappings``: an npz file."""
         metrics = Metrics.model_validate(metrics.model_dump())
         folder = self.root / metrics.run
+        tell_format(self.root)
         if learner is not None:
             (folder / METRICS).unlink(missing_ok=True)
         if learner is not None:

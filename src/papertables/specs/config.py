@@ -220,6 +220,10 @@ class Config(Model):
     pretrain_steps: Count | None = Field(None, description="of pretrain_mini; null: as the shipped weights")
     partial: bool = Field(False, description="render tables with the runs that are there")
     source: str | None = Field(None, description="of adopt: whose answers are copied to attributes/")
+    trial: dict[str, JsonValue] = Field(
+        {},
+        description="an artefact beside those that are declared, with its id and paper: what papertables train makes",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -341,6 +345,7 @@ class Artefact(Model):
     empty: tuple[dict[str, DifferentNames], ...] = Field(
         (), description="cells that there are not: where each key has one of its values"
     )
+    seeds: Seeds | None = Field(None, description="in place of the scale's or the paper's")
     selection: Selection | None = None
     published: Annotated[tuple[Published, ...], AfterValidator(_all_different)] = ()
 
@@ -564,7 +569,7 @@ class Paper(Model):
     methods: Annotated[dict[Id, PaperMethod], Field(min_length=1)]
     search: SearchSettings | None = None
     choices: dict[Id, Choice] = {}
-    fidelity: dict[str, Switch]
+    fidelity: dict[str, Switch] = {}
 
     @model_validator(mode="after")
     def _labels_tell_methods_apart(self):
@@ -583,15 +588,16 @@ class Paper(Model):
 class Substitutes(Model):
     """What a scale puts in the place of what a paper declares.
 
-    datasets: where an artefact takes all. dataset_substitutes, backbones: the published one to its substitute, None
-    leaves it out; of several with the same substitute the first is shown. without: by setting, values of axes that are
-    left out. fraction: of the training images. evaluate_every: epochs between the tests of which a paper reports the
-    best. training, search: over every setting of the paper. adjust: over this, for some cells.
+    datasets: where an artefact takes all; None: the paper's. dataset_substitutes, backbones: the published one to its
+    substitute, None leaves it out, and what is not named stays; of several with the same substitute the first is shown.
+    without: by setting, values of axes that are left out. fraction: of the training images. evaluate_every: epochs
+    between the tests of which a paper reports the best. training, search: over every setting of the paper. adjust: over
+    this, for some cells.
     """
 
-    datasets: DifferentNames
+    datasets: DifferentNames | None = None
     dataset_substitutes: dict[str, str | None] = {}
-    backbones: dict[str, str | None]
+    backbones: dict[str, str | None] = {}
     attributes: dict[str, str] = {}
     without: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1), AfterValidator(_all_different)]] = {}
     fraction: Annotated[Number, Field(gt=0, le=1)] | None = None
@@ -604,7 +610,8 @@ class Substitutes(Model):
 class Scale(Model):
     """workflow/scales/<scale>.yaml: what stands in for data sets, backbones, seeds and epochs.
 
-    papers: by id, what takes the place of what it declares; None leaves every paper as published.
+    papers: by id, what takes the place of what it declares. others: the same of a paper that has no entry; None leaves
+    it as published.
     """
 
     name: Id
@@ -614,7 +621,12 @@ class Scale(Model):
     threads: Count
     world_seed: Seed = Field(0, description="draws the mini world's target sets, and splits that were never published")
     device: Device
-    papers: dict[Id, Substitutes] | None = None
+    papers: dict[Id, Substitutes] = {}
+    others: Substitutes | None = None
     shots: Whole | None = Field(None, description="of few-shot protocols")
     compares: bool = Field(description="whether cells may stand beside published numbers")
     downloads: bool = Field(True, description="whether data, weights and sentences may be fetched")
+
+    def substitutes(self, paper: str) -> Substitutes | None:
+        """What takes the place of what a paper declares; None where nothing does."""
+        return self.papers.get(paper, self.others)

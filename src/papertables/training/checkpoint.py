@@ -1,4 +1,4 @@
-"""The file from which an interrupted group of runs goes on."""
+"""The file from which an interrupted group of runs, or a search, goes on."""
 
 import io
 import sys
@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,7 +14,16 @@ from torch import Tensor
 
 from papertables.base.files import write_atomic
 from papertables.base.seals import Damaged, check_zip
-from papertables.training.run import Run
+
+
+class Resumable(Protocol):
+    """What is kept: a run, or a search. state: all of it that changes, as tensors and plain values."""
+
+    id: str
+
+    def state(self) -> dict: ...
+
+    def restore(self, state: dict) -> None: ...
 
 
 @dataclass
@@ -62,7 +72,7 @@ class Checkpoint:
         self.path, self.fingerprints, self.seconds = path, fingerprints, seconds
         self.saved = time.perf_counter()
 
-    def save(self, runs: Sequence[Run], place: Place, force: bool = False) -> None:
+    def save(self, runs: Sequence[Resumable], place: Place, force: bool = False) -> None:
         if not force and time.perf_counter() - self.saved < self.seconds:
             return
         states = {run.id: run.state() for run in runs}
@@ -86,7 +96,7 @@ class Checkpoint:
             self.delete()
             return None
 
-    def resume(self, runs: Sequence[Run]) -> Place:
+    def resume(self, runs: Sequence[Resumable]) -> Place:
         """Restores the runs; returns how far they are, at the beginning without a usable file."""
         content = self.read()
         if content is None:

@@ -7,7 +7,7 @@ as the released search does.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle, groupby
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from papertables import NUMERICS
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
@@ -34,7 +35,8 @@ from papertables.methods.prompt_names import AttributeTokens
 from papertables.methods.seeding import seeded
 from papertables.results.searches import SearchResult, all_combinations
 from papertables.specs.rules import SearchJob
-from papertables.specs.spec import Combination, Optimizer, Schedule, SearchSpec, Training
+from papertables.specs.spec import Combination, Optimizer, Schedule, SearchSpec, Training, digest
+from papertables.training.checkpoint import Checkpoint, Place
 from papertables.training.learners import prompt_names
 from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress
@@ -133,6 +135,7 @@ class Searcher:
         self.learner, self.tower = learner, tower
         self.contexts = torch.optim.SGD([learner.vectors], lr=0.0, momentum=momentum, weight_decay=weight_decay)
         self.weights = torch.optim.Adam([learner.weights], lr=weight_lr, betas=betas)
+        self.optimizers = (self.contexts, self.weights)
         self.half = half
         self.rows = by_length(learner.ends, tokens_per_call) if tokens_per_call else []
 
@@ -170,6 +173,54 @@ class Searcher:
         return loss.detach(), logits.detach()
 
 
+class Course:
+    """How far a search is. weights: (K,) after each epoch, after the softmax; losses: of training and validation.
+    batches: of validation images, in turn."""
+
+    def __init__(self, spec: SearchSpec, searcher: Searcher, batches: Sequence[slice]):
+        self.id, self.spec, self.searcher, self.batches, self.step = spec.id, spec, searcher, batches, 0
+        self.order = random_stream("search order", spec.seed)
+        self.augmentation = random_stream("search augmentation", spec.seed)
+        self.weights: list[list[float]] = []
+        self.losses: list[list[float]] = []
+
+    def next_validation(self) -> slice:
+        self.step += 1
+        return self.batches[(self.step - 1) % len(self.batches)]
+
+    def ended(self, losses: list[float]) -> None:
+        """After an epoch. Raises UserError where a loss is not finite."""
+        self.losses.append(losses)
+        if not np.isfinite(losses).all():
+            raise UserError(
+                f"search on {self.spec.dataset}, seed {self.spec.seed}: a loss of epoch {len(self.losses)} is not "
+                "finite: its learning rates are too high"
+            )
+        self.weights.append(self.searcher.learner.weights.detach().softmax(0).tolist())
+
+    def state(self) -> dict:
+        """Everything that changes, as tensors and plain values."""
+        learner = self.searcher.learner
+        return {
+            "vectors": learner.vectors.detach(),
+            "weights": learner.weights.detach(),
+            "optimizers": [each.state_dict() for each in self.searcher.optimizers],
+            "streams": [self.order.get_state(), self.augmentation.get_state()],
+            "step": self.step,
+            "course": [self.weights, self.losses],
+        }
+
+    def restore(self, state: dict) -> None:
+        with torch.no_grad():
+            for name in ("vectors", "weights"):
+                getattr(self.searcher.learner, name).copy_(state[name])
+        for optimizer, own in zip(self.searcher.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
+        for stream, own in zip((self.order, self.augmentation), state["streams"], strict=True):
+            stream.set_state(own)
+        self.step, (self.weights, self.losses) = state["step"], state["course"]
+
+
 def by_length(ends: Tensor, tokens: int) -> list[Tensor]:
     """The rows of prompts with these end tokens (N,), the shortest first, in parts of at most so many tokens, each row
     counted as long as the longest of its part; a part has at least one."""
@@ -184,8 +235,9 @@ def by_length(ends: Tensor, tokens: int) -> list[Tensor]:
 
 
 def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
-    """Writes a ``SearchResult``. The caches hold at least the few-shot images of the search's seed. It sees base
-    classes alone, since those are trained on afterwards, as the released searches did."""
+    """Writes a ``SearchResult``; one that was interrupted goes on from the last epoch that it ended. The caches hold at
+    least the few-shot images of the search's seed. It sees base classes alone, since those are trained on afterwards,
+    as the released searches did."""
     torch.set_num_threads(threads)
     began, chosen, spec = time.perf_counter(), pick_device(device), job.search
     make_deterministic(chosen)
@@ -210,45 +262,41 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
     with torch.no_grad():
         seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255, half)
     targets = torch.from_numpy(validation.labels[validation_rows]).to(chosen)
-    batches = _validation_batches(len(targets), spec)
-    order, augmentation = random_stream("search order", spec.seed), random_stream("search augmentation", spec.seed)
-    training = _schedule(spec)
+    course = Course(spec, searcher, _validation_batches(len(targets), spec))
+    known = digest([job.prepared.digest, fingerprint, NUMERICS, spec.model_dump(mode="json")])
+    kept, training = Checkpoint(out.with_suffix(".pt"), {spec.id: known}), _schedule(spec)
+    place = kept.resume([course])
 
     def augmented(batch: np.ndarray) -> tuple[Tensor, Tensor]:
-        images = training_images("resized_crop", train, batch, tower.image_size, augmentation, chosen)
+        images = training_images("resized_crop", train, batch, tower.image_size, course.augmentation, chosen)
         return images, moved(torch.from_numpy(train.labels[batch]), chosen)
 
-    history, losses = [], []
-    with progress(f"search {spec.dataset}", spec.epochs, 0) as bar:
-        for epoch in range(spec.epochs):
+    with progress(f"search {spec.dataset}", spec.epochs, place.epoch) as bar:
+        for epoch in range(place.epoch, spec.epochs):
             steps = []
-            shuffled = rows[torch.randperm(len(rows), generator=order).numpy()]
+            shuffled = rows[torch.randperm(len(rows), generator=course.order).numpy()]
             for images, labels in ahead(augmented, _batches(shuffled, spec.batch_size), chosen):
                 with torch.no_grad():
                     features = _features(tower, images, half)
                 fitted, _ = searcher.learn_contexts(features, labels, learning_rate(training, epoch, 0, 1))
-                own = next(batches)
+                own = course.next_validation()
                 weighed, _ = searcher.learn_weights(seen[own], targets[own])
                 steps.append(torch.stack([fitted, weighed]))
-            losses.append(tuple(torch.stack(steps).cpu().double().numpy().mean(axis=0).tolist()))
-            if not np.isfinite(losses[-1]).all():
-                raise UserError(
-                    f"search on {spec.dataset}, seed {spec.seed}: a loss of epoch {epoch + 1} is not finite: "
-                    "its learning rates are too high"
-                )
-            history.append(tuple(learner.weights.detach().softmax(0).tolist()))
+            course.ended(torch.stack(steps).cpu().double().numpy().mean(axis=0).tolist())
+            kept.save([course], Place(epoch + 1, seconds=place.seconds + time.perf_counter() - began), force=True)
             bar.update()
     result = SearchResult(
         spec=spec,
         combinations=all_combinations(spec.bases, spec.sizes),
-        weights=history,
-        train_loss=[train for train, _ in losses],
-        validation_loss=[validation for _, validation in losses],
-        seconds=time.perf_counter() - began,
+        weights=course.weights,
+        train_loss=[train for train, _ in course.losses],
+        validation_loss=[validation for _, validation in course.losses],
+        seconds=place.seconds + time.perf_counter() - began,
         data=job.prepared.digest,
         backbone=fingerprint,
     )
     write_atomic(out, sealed_json(result.model_dump_json(indent=1)))
+    kept.delete()
 
 
 def _schedule(spec: SearchSpec) -> Training:
@@ -264,10 +312,10 @@ def _batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     yield from (rows[i * size : (i + 1) * size] for i in range(count))
 
 
-def _validation_batches(count: int, spec: SearchSpec) -> Iterator[slice]:
-    """Without end: of the validation images in order, always the first batch or one after the other."""
+def _validation_batches(count: int, spec: SearchSpec) -> list[slice]:
+    """Of the validation images in order: those that are taken in turn, or the first alone."""
     starts = range(0, count if spec.validation == "cycle" else 1, spec.validation_batch)
-    return cycle(slice(start, start + spec.validation_batch) for start in starts)
+    return [slice(start, start + spec.validation_batch) for start in starts]
 
 
 def _features(tower, images: Tensor, half: torch.dtype | None) -> Tensor:

@@ -84,7 +84,7 @@ def test_searched_attributes_are_said():
 
 def test_every_table_says_whose_sentences_it_shows():
     assert "Sentences: mini: composed by the mini world's grammar." in notes("attrvr_table1")
-    assert "Sentences: own: a chat model" in notes("attrvr_table1", sentences="own")
+    assert "Sentences: own: files that lie here" in notes("attrvr_table1", sentences="own")
     assert "Sentences: " not in notes("blm_padding")
 
 

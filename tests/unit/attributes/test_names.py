@@ -106,7 +106,9 @@ def test_what_is_not_there_yet_is_not_asked_about(tmp_path):
 
 def test_a_declared_spelling_is_found_in_its_own_file_alone(tmp_path, monkeypatch):
     declared = Spelling(names={"hammerhead": "hammerhead shark"}, reason="the shark")
-    source = AttributeSource(id="gpt3", title="told", url="https://example.org", spellings={"imagenet_des": declared})
+    source = AttributeSource(
+        id="gpt3", title="told", licence="MIT", url="https://example.org", spellings={"imagenet_des": declared}
+    )
     monkeypatch.setattr(catalog, "attribute_sources", lambda: {"gpt3": source})
     classes = ["tench", "hammerhead shark"]
     des, dist = (write(tmp_path / "gpt3", f"imagenet_{kind}", classes) for kind in ("des", "dist"))

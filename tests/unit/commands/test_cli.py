@@ -12,6 +12,7 @@ from papertables.artefacts.tables import build
 from papertables.base.errors import UserError
 from papertables.base.seals import sealed_json
 from papertables.commands import cli
+from papertables.commands.trial import trial
 from papertables.planning.cost import estimate, total
 from tests.unit import artefact_world as world
 from tests.unit.plans import REPOSITORY, plan_of
@@ -193,3 +194,50 @@ def test_verify_names_what_is_damaged_and_what_would_run_again(project):
     assert line.startswith("results/mini/data/mini_digits/manifest.json: damaged (it is altered")
     assert line.endswith("delete it and run again; then runs: prepare, and what reads that data set")
     assert summary == f"{whole['files']} files: {whole['files'] - 1} whole, 1 damaged or gone"
+
+
+@pytest.mark.slow
+def test_a_trial_is_a_table_by_a_papers_protocol():
+    project = plan_of().project
+    declared = trial(project, "coop", ["mini_digits", "mini_moths"], "mini-vit", None, {"training.epochs": 5})
+    made = plan_of(trial=declared)
+    planned = made.artefacts["atprompt_coop_on_mini_digits_mini_moths_with_mini_vit_epochs_5"]
+    assert {run.training.epochs for run in planned.runs} == {5}
+    assert {run.dataset for run in planned.runs} == {"mini_digits", "mini_moths"}
+    assert planned.artefact.fixed["backbone"] == "clip_vit_b16"  # mini-vit stands in for it
+    others = plan_of().jobs
+    assert {id: job for id, job in made.jobs.items() if id in others} == others  # it moves no run of theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "paper", "says"),
+    [
+        ("cop", None, "unknown method 'cop' (did you mean 'coop'?)"),
+        ("argue", None, "unknown method"),  # printed numbers alone
+        ("coop", "smm", "unknown method 'coop'"),
+        ("coop", "attrv", "unknown paper 'attrv' (did you mean 'attrvr'?)"),
+    ],
+)
+def test_a_trial_of_what_is_not_there(method, paper, says):
+    with pytest.raises(UserError) as error:
+        trial(plan_of().project, method, ["mini_digits"], "mini-vit", paper, {})
+    assert str(error.value).startswith(says)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"id": "attrvr_table1"}, "must begin with 'attrvr_' and be no artefact's"),
+        ({"id": "mine"}, "must begin with 'attrvr_'"),
+        ({"paper": "attrv"}, "unknown paper 'attrv'"),
+        ({"title": ""}, "title"),
+        ({"fixed": {"backbone": "mini-vitt"}}, "config: trial: "),
+    ],
+)
+def test_a_trial_that_is_declared_wrongly(changes, says):
+    declared = trial(plan_of().project, "vp", ["mini_digits"], "mini-vit", None, {}) | changes
+    with pytest.raises(UserError) as error:
+        plan_of(trial=declared).require(declared["id"])
+    assert says in str(error.value)

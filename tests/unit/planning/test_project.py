@@ -90,6 +90,7 @@ def edit(path: Path, **values):
         ({"checkpoint_seconds": "nan"}, "checkpoint_seconds is 'nan': it must be a finite number"),
         ({"cache_dir": 3}, "cache_dir is 3: it must be a text"),
         ({"pretrain_steps": 0.5}, "pretrain_steps is 0.5: it must be a whole number"),
+        ({"trial": "coop"}, "trial is 'coop': it must be keys with values"),
         ({"partial": "maybe"}, "partial is 'maybe': it must be true or false"),
     ],
 )

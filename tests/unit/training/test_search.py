@@ -14,13 +14,14 @@ from PIL import Image
 
 from papertables.backbones import load_tower
 from papertables.backbones.catalog import backbone
+from papertables.base.stopping import Stopped
 from papertables.data import cache
 from papertables.results.searches import SearchResult, read_search
 from papertables.specs.rules import SearchJob
 from papertables.specs.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
-from papertables.training.search import HALF, Search, Searcher, all_combinations, by_length, search
+from papertables.training.search import HALF, Course, Search, Searcher, all_combinations, by_length, search
 from tests.unit.small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
 pytestmark = pytest.mark.slow
@@ -224,7 +225,7 @@ def test_validation_batches():
 
     def seen(rule: str) -> list[tuple[int, int, int]]:
         batches = module._validation_batches(250, spec(validation=rule))
-        own = [rows[each] for each in islice(batches, 4)]
+        own = [rows[batches[step % len(batches)]] for step in range(4)]
         return [(each[0].item(), each[-1].item(), len(each)) for each in own]
 
     assert seen("first_batch") == [(0, 99, 100)] * 4
@@ -248,6 +249,25 @@ def test_a_search_is_deterministic_and_its_seed_counts(world, tmp_path):
     torch.rand(3)  # moves torch's own stream
     assert found(searched(world, tmp_path)) == found(first)
     assert found(searched(world, tmp_path, seed=2)) != found(first)
+
+
+def test_an_interrupted_search_goes_on_from_the_last_epoch_that_it_ended(world, tmp_path, monkeypatch):
+    whole = searched(world, tmp_path / "whole", epochs=5)
+    ended, began = Course.ended, []
+
+    def stopped(course: Course, losses: list[float]) -> None:
+        ended(course, losses)
+        began.append(len(course.losses))
+        if len(began) % 2:  # in the middle of every second epoch that is ended here
+            raise Stopped("SIGTERM")
+
+    monkeypatch.setattr(Course, "ended", stopped)
+    for _ in range(5):
+        with pytest.raises(Stopped):
+            searched(world, tmp_path / "stopped", epochs=5)
+    assert began == [1, 1, 2, 2, 3, 3, 4, 4, 5]  # an epoch that was not kept is made again
+    assert found(searched(world, tmp_path / "stopped", epochs=5)) == found(whole)
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_weights_start_from_the_seed_and_move_at_their_rate(world, tmp_path):

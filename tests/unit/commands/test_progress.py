@@ -1,0 +1,92 @@
+"""What is said while Snakemake runs, and how often its scheduler looks at its queue."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+from papertables.artefacts import render
+from papertables.artefacts.in_short import in_short
+from papertables.artefacts.tables import TableCell, build
+from papertables.commands.progress import Progress
+from papertables.commands.scheduling import look_once_at_a_time
+from papertables.planning.plan import Plan
+from tests.unit import artefact_world as world
+from tests.unit.plans import plan_of
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_of()
+
+
+def followed(plan: Plan, stream: StringIO) -> Iterator[str]:
+    """What is said after each training job of a table, ten seconds apart."""
+    jobs = plan.jobs_for("attrvr_table1")
+    needed = [SimpleNamespace(rule=SimpleNamespace(name="train"), wildcards_dict={"job": job.id}) for job in jobs]
+    needed.append(SimpleNamespace(rule=SimpleNamespace(name="table"), wildcards_dict={}))
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda exclude_finished: needed))
+    seconds = iter(range(0, 1000, 10))
+    progress = Progress(plan, workflow, stream, clock=lambda: next(seconds))
+    for number, job in enumerate(jobs):
+        told = {"event": "job_info", "jobid": number, "rule_name": "train", "wildcards": {"job": job.id}}
+        progress.emit(logging.makeLogRecord(told))
+        progress.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
+        yield stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+
+
+@pytest.mark.slow
+def test_runs_made_and_left(plan):
+    runs = [len(job.runs) for job in plan.jobs_for("attrvr_table1")]
+    said = [*followed(plan, Terminal())]
+    assert [line.partition(" runs")[0] for line in said] == [f"{sum(runs[: n + 1])} of {sum(runs)}" for n in range(4)]
+    assert 25 < int(re.search(r"images/s, about (\d+) s left$", said[0])[1]) < 35  # three jobs like the first
+    assert said[-1].endswith("images/s, all trained\n")
+
+
+@pytest.mark.slow
+def test_a_log_is_told_of_artefacts_alone(plan):
+    assert {*followed(plan, StringIO())} == {""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({}, "VP 76.5 on average, published 76.3"), ({"average": False}, "VP is best in 2 of 2")],
+)
+def test_a_table_in_short(tmp_path, changes, says):
+    table = build(world.planned(**changes), world.metrics(), world.published(tmp_path), {})
+    render.write(table, tmp_path / "table")
+    assert in_short(tmp_path / "table.json") == f"attrvr_table1 is made: {says}"
+
+
+def test_a_table_in_which_nothing_is_best_in_short(tmp_path):
+    table = build(world.planned(), world.metrics(), world.published(tmp_path), {})
+    plain = tuple(tuple(TableCell(mean=cell.mean) for cell in row) for row in table.cells)
+    for number, says in enumerate(["Zero-shot 45.0 on average", "Main results"], 1):
+        rows = {"rows": table.rows[:number], "cells": plain[:number]}
+        render.write(table.model_copy(update=rows | {"groups": (), "standings": (), "other": ()}), tmp_path / "table")
+        assert in_short(tmp_path / "table.json") == f"attrvr_table1 is made: {says}"
+
+
+def test_one_look_is_pending_however_many_jobs_end(monkeypatch):
+    monkeypatch.setattr(JobScheduler, "_schedule_reevalutation", JobScheduler._schedule_reevalutation)
+    look_once_at_a_time()
+    looks = threading.Semaphore(0)
+    scheduler = SimpleNamespace(_open_jobs=looks)
+    for _ in range(5):
+        JobScheduler._schedule_reevalutation(scheduler, 0.01)
+    assert looks.acquire(timeout=5) and not looks.acquire(timeout=0.1)
+    JobScheduler._schedule_reevalutation(scheduler, 0.01)  # and after it again
+    assert looks.acquire(timeout=5)
