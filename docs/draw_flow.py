@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 SHOWING_EVERY_RULE = (
-    "artefacts=[attrvr_embeddings, atprompt_table3, atprompt_table11]",
+    "artefacts=[attrvr_embeddings, atprompt_table1, atprompt_table3, atprompt_table11]",
     "anchors=searched",
     "sentences=own",
     "bases=own",

@@ -29,6 +29,8 @@ def trained(run) -> dict:
     said = run.model_dump(mode="json", exclude_none=True, exclude={"seed", "backbone", "dataset"})
     said["training"] = run.training and run.training.model_dump(mode="json", exclude_defaults=True)
     said["options"] = {name: value for name, value in said["options"].items() if name != "attributes" or not value}
+    if run.teacher:
+        said["teacher"] = trained(run.teacher) | {"backbone": run.teacher.backbone}
     return {name: value for name, value in said.items() if value not in (None, {}, [])}
 
 
