@@ -1,7 +1,5 @@
 """CoOp, CoCoOp, MaPLe and DePT, plain and with attribute anchors, against what the released trainers compute."""
 
-import re
-
 import pytest
 import torch
 
@@ -10,35 +8,16 @@ from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.maple import Learner as MaPLe
+from papertables.methods.released_names import our_name
 from papertables.specs.spec import Optimizer, Schedule, Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
 from papertables.training.run import Run
 from tests.parity.conftest import FOLDER
 
-OWN = {  # names of parameters: theirs to ours
-    r"prompt_learner\.ctx$": "prompting.context",
-    r"prompt_learner\.ctx_att(\d)$": r"prompting.attribute\1",
-    r"prompt_learner\.meta_net\.linear1\.": "shift.0.",
-    r"prompt_learner\.meta_net\.linear2\.": "shift.2.",
-    r"prompt_learner\.proj\.": "project.",
-    r"prompt_learner\.compound_prompts_text\.(\d+)$": r"deep_vectors.\1.context",
-    r"prompt_learner\.compound_prompt_projections\.(\d+)\.": r"deep_projects.\1.",
-    r"film_lp_img\.": "image_film.",
-    r"film_lp_text\.": "text_film.",
-    r"linear_probe_proj\.": "probe.",
-}
-
 
 def cases(pattern: str) -> list[str]:
     return sorted(path.stem for path in FOLDER.glob(f"{pattern}.json"))
-
-
-def own_name(name: str) -> str:
-    for theirs, ours in OWN.items():
-        if re.match(theirs, name):
-            return re.sub(theirs, ours, name)
-    raise KeyError(name)
 
 
 def learner(case, tower, prefix="param."):
@@ -73,7 +52,7 @@ def learner(case, tower, prefix="param."):
         made = DePT(given, "coop", hyper["n_ctx"], hyper["lp_weight"], hyper["lp_type"], **anchored)
     init = made.prompting.context.detach().clone()
     used = dict(made.named_parameters())
-    theirs = {own_name(name.removeprefix(prefix)): name for name in case.tensors if name.startswith(prefix)}
+    theirs = {our_name(name.removeprefix(prefix)): name for name in case.tensors if name.startswith(prefix)}
     assert set(used) <= set(theirs)
     with torch.no_grad():
         for name, parameter in used.items():
@@ -100,10 +79,10 @@ def test_logits_and_gradients(golden, tower, name):
     case.agrees(loss, torch.tensor(case.facts["scalars"]["loss"]))
     loss.backward()
     for parameter, gradient in made.named_parameters():
-        theirs = next(each for each in case.tensors if each.startswith("grad.") and own_name(each[5:]) == parameter)
+        theirs = next(each for each in case.tensors if each.startswith("grad.") and our_name(each[5:]) == parameter)
         expected = case.tensors[theirs]
         assert (gradient.grad - expected).abs().max() <= 1e-4 * expected.abs().max() + 1e-9, parameter
-    unused = {own_name(each) for each in case.facts["parameters_without_gradient"]}
+    unused = {our_name(each) for each in case.facts["parameters_without_gradient"]}
     assert not unused & set(dict(made.named_parameters()))
     if "init_ctx" in case.tensors:
         case.agrees(init, "init_ctx")
@@ -167,7 +146,7 @@ def test_training_steps(golden, tower, name):
         case.agrees(done.losses[0], torch.tensor(case.facts["scalars"]["loss"][step]))
         for parameter, value in made.named_parameters():
             theirs = next(
-                each for each in case.tensors if each.startswith(f"step{step}.") and own_name(each[6:]) == parameter
+                each for each in case.tensors if each.startswith(f"step{step}.") and our_name(each[6:]) == parameter
             )
             case.agrees(value, theirs)
 

@@ -30,6 +30,7 @@ from papertables.planning.preflight import check_files
 from papertables.planning.project import NO_ARTEFACTS, scales
 from papertables.planning.targets import FETCH, NAMES, asked
 from papertables.results.format import check_format
+from papertables.results.imports import write_imported
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 
@@ -214,6 +215,36 @@ def compare(old: Path, new: Path, as_json: AsJson = False) -> None:
     else:
         terminal.show_compared(out, found)
     raise typer.Exit(1 if any(each.changed or each.problem for each in found) else 0)
+
+
+@app.command("import")
+def import_checkpoint(
+    run: str,
+    file: Path,
+    scale: ScaleName = None,
+    config: Overrides = None,
+    device: str = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Scores a checkpoint that the released code of CoOp, CoCoOp, MaPLe, DePT or ATPrompt wrote as the run RUN (an id,
+    or a part of one), beside what that run has here."""
+    made = _plan(scale, config)
+    spec = reasons.named(made, run)
+    job = made.inputs.train(made.job_of[spec.id])
+    needed = [path for each in job.files.values() for path in ([each] if isinstance(each, str) else each)]
+    lacking = [path for path in needed if not Path(path).exists()]
+    overrides = [*([f"scale={scale}"] if scale else []), *(config or [])]
+    if lacking and subprocess.run(_snakemake(lacking, [], overrides, "all")).returncode:
+        raise typer.Exit(1)
+    from papertables.training import imported
+
+    found = imported.import_checkpoint(job, spec, file, device)
+    path = write_imported(Path(made.paths.imported), found)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        terminal.show_imported(out, found, Store(Path(made.paths.runs)).read(spec.id))
+        out.print(f"\n{path}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -18,6 +18,8 @@ from papertables.base.seals import read_model
 from papertables.commands.differences import Compared, Pair
 from papertables.commands.status import STATES, Status
 from papertables.planning.cost import duration
+from papertables.results.imports import Imported
+from papertables.results.metrics import Metrics
 
 COLOURS = {"holds": "green", "fails": "red", "cannot be told": "yellow", "not tested here": "dim"}
 UNLIMITED = 10_000  # columns where the output is no terminal
@@ -96,6 +98,19 @@ def show_compared(console: Console, found: Iterable[Compared]) -> None:
             console.print(f"  {pair.what}: {_said(pair.one)} was, {_said(pair.other)} is", soft_wrap=True, markup=False)
         numbers, changed = numbers + each.numbers, changed + len(each.changed)
     console.print(f"{numbers:,} numbers compared: {numbers - changed:,} the same, {changed:,} others")
+
+
+def show_imported(console: Console, found: Imported, own: Metrics | None) -> None:
+    """The scores of a checkpoint from elsewhere, beside those of the run that was made here, if it was."""
+    console.print(f"{escape(found.file)}, imported as {escape(found.run)}", style="bold", soft_wrap=True)
+    grid = Grid(
+        "scored on", "classes", "imported", "best here", "last here", header_style="bold", box=None, pad_edge=False
+    )
+    for each in found.evaluations:
+        here = own and own.scored(each.target)
+        scores = [each.last, *((here.best, here.last) if here else (None, None))]
+        grid.add_row(each.dataset, each.classes, *(f"{score.accuracy:.1f}" if score else "-" for score in scores))
+    console.print(grid)
 
 
 def _said(value: JsonValue) -> str:

@@ -54,6 +54,11 @@ class Paths:
         return f"{self.results}/runs"
 
     @property
+    def imported(self) -> str:
+        """The folder of scores of checkpoints from elsewhere."""
+        return f"{self.results}/imported"
+
+    @property
     def checkpoints(self) -> str:
         return f"{self.results}/checkpoints"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,34 @@ from papertables.data.splits import read_split
 from papertables.results.store import Store
 from papertables.specs.config import Selection
 from papertables.specs.rules import TrainJob
-from papertables.specs.spec import RunSpec
+from papertables.specs.spec import Combination, RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
 from papertables.training.teacher import read_teacher
 
+if TYPE_CHECKING:
+    from papertables.backbones.classifier import FrozenClassifier
+    from papertables.backbones.clip import FrozenClip
+    from papertables.methods.learner import BaseLearner
+
 IMAGES_PER_CALL = 32
+
+
+def untrained(
+    job: TrainJob, spec: RunSpec, device: str = "cpu", attributes: Combination = ()
+) -> "tuple[BaseLearner, FrozenClip | FrozenClassifier]":
+    """The learner of one of a job's runs before training, and its tower. attributes: that prompts name in place of the
+    run's own. Raises UserError where a file that it is made from is damaged or gone."""
+    frozen, sentences = read_frozen_features(Path(job.frozen)), {}
+    if spec.attributes:
+        known = read_sentence_features(Path(job.sentences[spec.attributes].features))
+        split, texts = read_split(job.prepared.checked_split), texts_of(job)[spec.attributes]
+        sentences = sampled_features(spec, split, texts, known)
+    tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
+    teacher = read_teacher(job.teachers[spec.id]) if spec.teacher else None
+    winner = attributes or winners_of(job).get(spec.id, ())
+    return make_learner(spec, frozen, sentences, tower, winner, teacher), tower
 
 
 class Predictor:
@@ -30,17 +52,11 @@ class Predictor:
 
     def __init__(self, job: TrainJob, spec: RunSpec, store: Store, selection: Selection = "best", device: str = "cpu"):
         """Raises UserError where the run's learner, or a file that it was trained from, is damaged or gone."""
-        frozen, sentences = read_frozen_features(Path(job.frozen)), {}
-        if spec.attributes:
-            known = read_sentence_features(Path(job.sentences[spec.attributes].features))
-            split, texts = read_split(job.prepared.checked_split), texts_of(job)[spec.attributes]
-            sentences = sampled_features(spec, split, texts, known)
-        self.tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
-        teacher = read_teacher(job.teachers[spec.id]) if spec.teacher else None
-        learner = make_learner(spec, frozen, sentences, self.tower, winners_of(job).get(spec.id, ()), teacher)
+        learner, self.tower = untrained(job, spec, device)
         learner.load_state_dict(store.state(spec.id, selection))
         self.learner = learner.to(self.tower.device).requires_grad_(False).eval()
-        self.spec, self.names = spec, prompt_names(frozen.class_names, spec.target.classes)
+        class_names = read_split(job.prepared.checked_split).class_names
+        self.spec, self.names = spec, prompt_names(class_names, spec.target.classes)
 
     def __call__(self, images: Sequence[str | Path]) -> pd.DataFrame:
         """A row for each image file: the class, and its probability."""

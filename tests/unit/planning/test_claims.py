@@ -78,4 +78,4 @@ def test_gains_show_runs_of_other_artefacts_and_train_none_of_their_own():
 def test_an_empty_cell_has_no_runs():
     planned = plan_of(scale="paper").artefacts["common_ground"]
     empty = {(cell.row.key, cell.column.key) for cell in planned.cells if not cell.members}
-    assert empty == {(f"{method}_atp", "resisc45") for method in ("coop", "cocoop", "maple", "dept")}
+    assert empty == {(f"{method}_atp", "resisc45") for method in ("coop", "cocoop", "maple", "dept", "promptsrc")}

@@ -34,7 +34,7 @@ def test_what_it_says_mends_it(declare, tmp_path):  # noqa: F811
     needed = (Needed("leaves", "own"), Needed("leaves", anchors=True))
     (tmp_path / "attributes" / "own").mkdir(parents=True)
     (tmp_path / "attributes" / "own" / "leaves_des.json").write_text(json.dumps({}))
-    with pytest.raises(UserError, match=r"write attributes/own/leaves_dist.json \\("):
+    with pytest.raises(UserError, match=r"write attributes/own/leaves_dist.json \("):
         check(tmp_path, *needed)
     (tmp_path / "attributes" / "own" / "leaves_dist.json").write_text(json.dumps({}))
     check(tmp_path, *needed)

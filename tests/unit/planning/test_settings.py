@@ -93,6 +93,6 @@ def test_the_published_scope_substitutes_nothing():
     assert substituted.dataset("dtd") == "mini_cloths"
     published = substituted.published
     assert published.dataset("dtd") == "dtd"
-    assert published.backbone("clip_vit_b16", "one").id == "clip_vit_b16"
+    assert published.backbone("clip_vit_b16").id == "clip_vit_b16"
     assert published.settings(OPTIONS, CELL).of("training")["epochs"] == 4
     assert published.datasets == world.PAPER.datasets

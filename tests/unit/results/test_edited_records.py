@@ -292,7 +292,7 @@ def test_a_record_that_is_gone_or_of_another_run_is_named(tmp_path):
 
 @pytest.mark.parametrize("partial", [True, False])
 def test_records_of_the_same_images_agree_in_how_many_there_are(partial, tmp_path, monkeypatch):
-    monkeypatch.setattr(collect, "Present", lambda jobs: SimpleNamespace(of=lambda id, metrics: metrics))
+    monkeypatch.setattr(collect, "Present", lambda *_: SimpleNamespace(of=lambda id, metrics: metrics))
     planned = world.configured(world.planned(), partial=partial)
     store, jobs = Store(tmp_path / "runs"), tmp_path / "job.jsonl"
     for each in world.metrics().values():
