@@ -8,6 +8,7 @@ from typing import TextIO
 
 from papertables.artefacts.in_short import in_short
 from papertables.planning.cost import Estimator, duration
+from papertables.planning.downloads import fetched_by
 from papertables.planning.jobs import Job
 from papertables.planning.plan import Plan
 
@@ -24,8 +25,8 @@ def follow(plan: Plan, workflow) -> None:
 
 class Progress(logging.Handler):
     """After each training job, on a terminal alone: runs made and left, images per second through the towers of all
-    jobs together, and how long the rest takes at the pace so far. After each table and figure, in log files too: its
-    line."""
+    jobs together, and how long the rest takes at the pace so far; after each data set and file of weights that is
+    fetched, the bytes. After each table and figure, in log files too: its line."""
 
     def __init__(self, plan: Plan, workflow, stream: TextIO, clock=time.monotonic):
         """workflow: Snakemake's, which knows the jobs that are to run once the first of them has begun."""
@@ -33,6 +34,7 @@ class Progress(logging.Handler):
         self.plan, self.workflow, self.stream, self.clock = plan, workflow, stream, clock
         self.estimator, self.jobs, self.done = Estimator(plan), {}, []
         self.begun: float | None = None
+        self.fetched = self.to_fetch = 0  # bytes
 
     def emit(self, record: logging.LogRecord) -> None:
         event = str(getattr(record, "event", ""))
@@ -48,7 +50,8 @@ class Progress(logging.Handler):
     def begin(self) -> None:
         if self.begun is None:
             self.begun = self.clock()
-            jobs = self.workflow.dag.needrun_jobs(exclude_finished=False)
+            jobs = list(self.workflow.dag.needrun_jobs(exclude_finished=False))
+            self.to_fetch = sum(fetched_by(each.rule.name, each.wildcards_dict) for each in jobs)
             names = [each.wildcards_dict["job"] for each in jobs if each.rule.name == "train"]
             self.all = [self.plan.jobs[name] for name in names]
 
@@ -56,6 +59,9 @@ class Progress(logging.Handler):
         if rule in ARTEFACTS:
             planned = self.plan.artefact_at(wildcards["paper"], wildcards["name"])
             print(in_short(Path(f"{self.plan.paths.artefact(planned.artefact)}.json")), file=self.stream, flush=True)
+        elif self.stream.isatty() and (size := fetched_by(rule, wildcards)):
+            self.fetched += size
+            print(f"{self.fetched / 1e9:,.1f} of {self.to_fetch / 1e9:,.1f} GB are here", file=self.stream, flush=True)
         elif rule == "train" and self.stream.isatty():
             self.done.append(self.plan.jobs[wildcards["job"]])
             print(self.how_far(), file=self.stream, flush=True)

@@ -1,6 +1,6 @@
 """What a plan takes from outside the project: data sets, weights and published sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +78,13 @@ def _lacking(plan: Plan, needed: Needs) -> dict[str, int | None]:
             files = [published_file(source, name, kind) for kind in ("des", "dist")]
             lacking[f"{source} sentences for {dataset(name).label}"] = sum(file.bytes for file in files)
     return lacking
+
+
+def fetched_by(rule: str, wildcards: Mapping[str, str]) -> int:
+    """The bytes that a job fetches, as far as a source says: of a data set, or of weights; 0 of all other jobs."""
+    if rule == "prepare":
+        return dataset(wildcards["dataset"]).bytes or 0
+    return (backbone(wildcards["backbone"]).bytes or 0) if rule == "fetch_weights" else 0
 
 
 def check_downloads(plan: Plan, artefacts: Iterable[str], files: Iterable[str] = ()) -> None:

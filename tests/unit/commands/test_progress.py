@@ -61,6 +61,19 @@ def test_a_log_is_told_of_artefacts_alone(plan):
     assert {*followed(plan, StringIO())} == {""}
 
 
+def test_what_is_fetched_is_told_in_bytes(plan):
+    jobs = [("prepare", {"dataset": "dtd"}), ("fetch_weights", {"backbone": "clip_vit_b16"}), ("cache", {})]
+    needed = [SimpleNamespace(rule=SimpleNamespace(name=rule), wildcards_dict=own) for rule, own in jobs]
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda exclude_finished: needed))
+    terminal = Terminal()
+    progress = Progress(plan, workflow, terminal)
+    for number, (rule, wildcards) in enumerate(jobs):
+        told = {"event": "job_info", "jobid": number, "rule_name": rule, "wildcards": wildcards}
+        progress.emit(logging.makeLogRecord(told))
+        progress.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
+    assert terminal.getvalue().splitlines() == ["0.6 of 1.0 GB are here", "1.0 of 1.0 GB are here"]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [({}, "VP 76.5 on average, published 76.3"), ({"average": False}, "VP is best in 2 of 2")],

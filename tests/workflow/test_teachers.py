@@ -1,0 +1,28 @@
+"""Students wait for their teachers' class vectors, which wait for the teachers."""
+
+import json
+import shutil
+
+STUDENTS = "results/tiny/jobs/atprompt_table1.mini_digits.mini-vit.students0.jsonl"
+
+
+def students(project) -> dict[str, dict]:
+    records = (json.loads(path.read_text()) for path in (project.results / "runs").rglob("metrics.json"))
+    return {record["run"]: record for record in records if record["spec"]["teacher"]}
+
+
+def test_teachers_come_first_and_are_made_once(project):
+    project.run(STUDENTS)
+    found = students(project)
+    teachers = {record["spec"]["teacher"]["seed"]: record["spec"]["teacher"] for record in found.values()}
+    assert len(found) == 4 and set(teachers) == {1}  # two rows and two seeds, whose teachers are of the first
+    assert all(record["fingerprint"]["teacher"] for record in found.values())
+    vectors = sorted((project.results / "class_vectors").rglob("*.safetensors"))
+    assert len(vectors) == 2  # with and without attributes
+    assert "Nothing to be done" in project.run("-n", STUDENTS)
+    before = project.metrics_times()
+    vectors[0].unlink()
+    shutil.rmtree(project.results / "logs")
+    project.run(STUDENTS)
+    assert project.metrics_times() == before  # the same teacher teaches nothing anew
+    assert vectors[0].exists()
