@@ -1,5 +1,7 @@
 """docs/adding.md, followed as it stands: its blocks are written where they say, and run."""
 
+import csv
+import json
 import re
 import shlex
 import subprocess
@@ -7,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import pytest
 
 from tests.workflow.conftest import REPOSITORY, Project, copy_project
@@ -60,12 +61,21 @@ def followed(tmp_path_factory) -> Path:
     return project.root / "results" / "mini"
 
 
-def table(results: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(results / f"{name}.csv")
+def rows(results: Path, name: str, column: str = "row") -> dict[str, dict[str, str]]:
+    """What stands in a table or figure, by row or series."""
+    with (results / f"{name}.csv").open(encoding="utf-8") as file:
+        return {row[column]: row for row in csv.DictReader(file)}
 
 
 @pytest.mark.slow
 def test_what_the_page_adds_is_made(followed):
-    print(sorted(followed.rglob("*.csv")))
-    for name in ("tables/common/leaves", "tables/blm/leaves", "tables/common/tint", "tables/blm/shufflenet"):
-        print(table(followed, name).to_string())
+    learned = rows(followed, "tables/common/badges") | rows(followed, "tables/blm/badges")
+    assert learned.keys() == {"Zero-shot", "AttrVR", "CoOp", "CoOp+ATPrompt", "ILM", "BLM"}
+    assert all(float(row["mean"]) > 90 for row in learned.values())
+    assert rows(followed, "tables/common/tint").keys() == {"VP", "Tint", "Tint (strong)"}
+    assert rows(followed, "tables/blm/shufflenet")["ILM"]["n"] == "1"
+    assert rows(followed, "tables/fifth/table1").keys() == {"Zero-shot", "Frame"}
+    assert rows(followed, "figures/common/badges_shots", "series")["VP"]["n"] == "2"  # its own seeds
+    claim = "a tint is better than a frame"
+    verdicts = json.loads((followed / "verdicts" / "common.json").read_text())["claims"]
+    assert [each["verdict"] for each in verdicts if each["words"] == claim] == ["fails"]  # both classify every badge
