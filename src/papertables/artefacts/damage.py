@@ -43,6 +43,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
         ("sentence_features/**/*.safetensors", check_tensors, "sentence_features, and what reads it"),
         ("class_vectors/**/*.safetensors", check_tensors, "class_vectors, and what reads it"),
         ("searches/**/*.json", read_search, "the search, and runs whose attributes are its winner if that changes"),
+        ("searches/**/*.pt", check_zip, "nothing: the search starts anew by itself"),
         ("checkpoints/*.pt", check_zip, "nothing: its runs start anew by themselves"),
         (f"runs/**/{METRICS}", partial(_record, store), "the run"),
         (f"runs/**/{LEARNER}", check_tensors, "the run"),
@@ -51,6 +52,7 @@ def look_through(plan: Plan) -> Iterator[Finding]:
         ("tables/**/*.json", read_sealed, "the table, and the page"),
         ("figures/**/*.json", read_sealed, "the figure, and the page"),
         ("verdicts/*.json", read_sealed, "judge"),
+        ("imported/**/*.json", read_sealed, "nothing: import the checkpoint once more"),
     ]
     yield from _weights(plan)
     for pattern, read, again in kinds:

@@ -231,13 +231,13 @@ def import_checkpoint(
     made = _plan(scale, config)
     spec = reasons.named(made, run)
     job = made.inputs.train(made.job_of[spec.id])
-    needed = [path for each in job.files.values() for path in ([each] if isinstance(each, str) else each)]
-    lacking = [path for path in needed if not Path(path).exists()]
+    from papertables.training import imported
+
+    imported.check_import(spec, file)
+    lacking = [path for path in imported.files_for(job, spec) if not Path(path).exists()]
     overrides = [*([f"scale={scale}"] if scale else []), *(config or [])]
     if lacking and subprocess.run(_snakemake(lacking, [], overrides, "all")).returncode:
         raise typer.Exit(1)
-    from papertables.training import imported
-
     found = imported.import_checkpoint(job, spec, file, device)
     path = write_imported(Path(made.paths.imported), found)
     if as_json:

@@ -33,27 +33,29 @@ class Progress(logging.Handler):
         super().__init__(logging.INFO)
         self.plan, self.workflow, self.stream, self.clock = plan, workflow, stream, clock
         self.estimator, self.jobs, self.done = Estimator(plan), {}, []
-        self.begun: float | None = None
+        self.all: list[Job] | None = None
+        self.begun: float | None = None  # when training did
         self.fetched = self.to_fetch = 0  # bytes
 
     def emit(self, record: logging.LogRecord) -> None:
         event = str(getattr(record, "event", ""))
         try:
             if event == INFO:
-                self.begin()
+                self.begin(record.rule_name)
                 self.jobs[record.jobid] = record.rule_name, dict(record.wildcards)
             elif event == FINISHED and record.job_id in self.jobs:
                 self.finish(*self.jobs.pop(record.job_id))
         except Exception:
             self.handleError(record)
 
-    def begin(self) -> None:
-        if self.begun is None:
-            self.begun = self.clock()
+    def begin(self, rule: str) -> None:
+        if self.all is None:
             jobs = list(self.workflow.dag.needrun_jobs(exclude_finished=False))
             self.to_fetch = sum(fetched_by(each.rule.name, each.wildcards_dict) for each in jobs)
             names = [each.wildcards_dict["job"] for each in jobs if each.rule.name == "train"]
             self.all = [self.plan.jobs[name] for name in names]
+        if self.begun is None and rule == "train":
+            self.begun = self.clock()
 
     def finish(self, rule: str, wildcards: dict[str, str]) -> None:
         if rule in ARTEFACTS:

@@ -61,6 +61,8 @@ def _needed(plan: Plan) -> Iterator[str | Path]:
     for place in plan.searches:
         sets.add(place[0])
         yield paths.search_result(*place)
+        if not Path(paths.search_result(*place)).exists():
+            yield Path(paths.search_result(*place)).with_suffix(".pt")  # from which it goes on
         yield from _listed(inputs.search(*place).files)
     for planned in plan.artefacts.values():
         for run in plan.inspected(planned):

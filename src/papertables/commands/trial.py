@@ -8,6 +8,9 @@ from pydantic import JsonValue
 from papertables.base.errors import UserError, unknown
 from papertables.planning.project import Project
 from papertables.specs.config import Paper
+from papertables.specs.spec import digest
+
+LONGEST = 100  # characters of a name, which is in those of files
 
 
 def trial(
@@ -22,8 +25,10 @@ def trial(
     has the method where none is named. backbone: as papers call it, or what stands in for one at the scale."""
     chosen, datasets = _paper(project, method, paper), [*datasets]
     tower = _published(project, chosen, backbone)
-    said = "".join(f"_{name.rpartition('.')[2]}_{value}" for name, value in settings.items())
+    said = "".join(f"_{name}_{value}" for name, value in settings.items())
     name = re.sub(r"\W+", "_", f"{method}_on_{'_'.join(datasets)}_with_{backbone}{said}".lower())
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}_{digest([name])[:8]}"
     told = "".join(f", {name} {value}" for name, value in settings.items())
     return {
         "id": f"{chosen.id}_{name}",

@@ -52,6 +52,8 @@ def why(plan: Plan, run: RunSpec) -> list[str]:
         now = fingerprints(job, texts_of(job), winners_of(job), store)[run.id]
     except FileNotFoundError as error:
         return [*problems, f"{error.filename} is to be made first, so the rest is not known"]
+    except UserError as error:  # of its teacher
+        return [*problems, f"its teacher is to be made first, so the rest is not known ({error})"]
     if not same_numbers(found.fingerprint, now):
         problems += _changes(found.fingerprint, now)
     return problems

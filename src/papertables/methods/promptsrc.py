@@ -96,7 +96,8 @@ class Learner(BaseLearner):
 
     def epoch_weight(self, epoch: int, epochs: int) -> float:
         mean, std = self.density
-        heights = [exp(-(((each - mean) / std) ** 2) / 2) for each in range(1, epochs + 1)]
+        exponents = [-(((each - mean) / std) ** 2) / 2 for each in range(1, epochs + 1)]
+        heights = [exp(each - max(exponents)) for each in exponents]  # the highest is 1, however far off the mean is
         return heights[epoch - 1] / sum(heights)
 
     def _at(self, laid: Laid) -> Tensor:

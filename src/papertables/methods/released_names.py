@@ -2,6 +2,7 @@
 
 import re
 
+METHODS = ("coop", "cocoop", "maple", "dept")
 OURS = {  # by theirs, a pattern
     r"prompt_learner\.ctx$": "prompting.context",
     r"prompt_learner\.ctx_att(\d)$": r"prompting.attribute\1",

@@ -12,7 +12,7 @@ FILE = "format.json"
 
 def tell_format(runs: Path) -> None:
     """Has a folder of runs say that it is of this format, before the first is written."""
-    if _format(runs) != FORMAT:
+    if _format(runs) < FORMAT:
         write_atomic(runs / FILE, json.dumps({"format": FORMAT}).encode())
 
 

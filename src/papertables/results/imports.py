@@ -18,7 +18,7 @@ class Imported(Model):
 
 
 def write_imported(folder: Path, found: Imported) -> Path:
-    """Writes it below a folder, under the run's id and the name of its file."""
-    path = folder / found.run / f"{found.file}.json"
+    """Writes it below a folder, under the run's id and the name and digits of its file, for many have one name."""
+    path = folder / found.run / f"{found.file}-{found.sha256[:10]}.json"
     write_atomic(path, sealed_json(found.model_dump_json(indent=1)))
     return path

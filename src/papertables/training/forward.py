@@ -74,9 +74,10 @@ def text_features(
 
 @torch.no_grad()
 def guides(towers: Towers, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor | None]:
-    """What each learner's loss compares with, of its images (B, 3, s, s); None of one that needs labels alone."""
+    """What each learner's loss compares with, of its images (B, 3, s, s); None of one that needs labels alone, whose
+    images are not made a second time."""
     return [
-        learner.guide(learner.pixels(batch), towers.encode_image)
+        None if type(learner).guide is BaseLearner.guide else learner.guide(learner.pixels(batch), towers.encode_image)
         for learner, batch in zip(learners, images, strict=True)
     ]
 

@@ -5,13 +5,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile, is_zipfile
 
 import torch
 from torch import Tensor, nn
 
 from papertables.base.errors import UserError
 from papertables.base.files import file_digest
-from papertables.methods.released_names import our_name
+from papertables.methods.released_names import METHODS, our_name
 from papertables.results.imports import Imported
 from papertables.results.metrics import Evaluation, Score
 from papertables.specs.rules import TrainJob
@@ -22,6 +23,20 @@ from papertables.training.predict import untrained
 from papertables.training.run import Run
 
 PREFIX = "prompt_learner."  # which trainers leave away that save their prompts alone
+
+
+def check_import(spec: RunSpec, file: Path) -> None:
+    """Raises UserError, before anything is made for it, where the run's method is none whose checkpoints are known, or
+    the file is none."""
+    if spec.method not in METHODS:
+        raise UserError(f"{spec.id}: of {spec.method} no checkpoints are known: name a run of {', '.join(METHODS)}")
+    read_checkpoint(file)
+
+
+def files_for(job: TrainJob, spec: RunSpec) -> list[str]:
+    """What scoring as one of a job's runs reads."""
+    own = [job.frozen, job.weights, job.caches[spec.test_cache], *filter(None, [job.searches.get(spec.id)])]
+    return [*job.prepared.files.values(), *own, *job.transfer.files]
 
 
 def import_checkpoint(job: TrainJob, spec: RunSpec, file: Path, device: str = "cpu") -> Imported:
@@ -44,6 +59,7 @@ def import_checkpoint(job: TrainJob, spec: RunSpec, file: Path, device: str = "c
 
 def read_checkpoint(file: Path) -> tuple[int, dict[str, Tensor]]:
     """Its epoch and the parameters that ours have, by our names."""
+    _refuse_programs(file)
     try:
         content = torch.load(file, map_location="cpu", weights_only=False, pickle_module=TENSORS_ALONE)
         epoch, state = int(content["epoch"]), dict(content["state_dict"])
@@ -55,6 +71,14 @@ def read_checkpoint(file: Path) -> tuple[int, dict[str, Tensor]]:
     if not named:
         raise UserError(f"{file}: none of {', '.join(sorted(state)[:5])} is a parameter of CoOp, CoCoOp, MaPLe or DePT")
     return epoch, named
+
+
+def _refuse_programs(file: Path) -> None:
+    """Raises UserError for an archive of TorchScript's, which torch would run whatever reads its pickles."""
+    if is_zipfile(file):
+        with ZipFile(file) as archive:
+            if any(name.endswith("constants.pkl") for name in archive.namelist()):
+                raise UserError(f"{file}: it holds a program, no checkpoint of Dassl's")
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from papertables.results.store import Store, same_numbers
 from papertables.specs.manifests import read_manifest
 from papertables.specs.rules import TrainJob
 from papertables.specs.spec import RunSpec, digest
-from papertables.training.record import data_part
+from papertables.training.record import data_part, teacher_part
 
 
 class Present:
@@ -48,15 +48,19 @@ class Present:
             "backbone": self.weights(job.weights) if entry.own or entry.shipped else entry.sha256,
             "attributes": self._attributes(job, run),
             "method": method_code(run.method),
-            "teacher": run.teacher and self._teacher(run.teacher.id),
+            "teacher": run.teacher and self._teacher(run.teacher.id, Path(job.teachers[run.id].vectors)),
         }
         told = {name: part for name, part in known.items() if part is not None}
         passes = {"passes": None} if job.numerics == "published" else {}
         return told | {"numerics": NUMERICS, "reading": entry.reading} | passes
 
-    def _teacher(self, id: str) -> str | None:
+    def _teacher(self, id: str, vectors: Path) -> str | None:
+        """Of a teacher that is itself not present it is one that no student has learned from."""
         found = self.store.read(id)
-        return found and found.fingerprint.digest
+        if found is None or not vectors.is_file():
+            return None
+        present = id not in self.jobs or self.of(id, found)
+        return teacher_part(found, vectors) if present else "0"
 
     def _attributes(self, job: TrainJob, run: RunSpec) -> str | None:
         if run.attributes:

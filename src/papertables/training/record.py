@@ -14,6 +14,7 @@ from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes, read_attributes
 from papertables.backbones.catalog import backbone_with
 from papertables.base.code import FOLDER
+from papertables.base.files import file_digest
 from papertables.methods.mapping_names import makes_mapping
 from papertables.methods.table import METHODS, method_code
 from papertables.results.metrics import CHANGED, Computed, Evaluation, Fingerprint, Metrics, RunCost
@@ -59,10 +60,16 @@ def fingerprints(
             numerics=NUMERICS,
             reading=entry.reading,
             passes="fast" if job.numerics == "fast" and makes_mapping(spec.options.get("mapping")) else None,
-            teacher=spec.teacher and store.record(spec.teacher.id).fingerprint.digest,
+            teacher=spec.teacher and teacher_part(store.record(spec.teacher.id), Path(job.teachers[spec.id].vectors)),
         )
         for spec in job.runs
     }
+
+
+def teacher_part(teacher: Metrics, vectors: Path) -> str:
+    """What a student depends on of its teacher: what that was trained from, and, in its class vectors, what it learned.
+    Raises FileNotFoundError where these are yet to be made."""
+    return digest([teacher.fingerprint.digest, file_digest(vectors)])
 
 
 def data_part(spec: RunSpec, data: str, template: str) -> str:

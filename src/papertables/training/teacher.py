@@ -46,7 +46,10 @@ def load_teacher(learner: torch.nn.Module, run: RunSpec, store: Store) -> None:
     """Gives a learner what its run learned. Raises UserError where the run diverged, and where it is of another depth
     or length: prompts that are not there would stay random."""
     if store.record(run.id).diverged:
-        raise UserError(f"{run.id}: this teacher diverged, and no student learns from it: change its training")
+        raise UserError(
+            f"{run.id}: this teacher diverged, and no student learns from it: change its training, or have the tables "
+            "without these students with --config partial=true"
+        )
     kept, known = store.state(run.id, "last"), learner.state_dict()
     for name in sorted(known.keys() | kept.keys()):
         shapes = [tuple(each[name].shape) if name in each else "nothing" for each in (known, kept)]

@@ -201,7 +201,7 @@ def test_a_trial_is_a_table_by_a_papers_protocol():
     project = plan_of().project
     declared = trial(project, "coop", ["mini_digits", "mini_moths"], "mini-vit", None, {"training.epochs": 5})
     made = plan_of(trial=declared)
-    planned = made.artefacts["atprompt_coop_on_mini_digits_mini_moths_with_mini_vit_epochs_5"]
+    planned = made.artefacts["atprompt_coop_on_mini_digits_mini_moths_with_mini_vit_training_epochs_5"]
     assert {run.training.epochs for run in planned.runs} == {5}
     assert {run.dataset for run in planned.runs} == {"mini_digits", "mini_moths"}
     assert planned.artefact.fixed["backbone"] == "clip_vit_b16"  # mini-vit stands in for it

@@ -9,7 +9,7 @@ from papertables.base.errors import UserError
 from papertables.results.imports import Imported, write_imported
 from papertables.results.store import Store
 from papertables.specs.spec import RunSpec
-from papertables.training.imported import import_checkpoint, read_checkpoint
+from papertables.training.imported import check_import, import_checkpoint, read_checkpoint
 from tests.unit.small_world import World, train
 from tests.unit.training.test_prompt_jobs import NEW, spec, transfer
 
@@ -19,6 +19,7 @@ METHODS = {
     "coop": {"attributes": ["color", "shape"], "attribute_context": [2, 2]},
     "cocoop": {},
     "maple": {"depth": 2},
+    "dept": {},
 }
 
 
@@ -35,6 +36,9 @@ THEIRS = {  # names of Dassl's by ours
     r"project\.": "proj.",
     r"deep_vectors\.(\d+)\.context$": r"compound_prompts_text.\1",
     r"deep_projects\.(\d+)\.": r"compound_prompt_projections.\1.",
+    r"image_film\.": "film_lp_img.",
+    r"text_film\.": "film_lp_text.",
+    r"probe\.": "linear_probe_proj.",
 }
 
 
@@ -48,7 +52,7 @@ def checkpoint(world, folder, run: RunSpec):
     state = {
         theirs(name): value
         for name, value in Store(folder / "runs").state(run.id, "last").items()
-        if "scale" not in name
+        if name != "similarity.scale"
     }
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1)
     schedule = {"successor": torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 3)}
@@ -79,6 +83,11 @@ def test_one_of_another_shape_is_told(world, tmp_path):
         import_checkpoint(job, spec("coop", context=3), checkpoint(world, tmp_path, run))
 
 
+def test_a_run_of_another_method_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(UserError, match="of promptsrc no checkpoints are known"):
+        check_import(spec("promptsrc"), tmp_path / "model.pth.tar")
+
+
 def test_what_is_no_checkpoint_is_told(tmp_path):
     file = tmp_path / "model.pth.tar"
     with pytest.raises(UserError, match="No such file"):
@@ -99,6 +108,9 @@ class Harmful:
 
 
 def test_no_code_in_a_checkpoint_runs(tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "program")
+    with pytest.raises(UserError, match="it holds a program"):
+        read_checkpoint(tmp_path / "program")
     torch.save({"epoch": 3, "state_dict": {"ctx": torch.zeros(4, 8)}, "optimizer": Harmful()}, tmp_path / "file")
     assert read_checkpoint(tmp_path / "file")[1]["prompting.context"].shape == (4, 8)
     assert not Harmful.ran

@@ -125,3 +125,13 @@ def test_a_fraction_of_every_class(world):
     assert chosen[0] != chosen[1]
     assert chosen[0] == training_indices(split, half[0])
     assert training_indices(split, mapped_spec("padding")) == list(range(len(split.train)))
+
+
+def test_a_step_sees_a_batch_once(world, tmp_path):
+    """Of a mask network that counts its batches: also where another learner's loss has images looked at twice."""
+    spec = mapped_spec("smm", "rlm")
+    world.train([spec], tmp_path)
+    state = Store(tmp_path / "runs").state(spec.id, "last")
+    steps = -(-len(CLASSES) * PER_CLASS["train"] // spec.training.batch_size) * spec.training.epochs
+    counted = {int(value) for name, value in state.items() if name.endswith("num_batches_tracked")}
+    assert counted == {steps}
