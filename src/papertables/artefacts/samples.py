@@ -1,6 +1,6 @@
 """The numbers behind an artefact's cells, run by run, by the keys of its axes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,8 +47,10 @@ class Grid:
 
 
 def of_runs(planned: PlannedArtefact, metrics: Mapping[str, Metrics], selection: Selection) -> Grid:
-    """Of the cells of a table, or of a figure that is drawn of cells."""
-    cells = {(each.row.key, each.column.key): _strata(each, metrics, selection) for each in planned.cells}
+    """Of the cells of a table, or of a figure that is drawn of cells. Under the selection of the artefact a run shows
+    the epoch that it shows there."""
+    own = planned.shown_epoch if selection == planned.selection else lambda run: selection
+    cells = {(each.row.key, each.column.key): _strata(each, metrics, own) for each in planned.cells}
     rows, columns = ({each.key: each.label for each in axis} for axis in (planned.rows, planned.columns))
     return Grid(rows, columns, cells, planned.artefact.average_without)
 
@@ -106,7 +108,7 @@ def _runs(cells: Iterable[Cell]) -> Iterable[RunSpec]:
     return (run for cell in cells for member in cell.members for run in member.runs)
 
 
-def _strata(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) -> Strata:
+def _strata(cell: Cell, metrics: Mapping[str, Metrics], epoch: Callable[[RunSpec], Selection]) -> Strata:
     """By data set; a run that shows nothing is left out."""
     found: Strata = {}
     for member in cell.members:
@@ -114,7 +116,7 @@ def _strata(cell: Cell, metrics: Mapping[str, Metrics], selection: Selection) ->
         samples = {
             seed: Sample(run.id, values)
             for seed, (run, each) in shown.items()
-            if each.shows(run, selection) and (values := _values(cell, member, each, selection))
+            if each.shows(run, epoch(run)) and (values := _values(cell, member, each, epoch(run)))
         }
         found[member.dataset] = samples
     return found

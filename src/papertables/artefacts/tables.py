@@ -225,7 +225,7 @@ def build(
             *_printed_only(planned),
             *compare.average_notes(_averaged_over(planned), numbers, used),
         ),
-        failures=tuple(failures(runs, metrics, planned.selection)),
+        failures=tuple(failures(runs, metrics, planned.shown_epoch)),
         sources=tuple(compare.sources(used)),
         published=counterpart,
         subsets=tuple(subsets.values()),
@@ -536,13 +536,15 @@ def _comparison_notes(
     return notes + withheld
 
 
-def failures(runs: Sequence[RunSpec], metrics: Mapping[str, Metrics], selection: Selection) -> list[str]:
+def failures(
+    runs: Sequence[RunSpec], metrics: Mapping[str, Metrics], epoch: Callable[[RunSpec], Selection]
+) -> list[str]:
     lines = []
     for run in runs:
         if run.id not in metrics:
             lines.append(f"{UNFINISHED} not finished, or of other code, data or weights: {run.id}")
         elif place := metrics[run.id].diverged:
-            shown = ", the best epoch before is shown" if metrics[run.id].shows(run, selection) else ""
+            shown = ", the best epoch before is shown" if metrics[run.id].shows(run, epoch(run)) else ""
             lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}{shown}: {run.id}")
         elif steps := metrics[run.id].nonfinite:
             lines.append(f"{_steps(steps)} without a finite loss, left out: {run.id}")

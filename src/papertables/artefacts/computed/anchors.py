@@ -43,7 +43,7 @@ def compute(source: Source) -> ComputedTable:
     runs, columns = planned.runs, (*COLUMNS, *(Column(value.label, "") for value in planned.columns))
     unit = "Words, and the weight of what is found" + ("; accuracy in percent" if runs else "")
     notes = (*_named(source), *_notes(known), *(run_notes(planned, runs, False, {}) if runs else ()))
-    shown = {"sources": tuple(lines), "failures": tuple(tables.failures(runs, source.metrics, planned.selection))}
+    shown = {"sources": tuple(lines), "failures": tuple(tables.failures(runs, source.metrics, planned.shown_epoch))}
     return ComputedTable("Data set", unit, columns, tuple(rows), notes, HOW, **shown)
 
 
