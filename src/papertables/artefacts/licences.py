@@ -20,7 +20,7 @@ def licences(datasets: Iterable[str], runs: Sequence[RunSpec]) -> str:
         "weights": [(each.label, each.licence) for each in towers],
         "sentences": [(each, source_licence(each)) for each in sources],
     }
-    return f"Licences. {'; '.join(_told(told))}."
+    return f"Licences of {'; of '.join(_told(told))}."
 
 
 def _told(told: dict[str, list[tuple[str, str]]]) -> Iterator[str]:

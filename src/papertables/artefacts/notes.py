@@ -194,7 +194,7 @@ def _selection(planned: PlannedArtefact) -> str:
 def _averages(planned: PlannedArtefact, averaged: bool) -> str:
     parts = []
     if planned.artefact.pool:
-        names = [member.dataset for member in planned.cells[0].members]
+        names = dict.fromkeys(member.dataset for cell in planned.cells for member in cell.members)
         parts.append(f"A cell is the average over {_and(names)}, seed by seed.")
     if averaged:
         parts.append("Averages are taken seed by seed.")

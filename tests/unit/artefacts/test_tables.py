@@ -230,7 +230,7 @@ def test_notes_say_how_the_numbers_were_made(tmp_path):
     assert "few_shot_draw = shared (as published). read in the source." in notes
     assert "attribute_stream" not in notes  # no run reads attributes
     assert "1 published average follows from its own printed row." in notes
-    assert "Licences. data sets: unknown (DTD), MIT (EuroSAT); weights: MIT (CLIP ViT-B/16)." in notes
+    assert "Licences of data sets: unknown (DTD), MIT (EuroSAT); of weights: MIT (CLIP ViT-B/16)." in notes
 
 
 @pytest.mark.parametrize(

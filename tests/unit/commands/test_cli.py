@@ -23,7 +23,8 @@ def project(tmp_path, monkeypatch):
     """A folder that is a project, to work in."""
     for part in ("Snakefile", "config.yaml"):
         shutil.copy(REPOSITORY / part, tmp_path / part)
-    shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
+    for part in ("workflow", "attributes"):
+        shutil.copytree(REPOSITORY / part, tmp_path / part)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
