@@ -25,6 +25,7 @@ SLIPS = [
 @pytest.fixture
 def copy(tmp_path):
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
+    shutil.copytree(REPOSITORY / "attributes", tmp_path / "attributes")
     return tmp_path
 
 

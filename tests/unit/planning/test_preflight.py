@@ -53,6 +53,7 @@ def test_braces_are_told_with_the_folder(tmp_path, monkeypatch, folder):
         preflight.check_files(plan_of())
     monkeypatch.chdir(tmp_path)
     shutil.copytree(REPOSITORY / "workflow", tmp_path / folder / "workflow")
+    shutil.copytree(REPOSITORY / "attributes", tmp_path / folder / "attributes")
     with pytest.raises(UserError, match=re.escape(f"the project is {tmp_path / folder}, and")):
         preflight.check_files(make_plan(tmp_path / folder, CONFIG))
 
@@ -166,6 +167,7 @@ def test_a_file_that_is_asked_for_by_itself_is_downloaded_only_if_anything_may_b
 @pytest.mark.slow
 def test_an_artefact_that_needs_a_download_says_so_at_the_mini_scale(tmp_path):
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
+    shutil.copytree(REPOSITORY / "attributes", tmp_path / "attributes")
     (tmp_path / "workflow" / "papers" / "attrvr" / "mine.yaml").write_text(OF_ONES_OWN)
     with pytest.raises(UserError) as error:
         check_downloads(make_plan(tmp_path, CONFIG), ["attrvr_table1", "attrvr_mine"])

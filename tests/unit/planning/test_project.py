@@ -21,6 +21,7 @@ def plan(root=REPOSITORY, **config):
 @pytest.fixture
 def copy(tmp_path):
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow")
+    shutil.copytree(REPOSITORY / "attributes", tmp_path / "attributes")
     return tmp_path
 
 
@@ -170,6 +171,7 @@ def test_shots_larger_than_a_class(copy):
 def test_a_slip_in_an_adjustment_is_an_error(tmp_path, changes, message):
     root = tmp_path / "project"
     shutil.copytree(REPOSITORY / "workflow", root / "workflow")
+    shutil.copytree(REPOSITORY / "attributes", root / "attributes")
     path = root / "workflow" / "papers" / "smm" / "protocol.yaml"
     declared = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(declared | {"adjust": [*declared["adjust"], changes]}))

@@ -437,6 +437,7 @@ def copy(tmp_path) -> Path:
         return [name for name in names if papers and name.endswith(".yaml") and name not in KEPT]
 
     shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow", ignore=left_out)
+    shutil.copytree(REPOSITORY / "attributes", tmp_path / "attributes")
     return tmp_path
 
 
