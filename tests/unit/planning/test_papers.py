@@ -94,9 +94,8 @@ def test_labels_tell_methods_apart():
 
 def test_every_method_is_shown_by_some_artefact():
     for paper in plan().project.papers.values():
-        shown = {
-            m.method for p in plan().artefacts.values() if p.paper.id == paper.id for c in p.cells for m in c.members
-        }
+        members = [m for p in plan().artefacts.values() if p.paper.id == paper.id for c in p.cells for m in c.members]
+        shown = {each.method for m in members for each in (m, m.teacher) if each}  # a teacher by its students
         assert shown == {method.label for method in paper.methods.values() if method.method}
 
 
