@@ -29,8 +29,8 @@ class Failing(Learner):
         super().__init__()
         self.steps, self.seen = steps, 0
 
-    def loss(self, features, texts, names, labels):
-        loss, logits = super().loss(features, texts, names, labels)
+    def loss(self, *given):
+        loss, logits = super().loss(*given)
         self.seen += 1
         return (loss * math.nan if self.seen in self.steps else loss), logits
 

@@ -65,9 +65,10 @@ def test_fast_scores_are_made_exact_without_training_and_exact_ones_serve(world,
 
 
 @pytest.mark.parametrize(("mapping", "passes"), [("ilm", "fast"), ("ilm_fast", "fast"), ("rlm", None)])
-def test_only_mapping_passes_are_a_part_of_a_training(classifier, mapping, passes):
+def test_only_mapping_passes_are_a_part_of_a_training(classifier, tmp_path, mapping, passes):
     run = mapped_spec("padding", mapping)
-    exact, fast = (fingerprints(classifier.job([run], numerics=each), {}, {})[run.id] for each in ("published", "fast"))
+    jobs = [classifier.job([run], numerics=each) for each in ("published", "fast")]
+    exact, fast = (fingerprints(job, {}, {}, Store(tmp_path))[run.id] for job in jobs)
     assert (exact.passes, fast.passes) == (None, passes)
     assert same_numbers(exact, fast)  # published passes serve
     assert same_numbers(fast, exact) == (passes is None)

@@ -35,8 +35,8 @@ def store(world, tmp_path_factory):
 def up_to_date(store: Store, job) -> tuple[set[str], set[str]]:
     """The methods whose runs a training would not make anew, and those that a partial look takes."""
     texts = {source: read_attributes(*map(Path, each.texts)) for source, each in job.sentences.items()}
-    missing = {run.id for run in store.missing(job.runs, fingerprints(job, texts, {}))}
-    taken = Present([job])
+    missing = {run.id for run in store.missing(job.runs, fingerprints(job, texts, {}, store))}
+    taken = Present([job], store)
     return (
         {name for name, run in RUNS.items() if run.id not in missing},
         {name for name, run in RUNS.items() if taken.of(run.id, store.read(run.id))},
@@ -114,5 +114,5 @@ def test_what_another_machine_made_is_taken_as_recorded(world, store):
     nowhere = replace(job.prepared, manifest="nowhere.json")
     (small,) = job.sentences.values()
     sentences = {"small": replace(small, texts=("nowhere", "nowhere"))}
-    taken = Present([replace(job, prepared=nowhere, weights="nowhere", sentences=sentences)])
+    taken = Present([replace(job, prepared=nowhere, weights="nowhere", sentences=sentences)], store)
     assert all(taken.of(run.id, store.read(run.id)) for run in RUNS.values())
