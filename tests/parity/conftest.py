@@ -75,3 +75,19 @@ def context(tower):
         return MethodInputs(tower.image_size, tower.mean, tower.std, tower.logit_scale, **features)
 
     return make
+
+
+def inputs(tower, names, **more) -> MethodInputs:
+    """Of a method that learns prompts for these class names."""
+    return MethodInputs(
+        image_size=tower.image_size,
+        mean=tower.mean,
+        std=tower.std,
+        logit_scale=tower.logit_scale,
+        text=tower.text,
+        class_names=names,
+        embedding_width=tower.model.text_projection.shape[1],
+        attribute_tokens="first",
+        deep_start="assumed",
+        **more,
+    )

@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from papertables.backbones import clip
 from papertables.backbones.frozen_features import ensemble_features, ensemble_templates
 from papertables.backbones.prompts import ImagePrompts
-from papertables.methods.inputs import MethodInputs
 from papertables.methods.promptkd import Learner as PromptKD
 from papertables.methods.promptsrc import Learner as PromptSRC
 from papertables.specs.spec import Optimizer, Schedule, Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
 from papertables.training.run import Run
-from tests.parity.conftest import FOLDER, openai_state
+from tests.parity.conftest import FOLDER, inputs, openai_state
 
 OWN = {  # names of parameters and buffers: theirs to ours
     r"prompt_learner\.ctx$": "prompting.context",
@@ -70,21 +69,6 @@ def prompted(tower, names, hyper, given=None, prefix="") -> PromptSRC:
         hyper.get("ctx_init", ""),
         attributes=attributes,
         attribute_context=hyper.get("n_att"),
-    )
-
-
-def inputs(tower, names, **more) -> MethodInputs:
-    return MethodInputs(
-        image_size=tower.image_size,
-        mean=tower.mean,
-        std=tower.std,
-        logit_scale=tower.logit_scale,
-        text=tower.text,
-        class_names=names,
-        embedding_width=tower.model.text_projection.shape[1],
-        attribute_tokens="first",
-        deep_start="assumed",
-        **more,
     )
 
 

@@ -6,14 +6,13 @@ import torch
 from papertables.methods.cocoop import Learner as CoCoOp
 from papertables.methods.coop import Learner as CoOp
 from papertables.methods.dept import Learner as DePT
-from papertables.methods.inputs import MethodInputs
 from papertables.methods.maple import Learner as MaPLe
 from papertables.methods.released_names import our_name
 from papertables.specs.spec import Optimizer, Schedule, Training
 from papertables.training import forward as passes
 from papertables.training.loop import Trainer
 from papertables.training.run import Run
-from tests.parity.conftest import FOLDER
+from tests.parity.conftest import FOLDER, inputs
 
 
 def cases(pattern: str) -> list[str]:
@@ -27,17 +26,7 @@ def learner(case, tower, prefix="param."):
     # The released vanilla files for anchors build prompts before underscores are replaced.
     raw = case.facts["case"] == "coop_atp_vanilla_logits"
     names = tuple(name if raw else name.replace("_", " ") for name in case.facts["class_names"])
-    given = MethodInputs(
-        image_size=tower.image_size,
-        mean=tower.mean,
-        std=tower.std,
-        logit_scale=tower.logit_scale,
-        text=tower.text,
-        class_names=names,
-        embedding_width=tower.model.text_projection.shape[1],
-        attribute_tokens="first",
-        deep_start="assumed",
-    )
+    given = inputs(tower, names)
     anchored = {"attributes": attributes, "attribute_context": hyper.get("n_att")}
     family = case.facts["case"].partition("_")[0]
     if family == "coop":

@@ -11,8 +11,8 @@ MOST = 3  # blocks that are named
 
 
 def in_short(file: Path) -> str:
-    """``attrvr_table1 is made: AttrVR 71.2 on average, best of 5``; of a figure, and of a table in which nothing is
-    best, its title."""
+    """``attrvr_table1 is made: AttrVR 71.2 on average, published 77.7``; of a figure, and of a table in which nothing
+    is best, its title."""
     record = read_sealed(file)
     said = [*_leaders(record)] if record.get("cells") else []
     more = f" and {len(said) - MOST} more" if len(said) > MOST else ""

@@ -52,6 +52,6 @@ def _paper(project: Project, method: str, name: str | None) -> Paper:
 
 def _published(project: Project, paper: Paper, backbone: str) -> str:
     """The backbone that a scale puts this one in the place of; itself where it does not."""
-    substitutes = (project.scale.papers or {}).get(paper.id)
+    substitutes = project.scale.substitutes(paper.id)
     stand_ins = substitutes.backbones if substitutes else {}
     return next((name for name, stand_in in stand_ins.items() if stand_in == backbone), backbone)

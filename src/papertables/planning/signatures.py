@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone_with, backbones
-from papertables.base.code import FOLDER, code_digest, source_files
+from papertables.base.code import FOLDER, ROOMS, code_digest, source_files
 from papertables.base.files import file_digest
 from papertables.data import raw
 from papertables.data.catalog import dataset
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 ARTEFACTS = FOLDER / "artefacts"
 MINI_WORLD = FOLDER / "data" / "miniworld"
 ASKING = "papertables.attributes.asking"
-ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is fingerprinted by itself
 
 
 class Signatures:

@@ -35,7 +35,7 @@ class Fingerprint(Model):
     numerics: the version that the shared loop and towers carry (``papertables.NUMERICS``). reading: as what the
     backbone's tensors were read (``Backbone.reading``); None in records from before it was kept, and while nothing of
     it has changed since. passes: ``fast`` where the mapping passes that fed a training were. teacher: of the
-    fingerprint of the run that a student learned from.
+    run that a student learned from, its fingerprint and what it learned.
     """
 
     data: Digest

@@ -22,7 +22,7 @@ from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
 from papertables.backbones.prompts import Text, TextPrompts
-from papertables.base.code import code_digest, source_files
+from papertables.base.code import ROOMS, code_digest, source_files
 from papertables.base.device import make_deterministic, moved, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
@@ -43,7 +43,6 @@ from papertables.training.optimization import learning_rate
 from papertables.training.progress import progress
 from papertables.training.run import random_stream
 
-CODE = ("papertables.methods", "papertables.attributes")  # of rooms that the shared numerics leave out
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
@@ -265,7 +264,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
         seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255, half)
     targets = torch.from_numpy(validation.labels[validation_rows]).to(chosen)
     course = Course(spec, searcher, _validation_batches(len(targets), spec))
-    code = code_digest(source_files(__name__, CODE))
+    code = code_digest(source_files(__name__, ROOMS))
     known = digest([job.prepared.digest, fingerprint, NUMERICS, code, spec.model_dump(mode="json")])
     kept, training = Checkpoint(out.with_suffix(".pt"), {spec.id: known}), _schedule(spec)
     place = kept.resume([course])
