@@ -23,6 +23,7 @@ from papertables.commands.front_door import enter
 from papertables.commands.progress import follow
 from papertables.commands.scheduling import look_once_at_a_time
 from papertables.commands.snakemake_command import snakemake_command
+from papertables.commands.so_far import show_so_far
 from papertables.data.near import FOLDER as NEAR
 from papertables.planning.asking import asked
 from papertables.planning.downloads import fetched_files
@@ -120,3 +121,5 @@ if PLAN.broken:
 onerror:
     for job in sorted(workflow.scheduler.failed, key=str):
         print(failure(job.rule.name, *job.log), file=sys.stderr)
+    if workflow.scheduler.failed and (told := show_so_far(PLAN, workflow.dag, training_logs())):
+        print(told, file=sys.stderr)

@@ -122,6 +122,20 @@ def test_a_job_that_breaks_says_why_at_the_end(project):
     assert "Traceback" in (project.root / log).read_text()
 
 
+def test_the_page_shows_what_is_made_where_an_artefact_breaks(project):
+    source = project.root / "src" / "papertables" / "artefacts" / "computed" / "attribute_report.py"
+    whole, index = source.read_text(), project.results / "index.html"
+    source.write_text(whole + "\n\nraise ValueError('broken here')\n")
+    config = ("artefacts=[atprompt_audit,attrvr_attribute_report]",)
+    told = "results/tiny/index.html shows what is made: 1 of 2 tables and figures"
+    line(project.run("--keep-going", config=config, check=False), told)
+    assert "<code>attrvr_attribute_report</code>" in index.read_text()
+    assert (project.results / "runs.csv").exists()
+    source.write_text(whole)
+    project.run(config=config)
+    assert "Not made" not in index.read_text() and "attribute_report" in index.read_text()
+
+
 def test_corrupt_published_file(project):
     table = project.root / "workflow" / "papers" / "attrvr" / "table1.yaml"
     table.write_text(table.read_text().replace("table1.csv", "tabel1.csv"))

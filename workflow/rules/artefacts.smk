@@ -108,11 +108,7 @@ rule index:
         scale=lambda w: PLAN.scale,
         configuration=lambda w: PLAN.config,
         listed=lambda w: PLAN.inputs.listed,
-        logs=lambda w: {
-            run.id: f"{LOGS}/train/{PLAN.job_of[run.id]}.log"
-            for id in PLAN.selected
-            for run in PLAN.artefacts[id].runs
-        },
+        logs=lambda w: training_logs(),
         signature=lambda w: PLAN.signatures.index,
     script:
         "../scripts/index.py"

@@ -27,6 +27,12 @@ def artefact_of(w):
     return PLAN.artefact_at(w.paper, w.name)
 
 
+def training_logs():
+    """By run of what is selected, where its training job writes."""
+    runs = [run.id for id in PLAN.selected for run in PLAN.artefacts[id].runs]
+    return {run: f"{LOGS}/train/{PLAN.job_of[run]}.log" for run in runs}
+
+
 def paper_of(w):
     """What a report calls the paper of a table or figure."""
     paper = PLAN.project.papers[w.paper]

@@ -14,7 +14,7 @@ from papertables.base.files import write_atomic
 from papertables.data.catalog import dataset
 from papertables.planning.cells import Member, PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.specs.config import Paper
+from papertables.specs.config import Artefact, Paper
 from papertables.specs.spec import METRICS, RunSpec
 
 KEPT = 60  # lines of a log that a page shows
@@ -44,12 +44,14 @@ class Shown:
 class Results:
     """What pages are made of. artefacts: the JSON files that ``render.write`` and ``figures.write`` left, in the order
     in which they are to be shown, each in a folder that is named as its paper. planned: the same as they were planned.
-    metrics: of their runs that are there. logs: by run, what its job wrote."""
+    metrics: of their runs that are there. logs: by run, what its job wrote. unmade: artefacts that were asked for and
+    could not be made."""
 
     artefacts: Sequence[Path]
     planned: Sequence[PlannedArtefact]
     metrics: Mapping[str, Metrics]
     logs: Mapping[str, Path]
+    unmade: Sequence[Artefact] = ()
 
 
 def write_runs(pages: Path, results: Results, tables: Iterable[tuple[str, Table]]) -> None:

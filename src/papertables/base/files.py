@@ -127,11 +127,15 @@ def own_part(path: Path) -> Path:
     return path.with_name(f"{path.name}.{HOST}-{os.getpid()}.part")
 
 
+def parts_of(path: Path) -> list[Path]:
+    """What processes have written of what is to become ``path``, of all processes on all machines."""
+    return [each for each in path.parent.glob(f"{escape(path.name)}.*") if each.suffix == ".part"]
+
+
 def orphans(path: Path) -> list[Path]:
     """The parts of ``path`` that a process left behind: it ended on this machine, or has not touched its part for
     ``FORGOTTEN`` seconds."""
-    parts = [each for each in path.parent.glob(f"{escape(path.name)}.*") if each.suffix == ".part"]
-    return [part for part in parts if part != own_part(path) and _left_behind(part, path.name)]
+    return [part for part in parts_of(path) if part != own_part(path) and _left_behind(part, path.name)]
 
 
 def _left_behind(part: Path, name: str) -> bool:

@@ -2,31 +2,35 @@
 
 import logging
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 from papertables.artefacts.in_short import in_short
+from papertables.base.progress import bar
 from papertables.planning.cost import Estimator, duration
-from papertables.planning.downloads import fetched_by
+from papertables.planning.downloads import Fetching, fetched_by
 from papertables.planning.jobs import Job
 from papertables.planning.plan import Plan
 
 INFO, FINISHED = "job_info", "job_finished"  # events of Snakemake's log
 ARTEFACTS = ("table", "figure")
+LOOK = 0.5  # seconds between two looks at files that grow
 
 
 def follow(plan: Plan, workflow) -> None:
     """From now on, what Snakemake says of its jobs is followed by how far they are."""
     from snakemake.logging import logger
 
-    logger.addHandler(Progress(plan, workflow, sys.stderr))
+    logger.handlers.insert(0, Progress(plan, workflow, sys.stderr))  # before the one that prints: the bar makes room
 
 
 class Progress(logging.Handler):
-    """After each training job, on a terminal alone: runs made and left, images per second through the towers of all
-    jobs together, and how long the rest takes at the pace so far; after each data set and file of weights that is
-    fetched, the bytes. After each table and figure, in log files too: its line."""
+    """On a terminal alone: a bar over the bytes of all that is fetched; after each training job runs made and left,
+    images per second through the towers of all jobs together, and how long the rest takes at the pace so far. After
+    each table and figure, in log files too: its line."""
 
     def __init__(self, plan: Plan, workflow, stream: TextIO, clock=time.monotonic):
         """workflow: Snakemake's, which knows the jobs that are to run once the first of them has begun."""
@@ -35,11 +39,13 @@ class Progress(logging.Handler):
         self.estimator, self.jobs, self.done = Estimator(plan), {}, []
         self.all: list[Job] | None = None
         self.begun: float | None = None  # when training did
-        self.fetched = self.to_fetch = 0  # bytes
+        self.arriving: Arriving | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         event = str(getattr(record, "event", ""))
         try:
+            if self.arriving:
+                self.arriving.make_room()
             if event == INFO:
                 self.begin(record.rule_name)
                 self.jobs[record.jobid] = record.rule_name, dict(record.wildcards)
@@ -51,7 +57,10 @@ class Progress(logging.Handler):
     def begin(self, rule: str) -> None:
         if self.all is None:
             jobs = list(self.workflow.dag.needrun_jobs(exclude_finished=False))
-            self.to_fetch = sum(fetched_by(each.rule.name, each.wildcards_dict) for each in jobs)
+            named = {(each.rule.name, *each.wildcards_dict.values()): each for each in jobs}
+            brought = {key: fetched_by(self.plan, key[0], each.wildcards_dict) for key, each in named.items()}
+            if any(brought.values()) and self.stream.isatty():
+                self.arriving = Arriving({key: each for key, each in brought.items() if each}, self.stream)
             names = [each.wildcards_dict["job"] for each in jobs if each.rule.name == "train"]
             self.all = [self.plan.jobs[name] for name in names]
         if self.begun is None and rule == "train":
@@ -61,9 +70,8 @@ class Progress(logging.Handler):
         if rule in ARTEFACTS:
             planned = self.plan.artefact_at(wildcards["paper"], wildcards["name"])
             print(in_short(Path(f"{self.plan.paths.artefact(planned.artefact)}.json")), file=self.stream, flush=True)
-        elif self.stream.isatty() and (size := fetched_by(rule, wildcards)):
-            self.fetched += size
-            print(f"{self.fetched / 1e9:,.1f} of {self.to_fetch / 1e9:,.1f} GB are here", file=self.stream, flush=True)
+        elif self.arriving and (rule, *wildcards.values()) in self.arriving.fetching:
+            self.arriving.whole.add((rule, *wildcards.values()))
         elif rule == "train" and self.stream.isatty():
             self.done.append(self.plan.jobs[wildcards["job"]])
             print(self.how_far(), file=self.stream, flush=True)
@@ -79,3 +87,27 @@ class Progress(logging.Handler):
     def images(self, job: Job) -> float:
         """Through its image tower."""
         return sum(work.images for work in self.estimator.work(job))
+
+
+class Arriving:
+    """A bar over the bytes of all that is fetched, by rule and wildcards of each job, drawn again and again until all
+    of them are here. whole: the jobs that have ended; for what a source says of sizes is rounded."""
+
+    def __init__(self, fetching: Mapping[tuple[str, ...], Fetching], stream: TextIO):
+        self.fetching, self.whole = fetching, set()
+        self.bar = bar("fetched", sum(each.bytes for each in fetching.values()), self.arrived(), "B", stream)
+        threading.Thread(target=self.draw, daemon=True).start()
+
+    def arrived(self) -> int:
+        return sum(each.bytes if job in self.whole else each.arrived() for job, each in self.fetching.items())
+
+    def draw(self) -> None:
+        while self.whole < self.fetching.keys():
+            time.sleep(LOOK)
+            self.bar.n = self.arrived()
+            self.bar.refresh()
+        self.bar.close()
+
+    def make_room(self) -> None:
+        """For a line of another's."""
+        self.bar.clear()

@@ -1,12 +1,14 @@
 """What a plan takes from outside the project: data sets, weights and published sentences."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from papertables.attributes.catalog import attribute_source, language_models, published_file
 from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
+from papertables.base.files import parts_of
 from papertables.data.catalog import dataset, datasets
 from papertables.data.found import Found, find
 from papertables.planning.plan import Plan
@@ -80,11 +82,33 @@ def _lacking(plan: Plan, needed: Needs) -> dict[str, int | None]:
     return lacking
 
 
-def fetched_by(rule: str, wildcards: Mapping[str, str]) -> int:
-    """The bytes that a job fetches, as far as a source says: of a data set, or of weights; 0 of all other jobs."""
+class Fetching(NamedTuple):
+    """About how many bytes a job brings, as far as a source says, and the files that hold them, of which it may need
+    some alone."""
+
+    bytes: int
+    files: tuple[Path, ...]
+
+    def arrived(self) -> int:
+        """How many of the bytes are here, in whole files and in parts of them."""
+        here = 0
+        for path in (each for file in self.files for each in (file, *parts_of(file))):
+            with suppress(FileNotFoundError):  # not begun, or renamed or removed meanwhile
+                here += path.stat().st_size
+        return min(self.bytes, here)
+
+
+def fetched_by(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Fetching | None:
+    """What a job brings that is not here; None of all jobs but those for data sets and weights."""
     if rule == "prepare":
-        return dataset(wildcards["dataset"]).bytes or 0
-    return (backbone(wildcards["backbone"]).bytes or 0) if rule == "fetch_weights" else 0
+        entry = dataset(wildcards["dataset"])
+        if entry.bytes and found(plan, entry.id).state == "fetch":
+            folder = Path(plan.paths.raw(entry.id))
+            return Fetching(entry.bytes, tuple(folder / file.name for way in entry.source.ways for file in way))
+    elif rule == "fetch_weights":
+        tower = backbone(wildcards["backbone"])
+        return Fetching(tower.bytes, (Path(plan.paths.weights(tower.id)),)) if tower.bytes else None
+    return None
 
 
 def check_downloads(plan: Plan, artefacts: Iterable[str], files: Iterable[str] = ()) -> None:

@@ -1,10 +1,13 @@
 """What is said while Snakemake runs, and how often its scheduler looks at its queue."""
 
 import logging
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +16,7 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 from papertables.artefacts import render
 from papertables.artefacts.in_short import in_short
 from papertables.artefacts.tables import TableCell, build
+from papertables.commands import progress
 from papertables.commands.progress import Progress
 from papertables.commands.scheduling import look_once_at_a_time
 from papertables.planning.plan import Plan
@@ -37,11 +41,11 @@ def followed(plan: Plan, stream: StringIO) -> Iterator[str]:
     needed.append(SimpleNamespace(rule=SimpleNamespace(name="table"), wildcards_dict={}))
     workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda exclude_finished: needed))
     seconds = iter(range(0, 1000, 10))
-    progress = Progress(plan, workflow, stream, clock=lambda: next(seconds))
+    told = Progress(plan, workflow, stream, clock=lambda: next(seconds))
     for number, job in enumerate(jobs):
-        told = {"event": "job_info", "jobid": number, "rule_name": "train", "wildcards": {"job": job.id}}
-        progress.emit(logging.makeLogRecord(told))
-        progress.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
+        begun = {"event": "job_info", "jobid": number, "rule_name": "train", "wildcards": {"job": job.id}}
+        told.emit(logging.makeLogRecord(begun))
+        told.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
         yield stream.getvalue()
         stream.seek(0)
         stream.truncate()
@@ -61,17 +65,36 @@ def test_a_log_is_told_of_artefacts_alone(plan):
     assert {*followed(plan, StringIO())} == {""}
 
 
-def test_what_is_fetched_is_told_in_bytes(plan):
+def test_one_bar_shows_the_bytes_of_all_that_is_fetched(tmp_path, monkeypatch):
+    """A part that grows counts, also one that an earlier run left; a job that has ended counts whole."""
+    monkeypatch.setattr(progress, "LOOK", 0.01)
+    plan = plan_of(data_root=str(tmp_path))
     jobs = [("prepare", {"dataset": "dtd"}), ("fetch_weights", {"backbone": "clip_vit_b16"}), ("cache", {})]
     needed = [SimpleNamespace(rule=SimpleNamespace(name=rule), wildcards_dict=own) for rule, own in jobs]
     workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda exclude_finished: needed))
+    weights = Path(plan.paths.weights("clip_vit_b16"))
+    weights.parent.mkdir(parents=True)
+    part = weights.with_name(f"{weights.name}.elsewhere-7.part")
+    part.write_bytes(b"")
+    os.truncate(part, 100_000_000)
     terminal = Terminal()
-    progress = Progress(plan, workflow, terminal)
+    told = Progress(plan, workflow, terminal)
+
+    def shows(text: str) -> bool:
+        deadline = time.monotonic() + 10
+        while text not in terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return text in terminal.getvalue()
+
     for number, (rule, wildcards) in enumerate(jobs):
-        told = {"event": "job_info", "jobid": number, "rule_name": rule, "wildcards": wildcards}
-        progress.emit(logging.makeLogRecord(told))
-        progress.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
-    assert terminal.getvalue().splitlines() == ["0.6 of 1.0 GB are here", "1.0 of 1.0 GB are here"]
+        begun = {"event": "job_info", "jobid": number, "rule_name": rule, "wildcards": wildcards}
+        told.emit(logging.makeLogRecord(begun))
+    assert shows("fetched:  10%")
+    os.truncate(part, 200_000_000)
+    assert shows("fetched:  20%")
+    for number in range(len(jobs)):
+        told.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
+    assert shows("fetched: 100%")
 
 
 @pytest.mark.parametrize(
