@@ -6,6 +6,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
 
 def plain_tar(files: Mapping[str, bytes]) -> bytes:
@@ -36,3 +37,13 @@ def below(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def state(folder: Path) -> dict[str, tuple]:
+    """Everything below a folder, with sizes, times, rights and contents."""
+    found = {}
+    for path in sorted([folder, *folder.rglob("*")]):
+        seen = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[str(path)] = (seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, content)
+    return found

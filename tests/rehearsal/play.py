@@ -14,7 +14,9 @@ from papertables.results.metrics import Metrics, read_record
 from papertables.specs.manifests import read_manifest
 from tests.fault_server import Fault, busy
 from tests.rehearsal.archives import SETS
+from tests.rehearsal.lab import Lab
 from tests.rehearsal.world import World, make_world
+from tests.workflow.conftest import Project
 
 ARTEFACTS = (
     *("attrvr_table1", "attrvr_table2", "attrvr_rehearsal", "blm_padding", "blm_clip", "blm_rehearsal"),
@@ -26,7 +28,8 @@ MARK = {True: "yes", False: "no"}
 
 def play(root: Path, sets=tuple(SETS), towers=TOWERS, artefacts=ARTEFACTS, pilot: bool = True) -> int:
     """Plays at the scale ``rehearsal`` in a folder, which may be an earlier one to go on with, then at the scale
-    ``pilot``, and prints what came of it; returns how much is missing, 0 where everything was made."""
+    ``pilot``, then uses CoOp's data folder where it lies, and prints what came of it; returns how much is missing, 0
+    where everything was made."""
     console, begun = Console(width=130), time.monotonic()
     world = make_world(root, sets, towers)
     made = f"archives of {len(world.made)} data sets, weights of {len(towers)} backbones"
@@ -39,10 +42,10 @@ def play(root: Path, sets=tuple(SETS), towers=TOWERS, artefacts=ARTEFACTS, pilot
         for address, faults in SPOILT.items():
             server.spoil(address, faults)
         for command in commands:
-            code = snakemake(world, *command, world.mirrors(server), "download_patience=20")
+            code = snakemake(world.project, *command, world.mirrors(server), "download_patience=20")
             console.print(f"snakemake {' '.join(command)}: status {code} after {time.monotonic() - begun:.0f} s")
             failed += code != 0
-    return failed + report(console, world, towers)
+    return failed + report(console, world, towers) + in_place(console, world)
 
 
 def report(console: Console, world: World, towers: Iterable[str]) -> int:
@@ -63,9 +66,20 @@ SPOILT = {  # by address
 }
 
 
-def snakemake(world: World, *arguments: str) -> int:
+def snakemake(project: Project, *arguments: str) -> int:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=world.project.root, env=world.project.environment).returncode
+    return subprocess.run(command, cwd=project.root, env=project.environment).returncode
+
+
+def in_place(console: Console, world: World) -> int:
+    """Prepares the sets of CoOp's data folder from such a folder, and prints what came of it; returns what is amiss."""
+    lab = Lab(world)
+    if not lab.sets:
+        return 0
+    code = snakemake(lab.project, *lab.arguments)
+    amiss = show(console, "from CoOp's folder", lab.used())
+    lab.open()
+    return amiss + (code != 0)
 
 
 def by_set(world: World, records: Sequence[Metrics]) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from papertables.commands.snakemake_command import Command
 from papertables.planning import report as plan_report
 from papertables.planning.adopt import adopt
 from papertables.planning.asking import check_asking
-from papertables.planning.downloads import check_downloads
+from papertables.planning.downloads import check_downloads, prepared_files
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu, check_tests
 from papertables.planning.targets import ADOPT, FETCH, PDF, PLAN, asked, left_behind
@@ -38,7 +38,9 @@ def enter(plan: Plan, command: Command | None) -> None:
     check_tests(plan, [artefact for artefact, runs in wanted.items() if runs])
     if command.locks:
         check_alone(plan, wanted)
-    check_downloads(plan, wanted, command.targets)
+    prepared = prepared_files(plan)
+    beyond = [target for target in command.targets if target not in prepared]
+    check_downloads(plan, asked(plan, beyond) if beyond or not command.targets else (), command.targets)
     if command.runs and {*command.targets} != {FETCH}:
         check_asking(plan, wanted)
     if command.runs and command.local and {PDF, plan.paths.pdf} & {*command.targets}:

@@ -111,12 +111,17 @@ def fetched_by(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Fetching 
     return None
 
 
+def prepared_files(plan: Plan) -> dict[str, str]:
+    """The files of prepared data sets, each with the set."""
+    return {path: id for id in datasets() for path in (plan.paths.split(id), plan.paths.manifest(id))}
+
+
 def check_downloads(plan: Plan, artefacts: Iterable[str], files: Iterable[str] = ()) -> None:
     """Raises UserError where one of them, or of the prepared data sets that are named by their files, has to fetch
     something, and neither scale nor configuration lets it."""
     if plan.scale.downloads if plan.config.downloads is None else plan.config.downloads:
         return
-    prepared = {path: id for id in datasets() for path in (plan.paths.split(id), plan.paths.manifest(id))}
+    prepared = prepared_files(plan)
     named = [(path, prepared[path]) for path in files if path in prepared]
     alone = [(path, Needs((id,), (), ())) for path, id in named if dataset(id).source.kind != "drawn"]
     for name, needed in [*((id, needs(plan, [id])) for id in artefacts), *alone]:

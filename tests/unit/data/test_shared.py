@@ -19,7 +19,7 @@ from papertables.data.ready import make_ready
 from papertables.data.shared import image_places
 from papertables.data.transfer import Network
 from papertables.data.unpack import BEGUN, note_of
-from tests.archives import below, plain_tar, sha256, tar
+from tests.archives import below, plain_tar, sha256, state, tar
 from tests.fault_server import FaultServer
 
 RNG = np.random.default_rng(0)
@@ -57,16 +57,6 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-
-
-def state(folder: Path) -> dict[str, tuple]:
-    """Everything below a folder, with sizes, times, rights and contents."""
-    found = {}
-    for path in sorted([folder, *folder.rglob("*")]):
-        seen = path.lstat()
-        content = path.read_bytes() if path.is_file() else None
-        found[str(path)] = (seen.st_mode, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, content)
-    return found
 
 
 IMAGES = {f"{name}/{number}.jpg": picture() for name in ("cat", "dog") for number in range(3)}

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from papertables.base.errors import UserError
+from papertables.commands.front_door import enter
+from papertables.commands.snakemake_command import Command
 from papertables.planning import preflight
 from papertables.planning.downloads import check_downloads, downloads, fetched_files
 from papertables.planning.plan import make_plan
@@ -162,6 +164,14 @@ def test_a_file_that_is_asked_for_by_itself_is_downloaded_only_if_anything_may_b
     (tmp_path / "data" / "eurosat").mkdir(parents=True)
     (tmp_path / "data" / "eurosat" / "split_subset.json").touch()
     check_downloads(plan_of(), [], [file, plan_of().paths.manifest("mini_digits")])
+
+
+def test_a_data_set_that_is_asked_for_by_itself_needs_nothing_beside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(scale="paper", downloads=False)
+    file = plan.paths.manifest("dtd")
+    with pytest.raises(UserError, match=f"^{file} needs DTD, and the configuration downloads nothing"):
+        enter(plan, Command((file,), runs=True, local=True, locks=False))
 
 
 @pytest.mark.slow
