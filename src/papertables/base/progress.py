@@ -12,7 +12,7 @@ def bar(title: str, total: int, done: int, unit: str, terminal: TextIO | None = 
     stream = terminal or sys.stderr
     log = {"mininterval": 60, "file": Lines(), "ascii": True, "ncols": 100}
     settings = {"mininterval": 0.2, "file": stream} if stream.isatty() else log
-    return tqdm(total=total, initial=done, desc=title, unit=unit, unit_scale=unit == "B", **settings)
+    return tqdm(total=total, initial=done, desc=title, unit=unit, **settings)
 
 
 class Lines:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 from papertables.artefacts.in_short import in_short
-from papertables.base.progress import bar
 from papertables.planning.cost import Estimator, duration
 from papertables.planning.downloads import Fetching, fetched_by
 from papertables.planning.jobs import Job
@@ -24,11 +23,11 @@ def follow(plan: Plan, workflow) -> None:
     """From now on, what Snakemake says of its jobs is followed by how far they are."""
     from snakemake.logging import logger
 
-    logger.handlers.insert(0, Progress(plan, workflow, sys.stderr))  # before the one that prints: the bar makes room
+    logger.handlers.insert(0, Progress(plan, workflow, sys.stderr))  # before the one that prints, to make room for it
 
 
 class Progress(logging.Handler):
-    """On a terminal alone: a bar over the bytes of all that is fetched; after each training job runs made and left,
+    """On a terminal alone: the bytes of all that is fetched, as they come; after each training job runs made and left,
     images per second through the towers of all jobs together, and how long the rest takes at the pace so far. After
     each table and figure, in log files too: its line."""
 
@@ -90,12 +89,14 @@ class Progress(logging.Handler):
 
 
 class Arriving:
-    """A bar over the bytes of all that is fetched, by rule and wildcards of each job, drawn again and again until all
-    of them are here. whole: the jobs that have ended; for what a source says of sizes is rounded."""
+    """A line with the bytes of all that is fetched, drawn anew until all of them are here; Snakemake alone brings no
+    library for it. fetching: by rule and wildcards of each job. whole: the jobs that have ended; for what a source says
+    of sizes is rounded."""
 
     def __init__(self, fetching: Mapping[tuple[str, ...], Fetching], stream: TextIO):
-        self.fetching, self.whole = fetching, set()
-        self.bar = bar("fetched", sum(each.bytes for each in fetching.values()), self.arrived(), "B", stream)
+        self.fetching, self.stream, self.whole, self.width = fetching, stream, set(), 0
+        self.begun, self.first = time.monotonic(), self.arrived()
+        self.total = sum(each.bytes for each in fetching.values())
         threading.Thread(target=self.draw, daemon=True).start()
 
     def arrived(self) -> int:
@@ -104,10 +105,19 @@ class Arriving:
     def draw(self) -> None:
         while self.whole < self.fetching.keys():
             time.sleep(LOOK)
-            self.bar.n = self.arrived()
-            self.bar.refresh()
-        self.bar.close()
+            text = self.how_far()
+            print(f"\r{text:{self.width}}", end="", file=self.stream, flush=True)
+            self.width = len(text)
+        print(file=self.stream, flush=True)
+
+    def how_far(self) -> str:
+        """``12.3 of 222.0 GB are here (6 %), 80 MB/s, about 44 min left``."""
+        here, passed = self.arrived(), time.monotonic() - self.begun
+        pace, left = max(0.0, here - self.first) / passed, self.total - here
+        told = f"{here / 1e9:,.1f} of {self.total / 1e9:,.1f} GB are here ({here / self.total:.0%})"
+        told += f", {pace / 1e6:,.0f} MB/s"
+        return told + (f", about {duration(left / pace)} left" if pace and left else "")
 
     def make_room(self) -> None:
         """For a line of another's."""
-        self.bar.clear()
+        print(f"\r{'':{self.width}}", end="\r", file=self.stream, flush=True)

@@ -65,7 +65,7 @@ def test_a_log_is_told_of_artefacts_alone(plan):
     assert {*followed(plan, StringIO())} == {""}
 
 
-def test_one_bar_shows_the_bytes_of_all_that_is_fetched(tmp_path, monkeypatch):
+def test_one_line_shows_the_bytes_of_all_that_is_fetched(tmp_path, monkeypatch):
     """A part that grows counts, also one that an earlier run left; a job that has ended counts whole."""
     monkeypatch.setattr(progress, "LOOK", 0.01)
     plan = plan_of(data_root=str(tmp_path))
@@ -89,12 +89,12 @@ def test_one_bar_shows_the_bytes_of_all_that_is_fetched(tmp_path, monkeypatch):
     for number, (rule, wildcards) in enumerate(jobs):
         begun = {"event": "job_info", "jobid": number, "rule_name": rule, "wildcards": wildcards}
         told.emit(logging.makeLogRecord(begun))
-    assert shows("fetched:  10%")
+    assert shows("0.1 of 1.0 GB are here (10%)")
     os.truncate(part, 200_000_000)
-    assert shows("fetched:  20%")
+    assert shows("0.2 of 1.0 GB are here (20%)")
     for number in range(len(jobs)):
         told.emit(logging.makeLogRecord({"event": "job_finished", "job_id": number}))
-    assert shows("fetched: 100%")
+    assert shows("1.0 of 1.0 GB are here (100%)")
 
 
 @pytest.mark.parametrize(
