@@ -28,7 +28,16 @@ from papertables.data.near import FOLDER as NEAR
 from papertables.planning.asking import asked
 from papertables.planning.downloads import fetched_files
 from papertables.planning.plan import make_plan
-from papertables.planning.resources import HOUR, frozen_seconds, memory_mb, minutes, train_seconds
+from papertables.planning.resources import (
+    HOUR,
+    cache_seconds,
+    frozen_seconds,
+    inspect_seconds,
+    memory_mb,
+    minutes,
+    search_seconds,
+    train_seconds,
+)
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey
 

@@ -22,6 +22,11 @@ def gpus():
     return 0 if PLAN.device == "cpu" else 1
 
 
+def cache_of(w):
+    """What a cache of images holds."""
+    return CacheKey(w.part, w.fit, int(w.size))
+
+
 def artefact_of(w):
     """What a table or figure shows."""
     return PLAN.artefact_at(w.paper, w.name)

@@ -38,9 +38,9 @@ rule cache:
     resources:
         cpus_per_task=PLAN.scale.threads,
         mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(HOUR, attempt),
+        runtime=lambda w, attempt: minutes(cache_seconds(PLAN, w.dataset, cache_of(w)), attempt),
     params:
-        draws=lambda w: PLAN.inputs.draws(w.dataset, CacheKey(w.part, w.fit, int(w.size))),
+        draws=lambda w: PLAN.inputs.draws(w.dataset, cache_of(w)),
         numerics=NUMERICS,
     script:
         "../scripts/cache.py"

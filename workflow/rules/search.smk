@@ -15,7 +15,7 @@ rule search:
         gpu=gpus(),
         cpus_per_task=PLAN.scale.threads,
         mem_mb=lambda w, attempt: memory_mb(attempt, originals=True),
-        runtime=lambda w, attempt: minutes(2 * HOUR, attempt),
+        runtime=lambda w, attempt: minutes(search_seconds(PLAN, w.dataset, w.backbone, w.search), attempt),
     params:
         job=lambda w: PLAN.inputs.search(w.dataset, w.backbone, w.search),
         device=PLAN.device,

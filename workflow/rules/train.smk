@@ -121,7 +121,7 @@ rule inspect:
         gpu=gpus(),
         cpus_per_task=PLAN.scale.threads,
         mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(HOUR, attempt),
+        runtime=lambda w, attempt: minutes(inspect_seconds(PLAN, f"{w.dataset}/{w.backbone}/{w.run}", w.part), attempt),
     params:
         job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
         store=PATHS.runs,

@@ -19,7 +19,7 @@ from papertables.planning.plan import Plan
 from papertables.planning.speeds import Cores, seconds
 from papertables.planning.work import Work, frozen_work, run_work, search_work, trained_images
 from papertables.specs.config import Selection
-from papertables.specs.spec import EVALUATE_EVERY, RunSpec
+from papertables.specs.spec import EVALUATE_EVERY, CacheKey, RunSpec
 
 SPEEDS = "speeds.json"  # in results: what papertables gpu-check timed
 JOB_START = 15.0  # seconds to start a process and load a backbone
@@ -229,11 +229,16 @@ def _caches(plan: Plan, job: Job) -> dict[str, tuple[str, int]]:
     tests |= {path: name for name, path in needed.transfer.images.items()}
     sizes = {path: (name, dataset(name).test * _pixel_bytes(tower.image_size)) for path, name in tests.items()}
     for key, path in needed.caches.items():
-        draws = plan.inputs.draws(data.id, key)
-        train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
-        count = data.test if key.part == "test" else min(train, data.train)
-        sizes[path] = data.id, count * (_file_bytes(data) if key.fit == "original" else _pixel_bytes(key.size))
+        each = _file_bytes(data) if key.fit == "original" else _pixel_bytes(key.size)
+        sizes[path] = data.id, cached_images(plan, data.id, key) * each
     return sizes
+
+
+def cached_images(plan: Plan, name: str, key: CacheKey) -> int:
+    """How many images of a data set a cache holds, about: seeds may draw the same ones."""
+    data, draws = dataset(name), plan.inputs.draws(name, key)
+    train = data.train if draws is None else sum(min(shots * data.classes, data.train) for shots, _ in draws)
+    return {"test": data.test, "val": data.val}.get(key.part, min(train, data.train))
 
 
 def _pixel_bytes(side: int) -> int:

@@ -1,16 +1,19 @@
 """What a job asks of a cluster: minutes and memory, more of both with every attempt. A function for each fact."""
 
+from collections.abc import Iterable
 from functools import cache
 from math import ceil
 
 from papertables.backbones.catalog import backbone
-from papertables.planning.cost import Estimator
+from papertables.planning.cost import Estimator, cached_images
 from papertables.planning.plan import Plan
-from papertables.planning.work import frozen_work
+from papertables.planning.work import Work, frozen_work, inspect_work, search_work
+from papertables.specs.spec import CacheKey, ShownPart
 
 START = 600.0  # seconds until a job is at work on a node that has read nothing yet from a shared disk
 MARGIN = 2.0  # over an estimate
 HOUR = 3600.0
+DECODED = 100.0  # images a second, of files of half a megapixel from a shared disk; 400 and more from one's own
 PROCESS = 4000  # MB of Python, torch, CUDA's libraries and a backbone; without a GPU 1,100 were seen
 ORIGINALS = 2100  # MB of decoded images that a job keeps
 
@@ -27,12 +30,32 @@ def train_seconds(plan: Plan, id: str) -> float:
 
 def frozen_seconds(plan: Plan, name: str, tower: str) -> float:
     """Of the frozen features of a data set's test images."""
-    return _estimator(plan).seconds(tower, frozen_work(name, backbone(tower)))
+    return _seconds(plan, tower, [frozen_work(name, backbone(tower))])
+
+
+def search_seconds(plan: Plan, name: str, tower: str, search: str) -> float:
+    """Of an attribute search."""
+    return _seconds(plan, tower, search_work(plan.searches[name, tower, search]))
+
+
+def inspect_seconds(plan: Plan, run: str, part: ShownPart) -> float:
+    """Of what a figure shows of a run."""
+    spec = plan.inputs.inspect(run, part).run
+    return _seconds(plan, spec.backbone, inspect_work(spec, part))
+
+
+def cache_seconds(plan: Plan, name: str, key: CacheKey) -> float:
+    """Of a cache of images."""
+    return cached_images(plan, name, key) / DECODED
 
 
 def memory_mb(attempt: int, originals: bool = False) -> int:
     """Of the process; originals: whether it decodes images while it trains."""
     return (PROCESS + ORIGINALS * originals) * attempt
+
+
+def _seconds(plan: Plan, tower: str, works: Iterable[Work]) -> float:
+    return sum(_estimator(plan).seconds(tower, work) for work in works)
 
 
 @cache

@@ -11,7 +11,7 @@ from papertables.data.splits import chosen_labels
 from papertables.methods.mapping_names import MAPPINGS, makes_mapping
 from papertables.methods.options import MOST_ATTRIBUTES, MaskOptions
 from papertables.methods.table import METHODS
-from papertables.specs.spec import RunSpec, SearchSpec, Target, tested
+from papertables.specs.spec import RunSpec, SearchSpec, ShownPart, Target, tested
 
 Kind = Literal["convolutional", "transformer", "text"]
 Precision = Literal["fp32", "half"]
@@ -81,6 +81,12 @@ def search_work(search: SearchSpec) -> Iterator[Work]:
 def frozen_work(name: str, tower: Backbone) -> Work:
     """Of the features of a data set's test images."""
     return _image("frozen features", tower, "fp32", dataset(name).test, FORWARD)
+
+
+def inspect_work(run: RunSpec, part: ShownPart) -> Iterator[Work]:
+    """Of what a figure shows of a run: its images as they are, and reprogrammed."""
+    images = test_images(run.target) if part == "test" else trained_images(run)
+    yield from _images("tests", run, "fp32", 2 * images, FORWARD)
 
 
 def trained_images(run: RunSpec) -> int:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from papertables.planning.resources import frozen_seconds, memory_mb, minutes, train_seconds
+from papertables.planning.resources import (
+    cache_seconds,
+    frozen_seconds,
+    inspect_seconds,
+    memory_mb,
+    minutes,
+    search_seconds,
+    train_seconds,
+)
+from papertables.specs.spec import CacheKey
 from tests.unit.plans import plan_of
 
 
@@ -34,3 +43,25 @@ def test_a_cpu_is_asked_for_longer(plan):
 @pytest.mark.slow
 def test_frozen_features_follow_the_test_images(plan):
     assert frozen_seconds(plan, "imagenet", "clip_vit_b16") > 10 * frozen_seconds(plan, "dtd", "clip_vit_b16") > 0
+
+
+@pytest.mark.slow
+def test_a_search_follows_its_classes(plan):
+    by_set = {key[0]: search_seconds(plan, *key) for key in plan.searches}
+    assert by_set["sun397"] > 3 * by_set["dtd"] > 0
+
+
+@pytest.mark.slow
+def test_what_a_figure_shows_follows_its_images(plan):
+    shown = [run.id for run in plan.inspected(plan.artefacts["attrvr_embeddings"])]
+    pets = next(id for id in shown if id.startswith("oxford_pets/"))
+    few, many = (inspect_seconds(plan, pets, part) for part in ("train", "test"))
+    assert 0 < few < many / 5  # 16 of each class
+
+
+@pytest.mark.slow
+def test_a_cache_follows_its_images(plan):
+    whole, few = CacheKey("test", "crop", 224), CacheKey("train", "short", 224)
+    assert cache_seconds(plan, "imagenet", whole) == 500
+    assert cache_seconds(plan, "dtd", whole) < 20
+    assert cache_seconds(plan, "imagenet", few) < cache_seconds(plan, "imagenet", few._replace(part="train_whole"))
