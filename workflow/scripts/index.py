@@ -3,14 +3,9 @@ from pathlib import Path
 from papertables.base.scripting import script
 
 with script(snakemake.log[0]):
-    from papertables.artefacts import collect
-    from papertables.artefacts.index import Results, write_pages
+    from papertables.artefacts.index import write_pages
+    from papertables.artefacts.run_pages import gathered
 
     given = snakemake.params
-    results = Results(
-        artefacts=[Path(file) for file in snakemake.input.artefacts],
-        planned=[planned for planned, _ in given.listed.artefacts],
-        metrics={id: each for pair in given.listed.artefacts for id, each in collect.gather(*pair).items()},
-        logs={run: Path(file) for run, file in given.logs.items()},
-    )
+    results = gathered(snakemake.input.artefacts, given.listed.artefacts, given.logs)
     write_pages(Path(snakemake.output.index).parent, results, given.scale, given.configuration)

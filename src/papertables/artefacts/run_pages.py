@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from papertables.artefacts.collect import gather
 from papertables.artefacts.curve import panels
 from papertables.artefacts.render import templates
 from papertables.artefacts.tables import Table
@@ -15,6 +16,7 @@ from papertables.data.catalog import dataset
 from papertables.planning.cells import Member, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.config import Artefact, Paper
+from papertables.specs.rules import ArtefactFiles
 from papertables.specs.spec import METRICS, RunSpec
 
 KEPT = 60  # lines of a log that a page shows
@@ -52,6 +54,23 @@ class Results:
     metrics: Mapping[str, Metrics]
     logs: Mapping[str, Path]
     unmade: Sequence[Artefact] = ()
+
+
+def gathered(
+    files: Iterable[str],
+    listed: Sequence[tuple[PlannedArtefact, ArtefactFiles]],
+    logs: Mapping[str, str],
+    unmade: Sequence[Artefact] = (),
+) -> Results:
+    """What pages are made of. files: of the artefacts that are listed. Raises UserError where what a run left is not
+    valid."""
+    return Results(
+        artefacts=[Path(file) for file in files],
+        planned=[planned for planned, _ in listed],
+        metrics={run: each for pair in listed for run, each in gather(*pair).items()},
+        logs={run: Path(file) for run, file in logs.items()},
+        unmade=unmade,
+    )
 
 
 def write_runs(pages: Path, results: Results, tables: Iterable[tuple[str, Table]]) -> None:

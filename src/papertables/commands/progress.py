@@ -109,6 +109,7 @@ class Arriving:
             print(f"\r{text:{self.width}}", end="", file=self.stream, flush=True)
             self.width = len(text)
         print(file=self.stream, flush=True)
+        self.width = 0
 
     def how_far(self) -> str:
         """``12.3 of 222.0 GB are here (6 %), 80 MB/s, about 44 min left``."""
