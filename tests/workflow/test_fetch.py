@@ -1,11 +1,16 @@
 """Data from elsewhere: planned, fetched in one place, used in another without a network; or found in a lab's folder."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+from contextlib import suppress
 
 import pytest
 import yaml
 
+from papertables.backbones.catalog import backbone
 from tests.archives import sha256
 from tests.fault_server import FaultServer
 from tests.rehearsal.world import make_world
@@ -85,6 +90,25 @@ def test_what_cannot_be_fetched_leaves_the_others(project, web):
     web.files["split_tiny.json"] = SPLIT
     project.run("fetch", config=OURS)
     assert [path for path, _ in web.asked].count("tiny.tar.gz") == 1
+
+
+def test_a_terminal_is_told_how_much_is_here(tmp_path):
+    world = make_world(tmp_path, ["dtd"], ["resnet18"])
+    files = (f"data/weights/{backbone('resnet18').file}", "results/rehearsal/data/dtd/manifest.json")
+    terminal, end = pty.openpty()
+    with world.server() as server:
+        command = world.project.command(*files, "--config", "scale=rehearsal", world.mirrors(server))
+        running = subprocess.Popen(
+            command, cwd=world.project.root, env=world.project.environment, stdout=end, stderr=end
+        )
+        os.close(end)
+        said = b""
+        with suppress(OSError):  # a terminal that nobody writes to any more
+            while part := os.read(terminal, 4096):
+                said += part
+    os.close(terminal)
+    assert running.wait() == 0
+    assert b"GB are here (100%)" in said and b"Logging error" not in said
 
 
 def test_what_only_a_user_can_bring_is_asked_for_and_taken(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from papertables.attributes.catalog import attribute_source, language_models, published_file
-from papertables.backbones.catalog import backbone
+from papertables.backbones.catalog import backbone, backbones
 from papertables.base.errors import UserError
 from papertables.base.files import parts_of
 from papertables.data.catalog import dataset, datasets
@@ -106,7 +106,7 @@ def fetched_by(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Fetching 
             folder = Path(plan.paths.raw(entry.id))
             return Fetching(entry.bytes, tuple(folder / file.name for way in entry.source.ways for file in way))
     elif rule == "fetch_weights":
-        tower = backbone(wildcards["backbone"])
+        tower = next(tower for tower in backbones().values() if tower.file == wildcards["file"])
         return Fetching(tower.bytes, (Path(plan.paths.weights(tower.id)),)) if tower.bytes else None
     return None
 

@@ -69,7 +69,7 @@ def test_one_line_shows_the_bytes_of_all_that_is_fetched(tmp_path, monkeypatch):
     """A part that grows counts, also one that an earlier run left; a job that has ended counts whole."""
     monkeypatch.setattr(progress, "LOOK", 0.01)
     plan = plan_of(data_root=str(tmp_path))
-    jobs = [("prepare", {"dataset": "dtd"}), ("fetch_weights", {"backbone": "clip_vit_b16"}), ("cache", {})]
+    jobs = [("prepare", {"dataset": "dtd"}), ("fetch_weights", {"file": "ViT-B-16.pt"}), ("cache", {})]
     needed = [SimpleNamespace(rule=SimpleNamespace(name=rule), wildcards_dict=own) for rule, own in jobs]
     workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda exclude_finished: needed))
     weights = Path(plan.paths.weights("clip_vit_b16"))
