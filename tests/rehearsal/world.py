@@ -66,11 +66,13 @@ class World:
 
 def make_world(root: Path, sets: Iterable[str] = SETS, towers: Iterable[str] = ()) -> World:
     """The project, its scale ``rehearsal``, and all that data sets and backbones are fetched from. What a user has to
-    bring lies in the data folder. The scale ``pilot`` trains for one epoch, on as few images as there are."""
+    bring lies in the data folder. The scale ``pilot`` trains for one epoch, on as few images as there are, and its
+    students have teachers of their own size."""
     project, web = copy_project(root / "project"), Folder(root / "web")
     shutil.copy(HERE / "scale.yaml", project.root / "workflow/scales/rehearsal.yaml")
     pilot = project.root / "workflow/scales/pilot.yaml"
-    pilot.write_text(re.sub(r"\bepochs: \d+", "epochs: 1", pilot.read_text("utf-8")) + "shots: 1\n", "utf-8")
+    shorter = re.sub(r"\bepochs: \d+", "epochs: 1", pilot.read_text("utf-8")) + "shots: 1\n"
+    pilot.write_text(shorter.replace("clip_vit_l14: clip_vit_l14", "clip_vit_l14: clip_vit_b16"), "utf-8")
     shutil.copytree(HERE / "artefacts", project.root / "workflow/papers", dirs_exist_ok=True)
     world = World(project, web, {id: SETS[id]() for id in sets})
     with _catalog(project.root / CODE / "data/catalog.yaml") as entries:
