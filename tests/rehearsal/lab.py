@@ -15,7 +15,7 @@ class Lab:
     """folder: what the lab shares. sets: that lie there. project: of one who downloads nothing, in ``own``."""
 
     def __init__(self, world: World):
-        root = world.project.root.parent
+        root = world.project.root.parent.resolve()
         self.folder, self.project = root / "lab", Project(root / "beside")
         self.fetched = world.results("rehearsal") / "data"
         self.sets = [id for id in world.made if _of_coop(dataset(id))]
