@@ -27,6 +27,11 @@ def cache_of(w):
     return CacheKey(w.part, w.fit, int(w.size))
 
 
+def run_of(w):
+    """The id of a run."""
+    return f"{w.dataset}/{w.backbone}/{w.run}"
+
+
 def artefact_of(w):
     """What a table or figure shows."""
     return PLAN.artefact_at(w.paper, w.name)

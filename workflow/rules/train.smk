@@ -80,7 +80,7 @@ rule train:
 
 rule class_vectors:
     input:
-        unpack(lambda w: dated(PLAN.inputs.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}").files)),
+        unpack(lambda w: dated(PLAN.inputs.class_vectors(run_of(w)).files)),
     output:
         PATHS.class_vectors("{dataset}/{backbone}/{run}"),
     log:
@@ -97,17 +97,17 @@ rule class_vectors:
         mem_mb=lambda w, attempt: memory_mb(attempt),
         runtime=lambda w, attempt: minutes(0, attempt),
     params:
-        job=lambda w: PLAN.inputs.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}"),
+        job=lambda w: PLAN.inputs.class_vectors(run_of(w)),
         store=PATHS.runs,
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.class_vectors(f"{w.dataset}/{w.backbone}/{w.run}"),
+        signature=lambda w: PLAN.signatures.class_vectors(run_of(w)),
     script:
         "../scripts/class_vectors.py"
 
 
 rule inspect:
     input:
-        unpack(lambda w: dated(PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part).files)),
+        unpack(lambda w: dated(PLAN.inputs.inspect(run_of(w), w.part).files)),
     output:
         PATHS.inspection("{dataset}/{backbone}/{run}", "{selection}", "{part}"),
     log:
@@ -121,11 +121,11 @@ rule inspect:
         gpu=gpus(),
         cpus_per_task=PLAN.scale.threads,
         mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(inspect_seconds(PLAN, f"{w.dataset}/{w.backbone}/{w.run}", w.part), attempt),
+        runtime=lambda w, attempt: minutes(inspect_seconds(PLAN, run_of(w), w.part), attempt),
     params:
-        job=lambda w: PLAN.inputs.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
+        job=lambda w: PLAN.inputs.inspect(run_of(w), w.part),
         store=PATHS.runs,
         device=PLAN.device,
-        signature=lambda w: PLAN.signatures.inspect(f"{w.dataset}/{w.backbone}/{w.run}", w.part),
+        signature=lambda w: PLAN.signatures.inspect(run_of(w), w.part),
     script:
         "../scripts/inspect.py"

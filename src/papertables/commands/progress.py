@@ -56,10 +56,10 @@ class Progress(logging.Handler):
     def begin(self, rule: str) -> None:
         if self.all is None:
             jobs = list(self.workflow.dag.needrun_jobs(exclude_finished=False))
-            named = {(each.rule.name, *each.wildcards_dict.values()): each for each in jobs}
-            brought = {key: fetched_by(self.plan, key[0], each.wildcards_dict) for key, each in named.items()}
-            if any(brought.values()) and self.stream.isatty():
-                self.arriving = Arriving({key: each for key, each in brought.items() if each}, self.stream)
+            if self.stream.isatty():
+                told = [(each.rule.name, each.wildcards_dict) for each in jobs]
+                brought = {_key(*job): fetching for job in told if (fetching := fetched_by(self.plan, *job))}
+                self.arriving = Arriving(brought, self.stream) if brought else None
             names = [each.wildcards_dict["job"] for each in jobs if each.rule.name == "train"]
             self.all = [self.plan.jobs[name] for name in names]
         if self.begun is None and rule == "train":
@@ -69,8 +69,8 @@ class Progress(logging.Handler):
         if rule in ARTEFACTS:
             planned = self.plan.artefact_at(wildcards["paper"], wildcards["name"])
             print(in_short(Path(f"{self.plan.paths.artefact(planned.artefact)}.json")), file=self.stream, flush=True)
-        elif self.arriving and (rule, *wildcards.values()) in self.arriving.fetching:
-            self.arriving.whole.add((rule, *wildcards.values()))
+        elif self.arriving and _key(rule, wildcards) in self.arriving.fetching:
+            self.arriving.whole.add(_key(rule, wildcards))
         elif rule == "train" and self.stream.isatty():
             self.done.append(self.plan.jobs[wildcards["job"]])
             print(self.how_far(), file=self.stream, flush=True)
@@ -86,6 +86,11 @@ class Progress(logging.Handler):
     def images(self, job: Job) -> float:
         """Through its image tower."""
         return sum(work.images for work in self.estimator.work(job))
+
+
+def _key(rule: str, wildcards: Mapping[str, str]) -> tuple[str, ...]:
+    """Tells a job from all others."""
+    return rule, *wildcards.values()
 
 
 class Arriving:
