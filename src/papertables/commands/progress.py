@@ -70,7 +70,7 @@ class Progress(logging.Handler):
             planned = self.plan.artefact_at(wildcards["paper"], wildcards["name"])
             print(in_short(Path(f"{self.plan.paths.artefact(planned.artefact)}.json")), file=self.stream, flush=True)
         elif self.arriving and _key(rule, wildcards) in self.arriving.fetching:
-            self.arriving.whole.add(_key(rule, wildcards))
+            self.arriving.end(_key(rule, wildcards))
         elif rule == "train" and self.stream.isatty():
             self.done.append(self.plan.jobs[wildcards["job"]])
             print(self.how_far(), file=self.stream, flush=True)
@@ -102,19 +102,31 @@ class Arriving:
         self.fetching, self.stream, self.whole, self.width = fetching, stream, set(), 0
         self.begun, self.first = time.monotonic(), self.arrived()
         self.total = sum(each.bytes for each in fetching.values())
-        threading.Thread(target=self.draw, daemon=True).start()
+        self.all_here = threading.Event()
+        self.drawing = threading.Thread(target=self.draw_anew, daemon=True)
+        self.drawing.start()
 
     def arrived(self) -> int:
         return sum(each.bytes if job in self.whole else each.arrived() for job, each in self.fetching.items())
 
+    def end(self, job: tuple[str, ...]) -> None:
+        """The last one leaves the whole line behind; a pipeline may end right after it."""
+        self.whole.add(job)
+        if self.whole == self.fetching.keys():
+            self.all_here.set()
+            self.drawing.join()
+            self.draw()
+            print(file=self.stream, flush=True)
+            self.width = 0
+
+    def draw_anew(self) -> None:
+        while not self.all_here.wait(LOOK):
+            self.draw()
+
     def draw(self) -> None:
-        while self.whole < self.fetching.keys():
-            time.sleep(LOOK)
-            text = self.how_far()
-            print(f"\r{text:{self.width}}", end="", file=self.stream, flush=True)
-            self.width = len(text)
-        print(file=self.stream, flush=True)
-        self.width = 0
+        text = self.how_far()
+        print(f"\r{text:{self.width}}", end="", file=self.stream, flush=True)
+        self.width = len(text)
 
     def how_far(self) -> str:
         """``12.3 of 222.0 GB are here (6 %), 80 MB/s, about 44 min left``."""
