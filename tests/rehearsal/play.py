@@ -20,7 +20,7 @@ from tests.workflow.conftest import Project
 
 ARTEFACTS = (
     *("attrvr_table1", "attrvr_table2", "attrvr_rehearsal", "blm_padding", "blm_clip", "blm_rehearsal"),
-    *("smm_table1", "smm_table2", "atprompt_table4", "atprompt_search", "atprompt_rehearsal", "atprompt_students"),
+    *("smm_table1", "smm_table2", "atprompt_table4", "atprompt_search", "atprompt_rehearsal", "atprompt_others"),
 )
 TOWERS = tuple(id for id, entry in backbones().items() if entry.urls)
 MARK = {True: "yes", False: "no"}

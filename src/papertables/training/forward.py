@@ -1,7 +1,7 @@
 """Forward passes of several learners through shared frozen towers, in as few calls as their shapes allow."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from papertables.backbones.prompts import ImagePrompts, TextPrompts, join_images, join_texts
 from papertables.methods.learner import BaseLearner
+from papertables.methods.pixels import Plain
 
 Prompts = TypeVar("Prompts", ImagePrompts, TextPrompts)
 
@@ -25,10 +26,11 @@ class Towers(Protocol):
 
 def image_features(towers: Towers, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor]:
     """Features (B, D) of each learner for its images (B, 3, s, s). A learner that adapted the tower uses its own, those
-    with tokens beside patches go together where they agree in their number, all others in one call."""
+    with tokens beside patches go together where they agree in their number, all others in one call, in which what
+    several learners leave as it is goes once."""
     found: list[Tensor | None] = [None] * len(learners)
     plain, prompted = [], {}
-    pixels = [learner.pixels(batch) for learner, batch in zip(learners, images, strict=True)]
+    pixels = [make(own) for make, own in zip(_makers(learners), images, strict=True)]
     for i, learner in enumerate(learners):
         found[i] = learner.features(pixels[i])
         if found[i] is not None:
@@ -39,10 +41,11 @@ def image_features(towers: Towers, learners: Sequence[BaseLearner], images: Sequ
         else:
             prompted[i] = tokens
     if plain:
-        sizes = [len(pixels[i]) for i in plain]
-        parts = towers.encode_image(torch.cat([pixels[i] for i in plain])).split(sizes)
-        for i, part in zip(plain, parts, strict=True):
-            found[i] = part
+        different = list({id(pixels[i]): pixels[i] for i in plain}.values())
+        parts = towers.encode_image(torch.cat(different)).split([len(each) for each in different])
+        of = {id(each): part for each, part in zip(different, parts, strict=True)}
+        for i in plain:
+            found[i] = of[id(pixels[i])]
     for rows in _by_shape(prompted):
         joined = join_images([prompted[i] for i in rows])
         features = towers.encode_prompted(torch.cat([pixels[i] for i in rows]), joined)
@@ -76,10 +79,30 @@ def text_features(
 def guides(towers: Towers, learners: Sequence[BaseLearner], images: Sequence[Tensor]) -> list[Tensor | None]:
     """What each learner's loss compares with, of its images (B, 3, s, s); None of one that needs labels alone, whose
     images are not made a second time."""
+    encode = Once(towers.encode_image)
     return [
-        None if type(learner).guide is BaseLearner.guide else learner.guide(learner.pixels(batch), towers.encode_image)
-        for learner, batch in zip(learners, images, strict=True)
+        None if type(learner).guide is BaseLearner.guide else learner.guide(make(own), encode)
+        for learner, make, own in zip(learners, _makers(learners), images, strict=True)
     ]
+
+
+class Once:
+    """A function of tensors that gives the same tensor for the same tensor."""
+
+    def __init__(self, work: Callable[[Tensor], Tensor]):
+        self.work, self.made = work, {}
+
+    def __call__(self, given: Tensor) -> Tensor:
+        if id(given) not in self.made:
+            self.made[id(given)] = given, self.work(given)  # what is given is kept, so that no other gets its id
+        return self.made[id(given)][1]
+
+
+def _makers(learners: Sequence[BaseLearner]) -> list[Callable[[Tensor], Tensor]]:
+    """What makes the pixels of each learner: one for all that leave images as they are, which makes the same once."""
+    leaves = [isinstance(learner.pixels, Plain) for learner in learners]
+    plain = Once(learners[leaves.index(True)].pixels) if any(leaves) else None
+    return [plain if left else learner.pixels for learner, left in zip(learners, leaves, strict=True)]
 
 
 def _by_shape(prompts: dict[int, Prompts]) -> list[list[int]]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from papertables.methods.learner import BaseLearner
 from papertables.results.metrics import Divergence, Epoch
 from papertables.specs.spec import tested
 from papertables.training.checkpoint import Checkpoint, Part, Place
-from papertables.training.forward import Towers, guides, image_features, text_features
+from papertables.training.forward import Once, Towers, guides, image_features, text_features
 from papertables.training.memory import LOOK, Room, batch_normed, images_that_fit, pieces, step_bytes
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
@@ -133,7 +134,7 @@ class Trainer:
             done = [
                 self._backward(
                     runs[some],
-                    [own[part] for own in images[some]],
+                    _cut(images[some], part),
                     [own[part] for own in labels[some]],
                     (part.stop - part.start) / batch if len(parts) > 1 else None,
                 )
@@ -354,7 +355,7 @@ class Trainer:
             parts = pieces(count, max(1, room // len(learners)))
             for first in range(0, len(learners), room):  # all, unless an image of each is too much
                 some = slice(first, first + room)
-                own = [self._look(learners[some], [each[part] for each in images[some]]) for part in parts]
+                own = [self._look(learners[some], _cut(images[some], part)) for part in parts]
                 found += [_joined(each) for each in zip(*own, strict=True)]
             return found
 
@@ -364,7 +365,7 @@ class Trainer:
         if self.fast is None:
             return image_features(self.towers, learners, images)
         with computing_fast(self.device, self.fast):
-            rows = [own.contiguous(memory_format=torch.channels_last) for own in images]
+            rows = list(map(Once(lambda own: own.contiguous(memory_format=torch.channels_last)), images))
             return [each.float() for each in image_features(self.towers, learners, rows)]
 
     def train(
@@ -426,16 +427,36 @@ class Trainer:
 
         def batch(start: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
             rows = [order[start : start + size] for order in orders]
-            given = [(own, self.side, run.augmentation, self.device) for run, own in zip(runs, rows, strict=True)]
-            images = [training_images(self.augmentation, train, *own) for own in given]
+            images = self._drawn(train, runs, rows)
             labels = [moved(torch.from_numpy(train.labels[own]), self.device) for own in rows]
             return images, labels, [run.augmentation.get_state() for run in runs]
 
         return ahead(batch, range(0, len(orders[0]) if orders else 0, size), self.device)
 
+    def _drawn(self, train: Images, runs: Sequence[Run], rows: Sequence[np.ndarray]) -> list[Tensor]:
+        """Each run's augmented images. Runs whose rows and streams agree, as those of two methods with one seed, have
+        the same tensor."""
+        made: dict[tuple[bytes, bytes], tuple[Tensor, Tensor]] = {}  # images, and the stream behind them
+        found = []
+        for run, own in zip(runs, rows, strict=True):
+            stream = run.augmentation
+            draws = own.tobytes(), stream.get_state().numpy().tobytes()
+            if draws not in made:
+                images = training_images(self.augmentation, train, own, self.side, stream, self.device)
+                made[draws] = images, stream.get_state()
+            images, behind = made[draws]
+            stream.set_state(behind)
+            found.append(images)
+        return found
+
     def _autocast(self) -> torch.autocast:
         dtype = PRECISIONS.get(computed_precision(self.device, self.training.precision))
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
+
+
+def _cut(images: Sequence[Tensor], part: slice) -> list[Tensor]:
+    """A part of each; images that are the same stay the same tensor."""
+    return list(map(Once(itemgetter(part)), images))
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

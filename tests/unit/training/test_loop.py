@@ -8,6 +8,7 @@ from torch import nn
 
 from papertables.data.cache import ImageCache
 from papertables.methods.learner import BaseLearner
+from papertables.methods.pixels import Plain
 from papertables.specs.spec import Training
 from papertables.training.loop import Trainer
 from papertables.training.optimization import learning_rate
@@ -107,6 +108,23 @@ def test_each_run_has_its_own_order_and_gradient():
     one.epoch(1, cached(12))
     weights = [run.learner.logits.weight for run in one.runs]
     assert not torch.equal(*weights)
+
+
+def test_runs_of_one_seed_see_the_same_images_once():
+    seeds, looked = (1, 2, 1), []
+    alone = [trainer(settings(), 9, (seed,)) for seed in seeds]
+    together = trainer(settings(), 9, seeds)
+    for one in (*alone, together):
+        for run in one.runs:
+            run.learner.pixels = Plain(SimpleNamespace(mean=(0.5,) * 3, std=(0.25,) * 3))
+    together.towers.encode_image = lambda x: looked.append(len(x)) or x.mean((2, 3))
+    for one in (*alone, together):
+        one.epoch(1, cached(9))
+    assert looked == [8, 8, 2]  # of two runs, for three
+    for run, one in zip(together.runs, alone, strict=True):
+        assert run.curve == one.runs[0].curve
+        assert torch.equal(run.learner.logits.weight, one.runs[0].learner.logits.weight)
+        assert torch.equal(run.augmentation.get_state(), one.runs[0].augmentation.get_state())
 
 
 def test_calls_of_few_images_change_nothing():
