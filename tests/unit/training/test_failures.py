@@ -1,7 +1,10 @@
 """A run that fails takes no other with it, and no two processes train the same runs."""
 
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
+from io import StringIO
 
 import pytest
 from filelock import FileLock
@@ -73,7 +76,7 @@ def test_a_transfer_that_fails_leaves_the_training(world, tmp_path, monkeypatch)
     assert Store(tmp_path / "runs").read(RUNS[1].id).outcome == "finished"
 
 
-def test_a_second_process_waits_and_trains_nothing(world, tmp_path, capsys, monkeypatch):
+def test_a_second_process_waits_and_trains_nothing(world, tmp_path, monkeypatch):
     monkeypatch.setattr("papertables.training.failures.lock_of", lambda work: tmp_path / "locks" / f"{work.stem}.lock")
     world.train(RUNS, tmp_path / "first")
     folder = tmp_path / "second"
@@ -81,10 +84,11 @@ def test_a_second_process_waits_and_trains_nothing(world, tmp_path, capsys, monk
     assert locks
     for lock in locks:
         lock.acquire()
-    with ThreadPoolExecutor(1) as pool:
+    with redirect_stderr(StringIO()) as said, ThreadPoolExecutor(1) as pool:
         second = pool.submit(world.train, RUNS, folder)
-        while "waiting until it ends" not in capsys.readouterr().err:
+        while "waiting until it ends" not in said.getvalue():
             assert not second.done()
+            time.sleep(0.1)
         shutil.copytree(tmp_path / "first" / "runs", folder / "runs", dirs_exist_ok=True)
         before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("learner.safetensors")}
         for lock in locks:
