@@ -6,7 +6,8 @@ evaluation mode for every new label mapping, text encoded for every batch of a t
 prompts of its own, and over combinations in a search. Images are drawn JPEG files as large as photographs of ImageNet.
 
 A row is a family: the processor seconds of a step of training (for label mappings with the pass that comes before every
-epoch) and of a batch of its test, the least of some turns, and the peak memory of each side's process.
+epoch) and of a batch of its test, the least of some turns, and the peak memory of each side's process. The least a step
+could take are the multiplications of ours at the speed of a large product of matrices, measured in the same process.
 
 python benchmarks/released.py [FAMILY …]
 """
@@ -26,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 from torchvision.transforms import v2
 
@@ -57,7 +59,8 @@ Steps = dict[str, Callable[[], object]]  # what is timed, by name
 @dataclass(frozen=True)
 class Family:
     """classes: C. images: of a training step. tested: of a batch of the test. fit, side and augmentation: of training
-    images in our cache. options: of our learner, beside its defaults."""
+    images in our cache. options: of our learner, beside its defaults. runs: of one seed, which a table wants and one
+    job trains, as CoOp and CoOp+ATPrompt are."""
 
     method: str
     backbone: str
@@ -68,6 +71,7 @@ class Family:
     side: int = SIDE
     augmentation: str = "resized_crop"
     options: dict = field(default_factory=dict)
+    runs: int = 1
 
     @property
     def train_side(self) -> int:
@@ -86,6 +90,7 @@ FAMILIES = {
     "smm": Family("smm", "resnet18", 10, 16, 16, **MASKED, options={"mapping": "ilm"}),
     "maple_10": Family("maple", "clip_vit_b16", 10, 4, 8),
     "coop_10": Family("coop", "clip_vit_b16", 10, 8, 8),
+    "coop_10_twice": Family("coop", "clip_vit_b16", 10, 8, 8, runs=2),
     "coop_100": Family("coop", "clip_vit_b16", 100, 8, 8),
     "cocoop_10": Family("cocoop", "clip_vit_b16", 10, 1, 2),
     "cocoop_100": Family("cocoop", "clip_vit_b16", 100, 1, 1),
@@ -147,16 +152,19 @@ def ours(family: Family, folder: Path, items: list[Item]) -> Steps:
         class_names=names(family),
         embedding_width=entry.embed_dim,
     )
-    learner = table.build(family.method, table.METHODS[family.method].options | family.options, given)
+    options = table.METHODS[family.method].options | family.options
     training = Training(
         epochs=100, batch_size=family.images, optimizer={"name": "sgd", "lr": 0.01}, schedule={"name": "constant"}
     )
-    run = Run("benchmark", learner, training, 0, np.arange(family.images), names=names(family))
-    trainer = Trainer([run], tower, CPU, family.side, family.images, family.augmentation)
+    learners = [table.build(family.method, options, given) for _ in range(family.runs)]
+    runs = [Run("benchmark", each, training, 0, np.arange(family.images), names=names(family)) for each in learners]
+    trainer = Trainer(runs, tower, CPU, family.side, family.images, family.augmentation)
     rows = np.arange(family.tested)
-    known = image_features(tower, test)[: family.tested] if learner.leaves_images else None  # made once, for all runs
+    known = (
+        image_features(tower, test)[: family.tested] if learners[0].leaves_images else None
+    )  # made once, for all runs
     tests = TestSet(test.labels[rows], test, rows, names(family), known)
-    return {"step": lambda: trainer.epoch(2, train), "test": lambda: trainer.accuracies([run], tests)}
+    return {"step": lambda: trainer.epoch(2, train), "test": lambda: trainer.accuracies(runs, tests)}
 
 
 def our_search(family: Family, tower: FrozenClip, train: cache.ImageCache, seen: Tensor) -> Steps:
@@ -188,12 +196,14 @@ def released(family: Family, folder: Path, items: list[Item]) -> Steps:
 
     def step() -> None:
         labels = torch.arange(family.images) % family.classes
-        made.before(lambda: load(family.images, made.train))
-        made.learn(load(family.images, made.train), labels, lambda: load(family.images, made.test))
+        for _ in range(family.runs):
+            made.before(lambda: load(family.images, made.train))
+            made.learn(load(family.images, made.train), labels, lambda: load(family.images, made.test))
 
     def test() -> None:
-        with torch.no_grad():
-            made.logits(load(family.tested, made.test)).argmax(1)
+        for _ in range(family.runs):
+            with torch.no_grad():
+                made.logits(load(family.tested, made.test)).argmax(1)
 
     return {"step": step} if family.method == "search" else {"step": step, "test": test}
 
@@ -401,35 +411,49 @@ class ReleasedSearch(Released):
 
 
 def measure(side: str, name: str) -> None:
-    """Prints the seconds of each part and the peak memory in MB, as JSON."""
+    """Prints the seconds of each part, the least of a step, and the peak memory in MB, as JSON."""
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         made = {"ours": ours, "released": released}[side](FAMILIES[name], Path(folder), draw(Path(folder)))
-        found = {}
-        for part, work in made.items():
-            for turn in range(TURNS):
-                began = time.process_time()
-                work()
-                seconds = time.process_time() - began
-                found[part] = min(found.get(part, seconds), seconds) if turn else seconds
-    print(json.dumps(found | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10}))
+        found = {part: least(work) for part, work in made.items()}
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        with FlopCounterMode(display=False) as counter:
+            made["step"]()
+    print(json.dumps(found | {"memory": memory, "floor": counter.get_total_flops() / product_speed()}))
+
+
+def least(work: Callable[[], object], turns: int = TURNS) -> float:
+    """Processor seconds of some work."""
+    found = []
+    for _ in range(turns):
+        began = time.process_time()
+        work()
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+def product_speed() -> float:
+    """Floating-point operations in a second of a large product, of the sizes in a ViT-B/16's block."""
+    one, other = torch.randn(1576, 768), torch.randn(768, 3072)
+    return 2 * 1576 * 768 * 3072 / least(lambda: one @ other, 20)
 
 
 def main(chosen: list[str]) -> None:
-    columns = [f"{part}: {what}" for part in ("step", "test") for what in ("released, s", "ours, s", "ratio")]
+    columns = ["step: released, s", "ours, s", "ratio", "the least, s", "test: released, s", "ours, s", "ratio"]
     print("|".join(["", "family", *columns, "memory: released, MB", "ours, MB", ""]))
     print("|" + "---|" * (len(columns) + 3))
     for name in chosen or FAMILIES:
-        both = [
+        theirs, own = (
             json.loads(subprocess.check_output([sys.executable, __file__, f"--{side}", name]))
             for side in ("released", "ours")
-        ]
-        cells = [name]
-        for part in ("step", "test"):
-            theirs, own = (each.get(part) for each in both)
-            cells += [f"{theirs:.2f}", f"{own:.2f}", f"{theirs / own:.1f}"] if own else ["", "", ""]
-        cells += [f"{each['memory']:.0f}" for each in both]
-        print("|".join(["", *cells, ""]), flush=True)
+        )
+        cells = [name, *compared(theirs["step"], own["step"]), f"{own['floor']:.2f}"]
+        cells += compared(theirs["test"], own["test"]) if "test" in own else ["", "", ""]
+        print("|".join(["", *cells, *(f"{each['memory']:.0f}" for each in (theirs, own)), ""]), flush=True)
+
+
+def compared(theirs: float, own: float) -> list[str]:
+    return [f"{theirs:.2f}", f"{own:.2f}", f"{theirs / own:.1f}"]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tests.environment.prepare import COMMANDS, ENVIRONMENTS, is_ready
 from tests.slurm.cluster import NODES, Cluster, cluster, obstacle
 from tests.workflow.conftest import Project, copy_project
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))]
 
 TARGET = "attrvr_table1"
 CONFIG = ("--config", "scale=mini", "device=auto", "checkpoint_seconds=0")
