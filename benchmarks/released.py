@@ -160,9 +160,7 @@ def ours(family: Family, folder: Path, items: list[Item]) -> Steps:
     runs = [Run("benchmark", each, training, 0, np.arange(family.images), names=names(family)) for each in learners]
     trainer = Trainer(runs, tower, CPU, family.side, family.images, family.augmentation)
     rows = np.arange(family.tested)
-    known = (
-        image_features(tower, test)[: family.tested] if learners[0].leaves_images else None
-    )  # made once, for all runs
+    known = image_features(tower, test)[: family.tested] if learners[0].leaves_images else None  # made once for all
     tests = TestSet(test.labels[rows], test, rows, names(family), known)
     return {"step": lambda: trainer.epoch(2, train), "test": lambda: trainer.accuracies(runs, tests)}
 
