@@ -37,6 +37,11 @@ class Learner(BaseLearner):
         self.pixels, self.logits = nn.Identity(), Head()
 
 
+class Guided(Learner):
+    def guide(self, pixels, encode_image):
+        return encode_image(pixels)
+
+
 def settings(**changes) -> Training:
     base = {
         "epochs": 2,
@@ -54,8 +59,8 @@ def cached(count: int) -> ImageCache:
     return ImageCache(np.arange(count), np.arange(count) % 3, sizes, offsets, pixels)
 
 
-def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None) -> Trainer:
-    runs = [Run(f"run{seed}", Learner(), training, seed, np.arange(count)) for seed in seeds]
+def trainer(training: Training, count: int, seeds=(1,), per_call: int | None = None, learner=Learner) -> Trainer:
+    runs = [Run(f"run{seed}", learner(), training, seed, np.arange(count)) for seed in seeds]
     return Trainer(
         runs,
         SimpleNamespace(encode_image=lambda x: x.mean((2, 3))),
@@ -110,17 +115,21 @@ def test_each_run_has_its_own_order_and_gradient():
     assert not torch.equal(*weights)
 
 
-def test_runs_of_one_seed_see_the_same_images_once():
+@pytest.mark.parametrize(
+    ("learner", "images"),  # of each call: for three runs, of two
+    [(Learner, [8, 8, 2]), (Guided, [8, 4, 4, 8, 4, 4, 2, 1, 1])],
+)
+def test_runs_of_one_seed_see_the_same_images_once(learner, images):
     seeds, looked = (1, 2, 1), []
-    alone = [trainer(settings(), 9, (seed,)) for seed in seeds]
-    together = trainer(settings(), 9, seeds)
+    alone = [trainer(settings(), 9, (seed,), learner=learner) for seed in seeds]
+    together = trainer(settings(), 9, seeds, learner=learner)
     for one in (*alone, together):
         for run in one.runs:
             run.learner.pixels = Plain(SimpleNamespace(mean=(0.5,) * 3, std=(0.25,) * 3))
     together.towers.encode_image = lambda x: looked.append(len(x)) or x.mean((2, 3))
     for one in (*alone, together):
         one.epoch(1, cached(9))
-    assert looked == [8, 8, 2]  # of two runs, for three
+    assert looked == images
     for run, one in zip(together.runs, alone, strict=True):
         assert run.curve == one.runs[0].curve
         assert torch.equal(run.learner.logits.weight, one.runs[0].learner.logits.weight)
