@@ -1,18 +1,17 @@
-"""Frozen classifiers: torchvision's and timm's models with weights trained on ImageNet, and the mini ones."""
+"""Frozen classifiers: torchvision's and timm's models with weights trained on ImageNet, and the mini ones.
+
+A job has one of them, and imports no more than that one's library.
+"""
 
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from papertables.backbones import mini_classifiers
-from papertables.backbones.blocks import lighten
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
@@ -80,12 +79,19 @@ def build(backbone: Backbone) -> nn.Module:
     """The whole model with random weights. Raises UserError for an architecture of a user's that is none."""
     match backbone.kind:
         case "torchvision":
+            import torchvision
+
             _known(backbone, torchvision.models.list_models(torchvision.models))
             return torchvision.models.get_model(backbone.architecture, weights=None)
         case "timm":
+            import timm
+
             _known(backbone, timm.list_models())
             return timm.create_model(backbone.architecture)
         case "mini_classifier":
+            from papertables.backbones import mini_classifiers
+            from papertables.backbones.blocks import lighten
+
             return lighten(mini_classifiers.build(backbone.architecture))
         case kind:
             raise ValueError(f"{backbone.id} is no classifier but of kind {kind}")
@@ -106,8 +112,12 @@ def source_labels(backbone: Backbone) -> tuple[str, ...]:
     giant panda at 388, and facebookresearch/WSL-Images loads the ResNeXt into torchvision's own class.
     """
     if backbone.kind == "mini_classifier":
-        return mini_classifiers.labels(backbone.architecture)
-    return tuple(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+        from papertables.backbones.mini_classifiers import labels
+
+        return labels(backbone.architecture)
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 def from_pretrained_vit(state: dict[str, Tensor]) -> dict[str, Tensor]:

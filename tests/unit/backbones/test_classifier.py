@@ -255,6 +255,16 @@ def test_the_catalog_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 
+@pytest.mark.slow
+def test_a_job_of_torchvisions_classifier_imports_no_other_library():
+    command = (
+        "import sys, papertables.training.run, papertables.training.learners; from papertables.backbones import "
+        "catalog, classifier; made = catalog.backbone('resnet18'); classifier.build(made); "
+        "classifier.source_labels(made); print(sorted({'timm', 'open_clip', 'peft'} & sys.modules.keys()))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", command], text=True) == "[]\n"
+
+
 @pytest.mark.skipif(REAL is None, reason="PAPERTABLES_REAL names no folder with resnet18_in1k_pqf.safetensors")
 def test_a_real_resnet_knows_a_palace():
     """The photograph of the Summer Palace in Beijing that comes with scikit-learn."""
