@@ -1,7 +1,8 @@
 """Learned prompts: CoCoOp's in one call against a loop over images, the cut text tower against the whole one, and
 packed runs against single ones. One thread; run with ``python benchmarks/prompts.py``."""
 
-import time
+import gc
+import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -30,12 +31,7 @@ TRAINING = Training(
 def seconds(work: Callable[[], object], repeat: int = 5) -> float:
     """The best of some turns."""
     work()
-    found = []
-    for _ in range(repeat):
-        began = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - began)
-    return min(found)
+    return min(timeit.repeat(work, gc.enable, number=1, repeat=repeat))
 
 
 def learner(tower: clip.FrozenClip, method: str, seed: int = 0) -> torch.nn.Module:
