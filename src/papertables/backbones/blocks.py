@@ -2,8 +2,11 @@
 
 All tokens of a batch are the rows of one matrix. open_clip's attention takes a batch apart, so that its backward on a
 CPU multiplies sequence by sequence. Where one token of each sequence is read behind the last block, that block computes
-no other, which saves ten of its twelve products.
+no other, which saves ten of its twelve products. Texts see what stands before them alone: where several begin alike,
+their beginning is computed once.
 """
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +15,49 @@ from torch import Tensor, nn
 from papertables.backbones.openclip import QuickGELU, ResidualAttentionBlock, VisionTransformer
 
 STEEPNESS = 1.702  # of QuickGELU, x · sigmoid(1.702 x)
+QUERY, SEEN, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the queries, keys and values of a block
+
+
+@dataclass(frozen=True)
+class Alike:
+    """N texts of L tokens of which each ``family``, one after the other, begin with the same ``shared`` tokens. As rows
+    of a matrix they are these beginnings, family by family, and behind them what follows in every text."""
+
+    texts: int
+    length: int
+    family: int
+    shared: int
+
+    @property
+    def beginnings(self) -> int:
+        """The rows of all beginnings."""
+        return self.texts // self.family * self.shared
+
+    def rows(self, tokens: Tensor) -> Tensor:
+        """(N, L, W) to (T, W)."""
+        return self.join(tokens[:: self.family, : self.shared], tokens[:, self.shared :])
+
+    def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, …) to the beginnings (N / family, shared, …) and what follows (N, L - shared, …)."""
+        first, rest = rows[: self.beginnings], rows[self.beginnings :]
+        return first.unflatten(0, (-1, self.shared)), rest.unflatten(0, (self.texts, -1))
+
+    def join(self, first: Tensor, rest: Tensor) -> Tensor:
+        """What ``split`` has taken apart."""
+        return torch.cat([first.flatten(0, 1), rest.flatten(0, 1)])
+
+    def whole(self, first: Tensor, rest: Tensor) -> Tensor:
+        """By head, of beginnings (N / family, heads, shared, w) and what follows (N, heads, L - shared, w): all tokens
+        of every text, (N, heads, L, w)."""
+        first = first[:, None].expand(-1, self.family, -1, -1, -1)
+        return torch.cat([first, rest.unflatten(0, (-1, self.family))], dim=3).flatten(0, 1)
+
+    def places(self, at: Tensor) -> Tensor:
+        """The rows (M, n) of tokens that stand at ``at``: (N, n) behind the beginnings of every text, or (N / family,
+        n) in those of every family."""
+        behind = len(at) == self.texts
+        first, length = (self.beginnings - self.shared, self.length - self.shared) if behind else (0, self.shared)
+        return first + torch.arange(len(at), device=at.device)[:, None] * length + at
 
 
 class Block(nn.Module):
@@ -26,30 +72,43 @@ class Block(nn.Module):
         if isinstance(self.mlp.gelu, QuickGELU):
             self.mlp.gelu = FusedQuickGELU()
 
-    def forward(self, x: Tensor, attn_mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
-        """Tokens (B, L, W) to tokens. attn_mask: (L, L), added to scores. at: (B,), the token of each sequence that is
-        wanted alone, which gives (B, 1, W)."""
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+        """Tokens (B, L, W) to tokens, or to the first ones (B, 1, W). attn_mask: (L, L), added to scores."""
+        normed = self.ln_1(x)
         if self.first:
-            at = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        x, seen = self._attend(x, attn_mask) if at is None else self._attend_from(at, x, attn_mask)
+            x = x[:, :1]
+            query, key, value = *_by_head(self._project(normed[:, :1], QUERY)), *_by_head(self._project(normed, SEEN))
+        else:
+            query, key, value = _by_head(self._project(normed, ALL))
+        return self._behind(x, _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask)))
+
+    def texts(self, x: Tensor, mask: Tensor, alike: Alike, ends: Tensor | None = None) -> Tensor:
+        """Rows (T, W) of texts to rows. mask: (L, L), added to scores, causal. ends: (N,), the token of each text that
+        is wanted alone, behind its beginning; that gives (N, W)."""
+        normed, shared = self.ln_1(x), alike.shared
+        if ends is None:
+            first, rest = (_by_head(part) for part in alike.split(self._project(normed, ALL)))
+            early = F.scaled_dot_product_attention(*first, attn_mask=mask[:shared, :shared])
+            query, *others, mask = rest[0], first[1:], rest[1:], mask[shared:]
+        else:
+            at = alike.places(ends[:, None]).squeeze(1)
+            x, (query,) = x[at], _by_head(self._project(normed[at][:, None], QUERY))
+            *others, mask = *map(_by_head, alike.split(self._project(normed, SEEN))), mask[ends][:, None, None]
+        key, value = (alike.whole(*parts) for parts in zip(*others, strict=True))
+        late = _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=mask))
+        return self._behind(x, late[:, 0] if ends is not None else alike.join(_joined(early), late))
+
+    def _project(self, x: Tensor, parts: slice) -> Tensor:
+        """(…, W) to (…, parts, heads, w): queries, keys and values, or some of them."""
+        width = x.shape[-1]
+        rows = slice(parts.start * width, parts.stop * width)
+        made = F.linear(x, self.attn.in_proj_weight[rows], self.attn.in_proj_bias[rows])
+        return made.unflatten(-1, (parts.stop - parts.start, self.attn.num_heads, -1))
+
+    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
+        """What a block gives of tokens (…, W) that see this."""
         x = x + self.ls_1(self.attn.out_proj(seen))
         return x + self.ls_2(self.mlp(self.ln_2(x)))
-
-    def _attend(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The tokens, and what they see, (B, L, W)."""
-        joined = F.linear(self.ln_1(x), self.attn.in_proj_weight, self.attn.in_proj_bias)  # (B, L, 3 W)
-        query, key, value = joined.unflatten(2, (3, self.attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        return x, _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=mask))
-
-    def _attend_from(self, at: Tensor, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The tokens at these places, and what they see, (B, 1, W)."""
-        width, heads, normed = x.shape[2], self.attn.num_heads, self.ln_1(x)
-        own, others = self.attn.in_proj_weight.split([width, 2 * width])
-        own_bias, others_bias = self.attn.in_proj_bias.split([width, 2 * width])
-        query = F.linear(_chosen(normed, at), own, own_bias).unflatten(2, (heads, -1)).transpose(1, 2)
-        key, value = F.linear(normed, others, others_bias).unflatten(2, (2, heads, -1)).permute(2, 0, 3, 1, 4)
-        mask = None if mask is None else mask[at][:, None, None]  # (B, 1, 1, L)
-        return _chosen(x, at), _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=mask))
 
 
 class FusedQuickGELU(nn.Module):
@@ -75,9 +134,9 @@ def lighten(model: nn.Module) -> nn.Module:
     return model
 
 
-def _chosen(x: Tensor, at: Tensor) -> Tensor:
-    """(B, L, W) to (B, 1, W)."""
-    return x[torch.arange(len(x), device=x.device), at][:, None]
+def _by_head(made: Tensor) -> Tensor:
+    """(B, L, parts, heads, w) to (parts, B, heads, L, w)."""
+    return made.permute(2, 0, 3, 1, 4)
 
 
 def _joined(heads: Tensor) -> Tensor:

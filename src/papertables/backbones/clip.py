@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
-from papertables.backbones.blocks import lighten
+from papertables.backbones.blocks import Alike, lighten
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.openclip import (
     CLIP,
@@ -73,7 +73,8 @@ class FrozenClip:
     def encode_prompts(self, prompts: TextPrompts) -> Tensor:
         """Features (N, D) of any length. Many prompts go through in chunks, of which only the inputs are kept for the
         gradient."""
-        parts = [prompts.part(slice(i, i + PROMPTS_PER_CALL)) for i in range(0, len(prompts), PROMPTS_PER_CALL)]
+        count = max(1, PROMPTS_PER_CALL // prompts.family) * prompts.family
+        parts = [prompts.part(first, count) for first in range(0, len(prompts), count)]
         if len(parts) == 1 or not torch.is_grad_enabled():
             return torch.cat([self._encode_prompts(part) for part in parts])
         return torch.cat([checkpoint(self._encode_prompts, part, use_reentrant=False) for part in parts])
@@ -107,18 +108,21 @@ class FrozenClip:
 
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
         """(N, L) to (N, D)."""
-        return self._encode_prompts(TextPrompts(self.model.token_embedding(tokens), tokens.argmax(1)))
+        embedded = self.model.token_embedding(tokens)
+        return self._encode_prompts(TextPrompts(embedded, tokens.argmax(1), family=len(tokens)))
 
     def _encode_prompts(self, prompts: TextPrompts) -> Tensor:
-        model, length = self.model, prompts.embeddings.shape[1]
-        x, mask = prompts.embeddings + model.positional_embedding[:length], model.attn_mask[:length, :length]
+        model, (count, length, _) = self.model, prompts.embeddings.shape
+        alike = Alike(count, length, prompts.family, prompts.shared)
+        x = alike.rows(prompts.embeddings + model.positional_embedding[:length])  # (T, W)
+        replaced = alike.places(prompts.at).flatten() if prompts.deep else None
         *blocks, last = model.transformer.resblocks
-        for depth, block in enumerate([*blocks, partial(last, at=prompts.ends)]):
+        steps = [*(block.texts for block in blocks), partial(last.texts, ends=prompts.ends)]
+        for depth, step in enumerate(steps):
             if 0 < depth <= len(prompts.deep):
-                deep = prompts.deep[depth - 1].to(x.dtype)
-                x = x.scatter(1, prompts.at[:, :, None].expand_as(deep), deep)
-            x = block(x, attn_mask=mask)
-        return model.ln_final(x[:, 0]) @ model.text_projection
+                x = x.index_copy(0, replaced, prompts.deep[depth - 1].flatten(0, 1).to(x.dtype))
+            x = step(x, model.attn_mask[:length, :length], alike)
+        return model.ln_final(x) @ model.text_projection
 
 
 def load(backbone: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip:

@@ -1,7 +1,7 @@
 """What learned prompts are built from, and what they hand to frozen towers: embedded text, tokens beside patches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -28,31 +28,42 @@ class Text:
 
 @dataclass(frozen=True)
 class TextPrompts:
-    """embeddings: (N, L, W), before positions are added. ends: (N,), where each end token stands. deep: for the blocks
-    from the second on, what replaces tokens there, (N, n, W) each; the replaced ones stand at ``at`` (N, n)."""
+    """embeddings: (N, L, W), before positions are added. ends: (N,), where each end token stands. Of each ``family``
+    prompts, one after the other, the first ``shared`` tokens are the same, at least the start token and no end token.
+    deep: for the blocks from the second on, what replaces tokens there, (N, n, W) each; the replaced ones stand at
+    ``at`` (N, n). Where they are among the shared ones, these are those of each family, (N / family, n, W) and (N /
+    family, n)."""
 
     embeddings: Tensor
     ends: Tensor
     deep: tuple[Tensor, ...] = ()
     at: Tensor | None = None
+    family: int = 1
+    shared: int = 1
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """What prompts that go through the tower together agree in: how many deep blocks, tokens replaced."""
-        return len(self.deep), self.at.shape[1] if self.deep else 0
+    def shape(self) -> tuple[int, ...]:
+        """What prompts that go through the tower together agree in."""
+        deep = (len(self) // len(self.at), self.at.shape[1]) if self.deep else ()
+        return self.family, self.shared, len(self.deep), *deep
 
-    def part(self, rows: slice | Tensor) -> "TextPrompts":
-        """Some of the prompts, cut behind the last end token among them: under the causal mask nothing there counts.
-        Deep tokens that stand even further back keep a place."""
+    def part(self, first: int, count: int) -> "TextPrompts":
+        """Some of the prompts, whole families, cut behind the last end token among them: under the causal mask nothing
+        there counts. Deep tokens that stand even further back keep a place."""
+        rows = slice(first, first + count)
         ends = self.ends[rows]
-        deep = tuple(each[rows] for each in self.deep)
-        at = self.at[rows] if self.deep else None
-        length = 1 + int(ends.max() if at is None else torch.maximum(ends.max(), at.max()))
+        furthest, deep, at = ends.max(), (), None
+        if self.deep:
+            each = len(self) // len(self.at)
+            own = slice(first // each, (first + count) // each)
+            deep, at = tuple(vectors[own] for vectors in self.deep), self.at[own]
+            furthest = torch.maximum(furthest, at.max())
+        length = 1 + int(furthest)
         embeddings = F.pad(self.embeddings[rows], (0, 0, 0, length - self.embeddings.shape[1]))  # cuts or fills
-        return TextPrompts(embeddings, ends, deep, at)
+        return replace(self, embeddings=embeddings, ends=ends, deep=deep, at=at)
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,8 @@ def join_texts(parts: Sequence[TextPrompts]) -> TextPrompts:
     padded = [F.pad(part.embeddings, (0, 0, 0, longest - part.embeddings.shape[1])) for part in parts]
     deep = tuple(torch.cat(own) for own in zip(*(part.deep for part in parts), strict=True))
     at = torch.cat([part.at for part in parts]) if deep else None
-    return TextPrompts(torch.cat(padded), torch.cat([part.ends for part in parts]), deep, at)
+    ends = torch.cat([part.ends for part in parts])
+    return replace(parts[0], embeddings=torch.cat(padded), ends=ends, deep=deep, at=at)
 
 
 def join_images(parts: Sequence[ImagePrompts]) -> ImagePrompts:

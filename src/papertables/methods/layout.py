@@ -111,6 +111,11 @@ class Placed:
             chosen |= (self.index >= first) & (self.index < first + self.lengths[name])
         return chosen.nonzero()[:, 1].view(len(self.index), -1)
 
+    def shared(self) -> int:
+        """How many tokens, from the start token on, are the same for all classes; no end token is among them."""
+        same = ((self.tokens == self.tokens[0]) & (self.index == self.index[0])).all(0)
+        return min(int(same.long().cumprod(0).sum()), int(self.ends.min()))
+
 
 def offset(lengths: dict[str, int], name: str) -> int:
     """The row of the first vector of ``name`` where all vectors stand one after the other."""

@@ -1,6 +1,7 @@
 """MaPLe (CVPR 2023), and with attributes MaPLe+ATPrompt: learned tokens in the first blocks of both towers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -55,10 +56,9 @@ class Learner(BaseLearner):
         plain, used = self.prompting(names), self.deep_vectors[: self.blocks - 1]
         if not used:
             return plain
-        laid = self.prompting.laid(names)
-        at = self._at(laid).to(plain.ends.device)
+        laid, (at, shared) = self.prompting.laid(names), self.prompting.deep_places(names, self._at)
         deep = tuple(self._replacing(laid, at, vectors) for vectors in used)
-        return TextPrompts(plain.embeddings, plain.ends, deep, at)
+        return replace(plain, deep=deep, at=at, shared=shared)
 
     def image_prompts(self, count: int) -> ImagePrompts:
         """The same for each of ``count`` images."""
@@ -77,10 +77,10 @@ class Learner(BaseLearner):
         return laid.placed.at(*self.deep_vectors[0].keys(), words=self.deep == "drop_all")
 
     def _replacing(self, laid: Laid, at: Tensor, vectors: nn.ParameterDict) -> Tensor:
-        """What stands at these places instead, (C, n, W)."""
+        """What stands at these places instead, (C, n, W), or (1, n, W) of one class for all."""
         if self.deep == "keep":
             return vectors["context"].expand(len(at), -1, -1)
         table = torch.cat([vectors[name] for name in laid.placed.lengths])  # (V, W)
-        index = laid.index.gather(1, at)
-        words = laid.embedded.gather(1, at[:, :, None].expand(-1, -1, table.shape[1]))
+        index = laid.index[: len(at)].gather(1, at)
+        words = laid.embedded[: len(at)].gather(1, at[:, :, None].expand(-1, -1, table.shape[1]))
         return torch.where((index >= 0)[:, :, None], table[index.clamp(min=0)], words)

@@ -1,6 +1,6 @@
 """The learned side of a prompt: context vectors of classes and attributes, put into a layout for any class names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -24,6 +24,14 @@ class Laid(NamedTuple):
     embedded: Tensor
     index: Tensor  # (C, L)
     ends: Tensor  # (C,)
+    shared: int  # first tokens that are those of all classes
+
+
+class DeepPlaces(NamedTuple):
+    """Where deep tokens stand: ``at`` (C, n), or (1, n) where they are among the ``shared`` tokens."""
+
+    at: Tensor
+    shared: int
 
 
 class Prompting(nn.Module):
@@ -69,6 +77,7 @@ class Prompting(nn.Module):
                 for own in self.parameters():
                     own[..., : len(words), :] = embedded[: own.shape[-2]]
         self._laid: dict[tuple, Laid] = {}
+        self._deep: dict[tuple, DeepPlaces] = {}
 
     def laid(self, names: tuple[str, ...]) -> Laid:
         """The layout for classes, remembered."""
@@ -78,8 +87,22 @@ class Prompting(nn.Module):
             placed = place(self.layout, names, text.encode, text.start, text.end, text.length, self.attribute_tokens)
             with torch.inference_mode(False), torch.no_grad():  # a later step may need it for gradients
                 embedded = text.embed(placed.tokens).to(device)
-            self._laid[names, device] = Laid(placed, embedded, placed.index.to(device), placed.ends.to(device))
+            shared = 1 if self.class_specific else placed.shared()
+            self._laid[names, device] = Laid(placed, embedded, placed.index.to(device), placed.ends.to(device), shared)
         return self._laid[names, device]
+
+    def deep_places(self, names: tuple[str, ...], find: Callable[[Laid], Tensor]) -> DeepPlaces:
+        """Where what ``find`` says, (C, n), stands; remembered."""
+        device = self.context.device
+        if (names, device) not in self._deep:
+            laid = self.laid(names)
+            at, shared = find(laid), laid.shared
+            if at.max() < shared:
+                at = at[:1]
+            else:
+                shared = min(shared, int(at.min()))
+            self._deep[names, device] = DeepPlaces(at.to(device), shared)
+        return self._deep[names, device]
 
     def class_places(self, laid: Laid, assumed: bool) -> Tensor:
         """Where the class context stands, (C, n). assumed: behind attributes that have as many context tokens as the
@@ -107,9 +130,10 @@ class Prompting(nn.Module):
         context = context if shift is None else context + shift[:, None]  # (B, n, W)
         learned = self.vectors(laid, context)[..., index.clamp(min=0), :]  # (…, C, L, W)
         embeddings = torch.where((index >= 0)[:, :, None], learned, laid.embedded)
+        alike = {"family": len(names), "shared": laid.shared}
         if shift is None:
-            return TextPrompts(embeddings, laid.ends)
-        return TextPrompts(embeddings.flatten(0, 1), laid.ends.repeat(len(shift)))
+            return TextPrompts(embeddings, laid.ends, **alike)
+        return TextPrompts(embeddings.flatten(0, 1), laid.ends.repeat(len(shift)), **alike)
 
 
 class MetaNetwork(nn.Sequential):

@@ -1,6 +1,7 @@
 """PromptSRC (ICCV 2023): prompts of both towers that stay near the frozen model; with attributes joined to ATPrompt."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import exp
 
 import torch
@@ -61,8 +62,8 @@ class Learner(BaseLearner):
         plain, used = self.prompting(names), self.deep[: self.blocks - 1]
         if not len(used):
             return plain
-        at = self._at(self.prompting.laid(names)).to(plain.ends.device)
-        return TextPrompts(plain.embeddings, plain.ends, tuple(own.expand(len(at), -1, -1) for own in used), at)
+        at, shared = self.prompting.deep_places(names, self._at)
+        return replace(plain, deep=tuple(own.expand(len(at), -1, -1) for own in used), at=at, shared=shared)
 
     def image_prompts(self, count: int) -> ImagePrompts:
         """The same for each of ``count`` images."""

@@ -7,7 +7,7 @@ as the released search does.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import numpy as np
@@ -74,19 +74,19 @@ class Search(nn.Module):
             for each in layouts
         ]
         longest = max(each.tokens.shape[1] for each in placed)
-        tokens = torch.cat([F.pad(each.tokens, (0, longest - each.tokens.shape[1])) for each in placed])
+        room = [(0, longest - each.tokens.shape[1]) for each in placed]
+        tokens = torch.stack([F.pad(each.tokens, own) for each, own in zip(placed, room, strict=True)])
         self.names = [(i, name, n) for i, each in enumerate(placed) for name, n in each.lengths.items()]
-        first = [0]
-        for each in placed:
-            first.append(first[-1] + sum(each.lengths.values()))
+        first = accumulate((sum(each.lengths.values()) for each in placed), initial=0)
         index = [
-            torch.where(each.index < 0, each.index, each.index + start)
-            for each, start in zip(placed, first, strict=False)
+            F.pad(torch.where(each.index < 0, each.index, each.index + start), own, value=-1)
+            for each, start, own in zip(placed, first, room, strict=False)
         ]
-        index = torch.cat([F.pad(each, (0, longest - each.shape[1]), value=-1) for each in index])
-        self.register_buffer("index", index)  # (K · C, L)
-        self.register_buffer("ends", torch.cat([each.ends for each in placed]))
-        self.register_buffer("embedded", text.embed(tokens).detach())  # (K · C, L, W)
+        self.shared = [each.shared() for each in placed]
+        self.lengths = [each.tokens.shape[1] for each in placed]
+        self.register_buffer("index", torch.stack(index))  # (K, C, L)
+        self.register_buffer("ends", torch.stack([each.ends for each in placed]))  # (K, C)
+        self.register_buffer("embedded", text.embed(tokens).detach())  # (K, C, L, W)
         self.register_buffer("scale", logit_scale.clone())
         std = {"context": CONTEXT_STD}
         with seeded(seed):
@@ -94,20 +94,29 @@ class Search(nn.Module):
             self.vectors = nn.Parameter(torch.cat(drawn))
             self.weights = nn.Parameter(torch.rand(len(combinations)))
 
-    def prompts(self) -> TextPrompts:
-        """The prompts of every class in every combination, (K · C)."""
-        learned = self.vectors[self.index.clamp(min=0)]
-        return TextPrompts(torch.where((self.index >= 0)[:, :, None], learned, self.embedded), self.ends)
+    def prompts(self, chosen: Sequence[int] | None = None) -> TextPrompts:
+        """The prompts of every class in some combinations, (k · C), or in all."""
+        chosen = range(len(self.combinations)) if chosen is None else chosen
+        length, shared = max(self.lengths[i] for i in chosen), min(self.shared[i] for i in chosen)
+        index, embedded = self.index[chosen, :, :length], self.embedded[chosen, :, :length]
+        whole = torch.where((index >= 0)[..., None], self.vectors[index.clamp(min=0)], embedded)
+        return TextPrompts(whole.flatten(0, 1), self.ends[chosen].flatten(), family=index.shape[1], shared=shared)
 
-    def texts(self, tower) -> Tensor:
-        """The features (K · C, D) of these prompts. Combinations of as many attributes, which are about as long, go
-        through the tower together: the longest would have the others padded to twice their length."""
-        prompts, parts, first = self.prompts(), [], 0
-        for _, same in groupby(self.combinations, key=len):
-            count = sum(1 for _ in same) * len(prompts) // len(self.combinations)
-            parts.append(tower.encode_prompts(prompts.part(slice(first, first + count))))
-            first += count
-        return torch.cat(parts)
+    def calls(self, tokens: int | None = None) -> list[list[int]]:
+        """Combinations whose prompts go through a tower together: those of as many attributes, which are about as long,
+        for the longest has the others padded. tokens: at most so many in a call, the shortest combinations first."""
+        if tokens is None:
+            by_size = sorted(range(len(self.combinations)), key=lambda i: len(self.combinations[i]))
+            return [[*same] for _, same in groupby(by_size, key=lambda i: len(self.combinations[i]))]
+        classes, calls = self.index.shape[1], [[]]
+        for i in sorted(range(len(self.combinations)), key=self.lengths.__getitem__):
+            more = [*calls[-1], i]
+            shared = min(self.shared[each] for each in more)
+            if calls[-1] and len(more) * (shared + classes * (self.lengths[i] - shared)) > tokens:
+                more = [i]
+                calls.append(more)
+            calls[-1] = more
+        return calls
 
     def logits(self, features: Tensor, texts: Tensor) -> Tensor:
         """(B, D) with texts (K · C, D) to (B, C): logits of all combinations, mixed by the softmax of their weights."""
@@ -118,9 +127,7 @@ class Search(nn.Module):
 
 class Searcher:
     """The two optimisers. ``tower``: of a CLIP, in evaluation mode. half: what the tower computes in, None: fp32.
-    tokens_per_call: of prompts that go through together, the shortest first, so that few are padded for a long one;
-    where that takes several calls, only their inputs are kept for the gradient. None: those of as many
-    attributes in one call."""
+    tokens_per_call: as ``Search.calls`` takes it; of several such calls only the inputs are kept for the gradient."""
 
     def __init__(
         self,
@@ -138,21 +145,21 @@ class Searcher:
         self.weights = torch.optim.Adam([learner.weights], lr=weight_lr, betas=betas)
         self.optimizers = (self.contexts, self.weights)
         self.half = half
-        self.rows = by_length(learner.ends, tokens_per_call) if tokens_per_call else []
+        self.calls = learner.calls(tokens_per_call)
+        self.recomputed = tokens_per_call is not None and len(self.calls) > 1
 
     def texts(self) -> Tensor:
         """Features (K · C, D) of all prompts as they are now."""
         with _halved(self.half, self.learner.embedded.device):
-            if not self.rows:
-                return self.learner.texts(self.tower).float()
-            prompts = self.learner.prompts()
-            parts = [self._part(prompts.part(rows)) for rows in self.rows]
-        return torch.cat(parts)[torch.cat(self.rows).argsort()].float()
+            parts = [self._part(self.learner.prompts(own)) for own in self.calls]
+        order = torch.tensor([i for own in self.calls for i in own], device=self.learner.embedded.device)
+        by_combination = torch.cat(parts).unflatten(0, (len(order), -1))
+        return by_combination[order.argsort()].flatten(0, 1).float()
 
     def _part(self, prompts: TextPrompts) -> Tensor:
-        if len(self.rows) == 1 or not torch.is_grad_enabled():
-            return self.tower.encode_prompts(prompts)
-        return checkpoint(self.tower.encode_prompts, prompts, use_reentrant=False)
+        if self.recomputed and torch.is_grad_enabled():
+            return checkpoint(self.tower.encode_prompts, prompts, use_reentrant=False)
+        return self.tower.encode_prompts(prompts)
 
     def learn_contexts(self, features: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """A step on training features (B, D); returns loss and logits before it."""
@@ -220,19 +227,6 @@ class Course:
         for stream, own in zip((self.order, self.augmentation), state["streams"], strict=True):
             stream.set_state(own)
         self.step, (self.weights, self.losses) = state["step"], state["course"]
-
-
-def by_length(ends: Tensor, tokens: int) -> list[Tensor]:
-    """The rows of prompts with these end tokens (N,), the shortest first, in parts of at most so many tokens, each row
-    counted as long as the longest of its part; a part has at least one."""
-    order = ends.argsort(stable=True)
-    parts, rows = [], []
-    for row, length in zip(order.tolist(), (ends[order] + 1).tolist(), strict=True):
-        if rows and (len(rows) + 1) * length > tokens:
-            parts.append(torch.tensor(rows, device=ends.device))
-            rows = []
-        rows.append(row)
-    return [*parts, torch.tensor(rows, device=ends.device)]
 
 
 def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> None:

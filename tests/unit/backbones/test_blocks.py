@@ -4,7 +4,7 @@ import pytest
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
-from papertables.backbones.blocks import Block, lighten
+from papertables.backbones.blocks import Alike, Block, lighten
 from papertables.backbones.clip import FrozenClip
 
 SIDE = 16
@@ -33,12 +33,23 @@ def test_features_and_gradients_are_open_clips(vision):
     torch.testing.assert_close(light.encode_text(texts), whole.encode_text(light.tokenizer(texts)))
 
 
-def test_one_token_alone_is_that_of_all():
-    tower = lighten(model()).eval().requires_grad_(False).transformer
-    x, at, mask = torch.randn(4, 7, 64), torch.tensor([6, 0, 3, 3]), torch.full((7, 7), -torch.inf).triu(1)
-    block = tower.resblocks[0]
-    alone = block(x, attn_mask=mask, at=at)
-    torch.testing.assert_close(alone[:, 0], block(x, attn_mask=mask)[torch.arange(4), at])
+def test_the_first_token_alone_is_that_of_all():
+    block = lighten(model()).eval().requires_grad_(False).visual.transformer.resblocks[-1]
+    x = torch.randn(4, 7, 64)
+    alone, block.first = block(x), False
+    torch.testing.assert_close(alone, block(x)[:, :1])
+
+
+@pytest.mark.parametrize(("family", "shared"), [(1, 1), (4, 1), (2, 3)])
+def test_texts_that_begin_alike_are_whole_ones(family, shared):
+    block = lighten(model()).eval().requires_grad_(False).transformer.resblocks[0]
+    mask, ends = torch.full((7, 7), -torch.inf).triu(1), torch.tensor([6, 4, 3, 3])
+    x = torch.randn(4, 7, 64)
+    x[:, :shared] = x[::family, :shared].repeat_interleave(family, 0)
+    alike, expected = Alike(4, 7, family, shared), block(x, attn_mask=mask)
+    assert alike.rows(x).shape == (4 // family * shared + 4 * (7 - shared), 64)
+    torch.testing.assert_close(block.texts(alike.rows(x), mask, alike), alike.rows(expected))
+    torch.testing.assert_close(block.texts(alike.rows(x), mask, alike, ends), expected[torch.arange(4), ends])
 
 
 def test_weights_keep_their_names():

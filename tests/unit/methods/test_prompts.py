@@ -1,5 +1,7 @@
 """Learned prompts: layouts, shared towers, other class names. Agreement with the released code: tests/parity."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -71,8 +73,45 @@ def test_cut_prompts_are_whole_ones(tower, method, attributes):
     prompts = made.prompts(NAMES, features(tower))
     length = tower.model.context_length
     room = torch.zeros(len(prompts), length - prompts.embeddings.shape[1], prompts.embeddings.shape[2])
-    whole = TextPrompts(torch.cat([prompts.embeddings, room], 1), prompts.ends, prompts.deep, prompts.at)
+    whole = replace(prompts, embeddings=torch.cat([prompts.embeddings, room], 1))
     torch.testing.assert_close(tower.encode_prompts(prompts), tower._encode_prompts(whole), rtol=1e-4, atol=1e-5)
+
+
+BEGINNINGS = [  # method, options, how many of their tokens all prompts share, with the start token
+    ("coop", {}, 3),
+    ("coop", {"attributes": ["color", "shape"]}, 9),
+    ("coop", {"class_position": "middle"}, 2),
+    ("coop", {"class_position": "front"}, 1),
+    ("coop", {"class_specific": True}, 1),
+    ("cocoop", {"attributes": ["color"]}, 6),
+    ("maple", {"attributes": ["color"]}, 6),
+    ("maple", {"attributes": ["color"], "deep": "drop_all"}, 6),
+    ("maple", {"context": 4, "attributes": ["color", "shape"], "attribute_context": [1, 1], "start": "assumed"}, 9),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "shared"), BEGINNINGS)
+def test_what_prompts_share_is_computed_once_and_changes_nothing(tower, method, options, shared):
+    made = learner(tower, method, **({"context": 2, "init": ""} | options))
+    prompts, seen = made.prompts(NAMES, features(tower)), features(tower)
+    assert (prompts.family, prompts.shared) == (len(NAMES), shared)
+    every = len(prompts) if prompts.deep else 0
+    apart = replace(
+        prompts,
+        family=1,
+        shared=1,
+        deep=tuple(each.expand(every, -1, -1) for each in prompts.deep),
+        at=prompts.at.expand(every, -1) if every else None,
+    )
+    weights = torch.randn(len(prompts), seen.shape[1], generator=torch.Generator().manual_seed(2))
+    results = []
+    for each in (prompts, apart):
+        made.zero_grad()
+        found = tower.encode_prompts(each)
+        (found * weights).sum().backward(retain_graph=True)
+        results.append([found, *(own.grad for own in made.parameters() if own.grad is not None)])
+    for once, alone in zip(*results, strict=True):
+        torch.testing.assert_close(once, alone, rtol=1e-3, atol=1e-4)
 
 
 def test_learners_together_are_learners_alone(tower):
@@ -157,7 +196,7 @@ def test_deep_tokens_behind_the_end_change_nothing_before_it(tower, context, cou
     room = torch.zeros(
         len(prompts), tower.model.context_length - prompts.embeddings.shape[1], prompts.embeddings.shape[2]
     )
-    whole = TextPrompts(torch.cat([prompts.embeddings, room], 1), prompts.ends, prompts.deep, prompts.at)
+    whole = replace(prompts, embeddings=torch.cat([prompts.embeddings, room], 1))
     expected = tower._encode_prompts(whole)
     torch.testing.assert_close(tower.encode_prompts(prompts), expected, rtol=1e-4, atol=1e-5)
     monkeypatch.setattr(clip, "PROMPTS_PER_CALL", 1)

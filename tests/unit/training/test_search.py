@@ -21,7 +21,7 @@ from papertables.specs.rules import SearchJob
 from papertables.specs.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
-from papertables.training.search import HALF, Course, Search, Searcher, all_combinations, by_length, search
+from papertables.training.search import HALF, Course, Search, Searcher, all_combinations, search
 from tests.unit.small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
 pytestmark = pytest.mark.slow
@@ -201,7 +201,8 @@ def test_combinations_of_one_size_go_through_together(tower):
             sizes.append((len(prompts), prompts.embeddings.shape[1]))
             return tower.encode_prompts(prompts)
 
-    torch.testing.assert_close(learner.texts(Counting()), tower.encode_prompts(learner.prompts()))
+    searcher = Searcher(learner, Counting(), weight_lr=0.1)
+    torch.testing.assert_close(searcher.texts(), tower.encode_prompts(learner.prompts()))
     assert [count // len(NAMES) for count, _ in sizes] == [3, 3, 1]
     lengths = [length for _, length in sizes]
     assert lengths == sorted(set(lengths))  # none is padded to the longest of all
@@ -338,18 +339,23 @@ def test_too_few_bases_are_said_so(bases, sizes):
         spec(bases=bases, sizes=sizes)
 
 
-def test_prompts_go_through_by_length_in_parts_that_are_not_too_large():
-    ends = torch.tensor([4, 9, 2, 9, 3])
-    assert [part.tolist() for part in by_length(ends, 1000)] == [[2, 4, 0, 1, 3]]
-    assert [part.tolist() for part in by_length(ends, 15)] == [[2, 4, 0], [1], [3]]
-    assert [part.tolist() for part in by_length(ends, 1)] == [[2], [4], [0], [1], [3]]
+def test_calls_hold_the_shortest_combinations_first_and_no_more_than_they_may(tower):
+    learner = made(tower, all_combinations(FIVE))
+    classes = learner.index.shape[1]
+    assert len(learner.calls(10_000)) == 1
+    assert learner.calls(1) == [[i] for i in sorted(range(31), key=lambda i: learner.lengths[i])]
+    calls = learner.calls(100)
+    for own in calls:
+        longest, shared = max(learner.lengths[i] for i in own), min(learner.shared[i] for i in own)
+        assert len(own) * (shared + classes * (longest - shared)) <= 100
+    assert [i for own in calls for i in own] == [i for (i,) in learner.calls(1)] and 2 < len(calls) < 31
 
 
 @pytest.mark.parametrize("tokens", [10_000, 60])
 def test_parts_change_no_feature_and_no_gradient(tower, tokens):
     combinations, (features, labels) = all_combinations(FIVE), batch(tower)
     whole, parts = (Searcher(made(tower, combinations), tower, 0.1, tokens_per_call=limit) for limit in (None, tokens))
-    assert (len(parts.rows) > 1) == (tokens < 1000)
+    assert (len(parts.calls) > 1) == (tokens < 1000) == parts.recomputed
     torch.testing.assert_close(parts.texts(), whole.texts())
     for each in (whole, parts):
         F.cross_entropy(each.learner.logits(features, each.texts()), labels).backward()
