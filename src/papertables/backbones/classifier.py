@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from papertables.backbones.catalog import Backbone
+from papertables.backbones.convolutions import folded
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
 
@@ -32,29 +32,28 @@ class FrozenClassifier:
     """A classifier in evaluation mode (batch norm with its stored statistics) and fp32, cut before its last layer.
     Nothing in it is trained; gradients pass to the pixels.
 
+    whole: the classifier as it was published but for its last layer, batch norm and all, for who trains a copy of it.
     image_size: side P. mean, std: of the pixels, per channel. weight (S, D) and bias (S,): the last layer, so that
     the source logits are ``encode_image(x) @ weight.T + bias``. labels: the names of the S source classes.
     """
 
     def __init__(self, model: nn.Module, backbone: Backbone, device: str | torch.device = "cpu"):
-        self.model = model.float().eval().requires_grad_(False).to(device)
-        head = getattr(self.model, HEAD[backbone.kind], None)
+        self.whole = model.float().eval().requires_grad_(False)
+        head = getattr(self.whole, HEAD[backbone.kind], None)
         if not isinstance(head, nn.Linear):
             raise UserError(
                 f"{backbone.id}: the last layer of {backbone.architecture} is no linear '{HEAD[backbone.kind]}': "
                 f"{backbone.mend}"
             )
-        setattr(self.model, HEAD[backbone.kind], nn.Identity())
+        setattr(self.whole, HEAD[backbone.kind], nn.Identity())
         self.device = torch.device(device)
-        self.memory_format = torch.preserve_format
-        if backbone.kind == "torchvision":
-            self.model = fuse(self.model).requires_grad_(False)  # batch norm into the convolutions before it
-            if self.device.type == "cpu":
-                self.memory_format = torch.channels_last  # in which a CPU convolves
-                self.model.to(memory_format=self.memory_format)
+        if backbone.kind == "timm":  # not all of whose models torch can follow
+            self.model, self.memory_format = self.whole.to(device), torch.preserve_format
+        else:
+            self.model, self.memory_format = folded(self.whole, self.device)
         self.image_size = backbone.image_size
         self.mean, self.std = backbone.mean, backbone.std
-        self.weight, self.bias = head.weight.detach(), head.bias.detach()
+        self.weight, self.bias = (each.detach().to(device) for each in (head.weight, head.bias))
         self.labels = source_labels(backbone)
 
     def encode_image(self, pixels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from papertables.backbones import mini
 from papertables.backbones.blocks import Alike, lighten
 from papertables.backbones.catalog import Backbone
+from papertables.backbones.convolutions import folded
 from papertables.backbones.openclip import (
     CLIP,
     OPENAI_DATASET_MEAN,
@@ -42,18 +43,19 @@ class FrozenClip:
     """
 
     def __init__(self, model: CLIP, device: str | torch.device = "cpu"):
-        self.model = lighten(model.float().eval().requires_grad_(False)).to(device)
         self.device = torch.device(device)
         size = model.visual.image_size
         self.image_size: int = size if isinstance(size, int) else size[0]
         self.mean = tuple(getattr(model.visual, "image_mean", None) or OPENAI_DATASET_MEAN)
         self.std = tuple(getattr(model.visual, "image_std", None) or OPENAI_DATASET_STD)
+        self.model = lighten(model.float().eval().requires_grad_(False)).to(device)
+        self.model.visual, self.memory_format = folded(self.model.visual, self.device)
         self.logit_scale = self.model.logit_scale.detach()
         self.tokenizer = SimpleTokenizer(context_length=model.context_length)
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """(B, 3, P, P), normalised, to features (B, D) of any length."""
-        return self.model.encode_image(pixels)
+        return self.model.encode_image(pixels.to(memory_format=self.memory_format))
 
     def encode_prompted(self, pixels: Tensor, prompts: ImagePrompts) -> Tensor:
         """As ``encode_image``, with learned tokens behind the patches (MaPLe). Raises UserError for a tower that is no

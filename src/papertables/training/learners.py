@@ -63,7 +63,7 @@ def make_learner(
         **sentences,
     )
     if method.adapts_tower:
-        given = replace(given, tower=tower.model)
+        given = replace(given, tower=tower.whole)
     if method.stays_near:
         given = replace(given, ensemble=frozen.ensemble[_rows(frozen.class_names, spec.trained_classes)])
     if method.distils:

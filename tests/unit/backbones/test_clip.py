@@ -1,8 +1,11 @@
+import copy
+
 import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from safetensors.torch import save_file
+from torch import nn
 
 from papertables.backbones import clip
 from papertables.backbones.catalog import Backbone, backbone_with
@@ -50,6 +53,23 @@ def test_every_form_of_an_openai_file(model, tmp_path, form):
     texts = ["a cat", "a photo of a very large and very old dog"]
     torch.testing.assert_close(tower.encode_text(texts), model.encode_text(open_clip.tokenize(texts)))
     assert not any(parameter.requires_grad for parameter in tower.model.parameters())
+
+
+@pytest.mark.slow
+def test_a_resnet_is_computed_with_batch_norm_folded_in():
+    torch.manual_seed(0)
+    vision = CLIPVisionCfg(layers=(1, 1, 1, 1), width=8, image_size=32)
+    whole = CLIP(8, vision, CLIPTextCfg(width=64, heads=1, layers=1)).eval().requires_grad_(False)
+    for norm in [module for module in whole.modules() if isinstance(module, nn.BatchNorm2d)]:
+        norm.running_mean.uniform_(-0.1, 0.1)
+        norm.running_var.uniform_(0.5, 2)
+    light = clip.FrozenClip(copy.deepcopy(whole))
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in light.model.modules())
+    found, expected = (torch.ones(3, 3, 32, 32).cumsum(0).div(3).requires_grad_() for _ in range(2))
+    torch.testing.assert_close(light.encode_image(found), whole.encode_image(expected), rtol=1e-4, atol=1e-5)
+    light.encode_image(found).square().sum().backward()
+    whole.encode_image(expected).square().sum().backward()
+    torch.testing.assert_close(found.grad, expected.grad, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")

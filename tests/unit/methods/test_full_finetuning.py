@@ -8,6 +8,7 @@ from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.table import METHODS, build
 from papertables.training.run import trained_values
+from papertables.training.trial import random_tower, trial
 from tests.unit.small_world import SIDE, mapped_spec
 
 METHOD = METHODS["full_finetuning"]
@@ -44,6 +45,17 @@ def test_all_values_are_trained_and_the_shared_tower_is_not(tower, learner):
     assert all((value != before[name]).any() for name, value in learner.tower.state_dict().items())
     own = sum(parameter.numel() for parameter in tower.parameters())
     assert trained_values(learner) == own + (WIDTH + 1) * CLASSES
+
+
+@pytest.mark.slow
+def test_a_published_classifier_is_trained_with_its_batch_norm():
+    spec = mapped_spec("full_finetuning", options=METHOD.options, backbone="resnet18", dataset="mini_kinds")
+    tower = random_tower("resnet18")
+    learner = trial(spec, tower, CLASSES).learner.eval()
+    normed = [isinstance(module, nn.BatchNorm2d) for module in learner.tower.modules()]
+    assert sum(normed) == 20 and not any(isinstance(module, nn.BatchNorm2d) for module in tower.model.modules())
+    pixels = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(learner.features(pixels), tower.encode_image(pixels), rtol=1e-4, atol=1e-5)
 
 
 def test_a_clip_is_refused():
