@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from papertables.backbones.catalog import Backbone
-from papertables.backbones.convolutions import folded
+from papertables.backbones.convolutions import lighten_convolutions
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
 
@@ -47,10 +47,8 @@ class FrozenClassifier:
             )
         setattr(self.whole, HEAD[backbone.kind], nn.Identity())
         self.device = torch.device(device)
-        if backbone.kind == "timm":  # not all of whose models torch can follow
-            self.model, self.memory_format = self.whole.to(device), torch.preserve_format
-        else:
-            self.model, self.memory_format = folded(self.whole, self.device)
+        traceable = backbone.kind != "timm"  # not all of whose models torch can follow
+        self.model, self.memory_format = lighten_convolutions(self.whole, self.device, traceable)
         self.image_size = backbone.image_size
         self.mean, self.std = backbone.mean, backbone.std
         self.weight, self.bias = (each.detach().to(device) for each in (head.weight, head.bias))

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from papertables.backbones import mini
 from papertables.backbones.blocks import Alike, lighten
 from papertables.backbones.catalog import Backbone
-from papertables.backbones.convolutions import folded
+from papertables.backbones.convolutions import lighten_convolutions
 from papertables.backbones.openclip import (
     CLIP,
     OPENAI_DATASET_MEAN,
@@ -49,7 +49,7 @@ class FrozenClip:
         self.mean = tuple(getattr(model.visual, "image_mean", None) or OPENAI_DATASET_MEAN)
         self.std = tuple(getattr(model.visual, "image_std", None) or OPENAI_DATASET_STD)
         self.model = lighten(model.float().eval().requires_grad_(False)).to(device)
-        self.model.visual, self.memory_format = folded(self.model.visual, self.device)
+        self.model.visual, self.memory_format = lighten_convolutions(self.model.visual, self.device)
         self.logit_scale = self.model.logit_scale.detach()
         self.tokenizer = SimpleTokenizer(context_length=model.context_length)
 
