@@ -3,9 +3,10 @@
 All tokens of a batch are the rows of one matrix. open_clip's attention takes a batch apart, so that its backward on a
 CPU multiplies sequence by sequence. Where one token of each sequence is read behind the last block, that block computes
 no other, which saves ten of its twelve products. Texts see what stands before them alone: where several begin alike,
-their beginning is computed once.
+their beginning is computed once. QuickGELU's factors are part of the weights around it.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from papertables.backbones.openclip import QuickGELU, ResidualAttentionBlock, VisionTransformer
 
-STEEPNESS = 1.702  # of QuickGELU, x · sigmoid(1.702 x)
+STEEPNESS = 1.702  # of QuickGELU, x · sigmoid(1.702 x), which is SiLU(1.702 x) / 1.702
 QUERY, SEEN, ALL = slice(0, 1), slice(1, 3), slice(0, 3)  # of the queries, keys and values of a block
 
 
@@ -67,10 +68,8 @@ class Block(nn.Module):
     def __init__(self, block: ResidualAttentionBlock, first: bool = False):
         super().__init__()
         self.ln_1, self.attn, self.ls_1 = block.ln_1, block.attn, block.ls_1
-        self.ln_2, self.mlp, self.ls_2 = block.ln_2, block.mlp, block.ls_2
+        self.ln_2, self.mlp, self.ls_2 = block.ln_2, _lightened(block.mlp), block.ls_2
         self.first = first
-        if isinstance(self.mlp.gelu, QuickGELU):
-            self.mlp.gelu = FusedQuickGELU()
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """Tokens (B, L, W) to tokens, or to the first ones (B, 1, W). attn_mask: (L, L), added to scores."""
@@ -111,13 +110,6 @@ class Block(nn.Module):
         return x + self.ls_2(self.mlp(self.ln_2(x)))
 
 
-class FusedQuickGELU(nn.Module):
-    """QuickGELU by a function that keeps one tensor for the gradient in place of two."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(STEEPNESS * x) / STEEPNESS
-
-
 def lighten(model: nn.Module) -> nn.Module:
     """Puts a ``Block`` in the place of each of open_clip's; blocks of other kinds stay. The last one of an image tower
     that reads its first token is told so. Returns the model."""
@@ -132,6 +124,19 @@ def lighten(model: nn.Module) -> nn.Module:
             last = tower.transformer.resblocks[-1]
             last.first = isinstance(last, Block)
     return model
+
+
+@torch.no_grad()
+def _lightened(mlp: nn.Sequential) -> nn.Sequential:
+    """A block's perceptron; of one with QuickGELU a copy whose layers hold its factors, so that it is SiLU."""
+    if not isinstance(mlp.gelu, QuickGELU):
+        return mlp
+    mlp = copy.deepcopy(mlp)
+    mlp.c_fc.weight *= STEEPNESS
+    mlp.c_fc.bias *= STEEPNESS
+    mlp.c_proj.weight /= STEEPNESS
+    mlp.gelu = nn.SiLU()
+    return mlp
 
 
 def _by_head(made: Tensor) -> Tensor:
