@@ -131,8 +131,8 @@ def measured(spec: RunSpec, classes: int, images: int) -> int:
         laid = prompting.laid(made.names)
         prompting._laid[made.names, GPU] = laid._replace(**{name: on_gpu(getattr(laid, name)) for name in LAID})
         if hasattr(learner, "_at"):
-            at = on_gpu(learner._at(laid))
-            learner._at = lambda laid: at
+            places = prompting.deep_places(made.names, learner._at)
+            prompting._deep[made.names, GPU] = places._replace(at=on_gpu(places.at))
     if spec.teacher:  # which keeps nothing for a gradient
         learner.teacher = lambda pixels: torch.empty(len(pixels), classes, device=GPU)
     to_gpu(learner, *getattr(learner, "_tower", ()))

@@ -17,7 +17,7 @@ Kind = Literal["convolutional", "transformer", "text"]
 Precision = Literal["fp32", "half"]
 Purpose = Literal["training", "tests", "mapping passes", "other data", "searches", "frozen features"]
 FORWARD, THROUGH, TRAINED = 1, 2, 3  # passes: forward; backward to the input as well; and to the weights
-LONGEST_NAME = 10  # tokens of the longest class name of a data set with start, full stop and end, about
+LONGEST_NAME = 9  # tokens of the longest class name of a data set with full stop and end, about
 SEARCHES: Precision = "half"  # of both towers, on a GPU
 BASES = 5  # of a search whose bases a language model names
 TEXT = {"mini": (2, 64), "ViT-L-14": (12, 768)}  # layers and width of text towers, by kind or architecture
@@ -71,7 +71,7 @@ def search_work(search: SearchSpec) -> Iterator[Work]:
     tower, bases = backbone(search.backbone), len(search.bases) or BASES
     classes = len(chosen_labels(dataset(search.dataset).classes, "base"))
     sizes = range(3 if search.sizes == "three_or_more" else 1, bases + 1)
-    tokens = classes * sum(comb(bases, size) * _prompt(search.context, size) for size in sizes)
+    tokens = sum(comb(bases, size) * _tokens(classes, _learned(search.context, size)) for size in sizes)
     shots = (search.shots + 1) // 2 if search.validation_images == "half_of_shots" else search.shots
     steps = search.epochs * max(1, shots * classes // search.batch_size)
     yield _image("searches", tower, SEARCHES, steps * search.batch_size, FORWARD)
@@ -112,15 +112,22 @@ def mapping_passes(run: RunSpec) -> int:
 
 def prompt_tokens(run: RunSpec, target: Target) -> int:
     """Of the prompts of all classes, each as long as the longest."""
-    attributes, context = run.options["attributes"], run.options["context"]
-    anchors = len(attributes) if isinstance(attributes, list) else MOST_ATTRIBUTES
-    classes = len(chosen_labels(dataset(target.dataset).classes, target.classes))
-    return classes * _prompt(context, anchors)
+    options, attributes = run.options, run.options["attributes"]
+    learned = _learned(options["context"], len(attributes) if isinstance(attributes, list) else MOST_ATTRIBUTES)
+    ends = options.get("class_position", "end") == "end" and options.get("anchors") != "separate"
+    shared = learned if ends and not options.get("class_specific") else 0
+    return _tokens(len(chosen_labels(dataset(target.dataset).classes, target.classes)), shared, learned - shared)
 
 
-def _prompt(context: int, attributes: int) -> int:
-    """Tokens of a prompt."""
-    return LONGEST_NAME + context * (1 + attributes) + attributes
+def _learned(context: int, attributes: int) -> int:
+    """Tokens of all contexts and the attributes between them."""
+    return context * (1 + attributes) + attributes
+
+
+def _tokens(classes: int, shared: int, own: int = 0) -> int:
+    """What goes through a text tower: once the start token and those that all classes ``shared``, and of each class its
+    name and other tokens of its ``own``."""
+    return 1 + shared + classes * (LONGEST_NAME + own)
 
 
 def image_kind(tower: Backbone) -> Kind:
