@@ -159,7 +159,10 @@ def _of_open_clip(backbone: Backbone, state: dict[str, Tensor]) -> CLIP:
     if name not in list_models():
         near = get_close_matches(name, list_models(), n=5, cutoff=0)
         raise UserError(f"{where}: {unknown('model of open_clip', name, near)}")
-    model = create_model(name, pretrained=None)
+    try:
+        model = create_model(name, pretrained=None)
+    except RuntimeError:  # a tower of a library that is not imported (``openclip``)
+        model = None
     if not isinstance(model, CLIP) or not hasattr(model.visual, "conv1"):
         raise UserError(f"{where}: {name} is no CLIP as OpenAI's: name one such as ViT-B-32 or ViT-B-32-quickgelu")
     model.load_state_dict(_single(state))

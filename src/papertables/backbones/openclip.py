@@ -1,13 +1,13 @@
-"""What is taken from open_clip, imported without transformers.
+"""What is taken from open_clip, imported without transformers and timm.
 
-open_clip imports transformers where it is installed, for towers of text that no backbone here has; that would cost
-every job most of a second. peft, which needs it, imports it later.
+open_clip imports both where they are installed, for towers that no backbone here has; that would cost every job more
+than a second. Who needs one of them imports it later.
 """
 
 import sys
 
-KEY = "transformers"
-known = sys.modules.setdefault(KEY, None)  # an import finds nothing under this name, unless it was there before
+NEEDLESS = ("transformers", "timm")
+known = {name: sys.modules.setdefault(name, None) for name in NEEDLESS}  # an import finds nothing under such a name
 try:
     from open_clip import OPENAI_IMAGENET_TEMPLATES, create_model, list_models
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
@@ -15,8 +15,9 @@ try:
     from open_clip.tokenizer import SimpleTokenizer
     from open_clip.transformer import QuickGELU, ResidualAttentionBlock, VisionTransformer
 finally:
-    if known is None:
-        del sys.modules[KEY]
+    for name, module in known.items():
+        if module is None:  # or it was there before
+            del sys.modules[name]
 
 __all__ = [
     "CLIP",

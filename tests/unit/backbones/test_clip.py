@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import open_clip
 import pytest
@@ -123,6 +125,26 @@ def test_what_is_no_clip_is_refused(model, tmp_path, name):
     with pytest.raises(UserError, match=r"^config: weights: tiny: architecture: .*ViT-B-32") as caught:
         clip.load(ENTRY.model_copy(update={"kind": "open_clip", "architecture": name, "own": True}), path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ViT-B-16-SigLIP", "roberta-ViT-B-32"])
+def test_towers_of_libraries_that_no_job_imports_are_refused_alike(tmp_path, name):
+    """In a process that has not imported them for something else, as this one has."""
+    path = tmp_path / "own.pt"
+    torch.save({}, path)
+    entry = ENTRY.model_copy(update={"kind": "open_clip", "architecture": name, "own": True})
+    lines = [
+        "from pathlib import Path",
+        "from papertables.backbones import catalog, clip",
+        "from papertables.base.errors import UserError",
+        "try:",
+        f"    clip.load(catalog.Backbone.model_validate_json({entry.model_dump_json()!r}), Path({str(path)!r}))",
+        "except UserError as error:",
+        "    print(error)",
+    ]
+    told = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True).stdout
+    assert told.startswith(f"config: weights: tiny: architecture: {name} is no CLIP as OpenAI's")
 
 
 WRAPPED = {
