@@ -47,8 +47,8 @@ class TextPrompts:
     @property
     def shape(self) -> tuple[int, ...]:
         """What prompts that go through the tower together agree in."""
-        deep = (len(self) // len(self.at), self.at.shape[1]) if self.deep else ()
-        return self.family, self.shared, len(self.deep), *deep
+        deep = (self.shared, len(self) // len(self.at), self.at.shape[1]) if self.deep else ()
+        return self.family, len(self.deep), *deep
 
     def part(self, first: int, count: int) -> "TextPrompts":
         """Some of the prompts, whole families, cut behind the last end token among them: under the causal mask nothing
@@ -84,13 +84,13 @@ class ImagePrompts:
 
 
 def join_texts(parts: Sequence[TextPrompts]) -> TextPrompts:
-    """Prompts of the same ``shape``, one after the other."""
-    longest = max(part.embeddings.shape[1] for part in parts)
+    """Prompts of the same ``shape``, one after the other; as shared counts what is so in all parts."""
+    longest, shared = max(part.embeddings.shape[1] for part in parts), min(part.shared for part in parts)
     padded = [F.pad(part.embeddings, (0, 0, 0, longest - part.embeddings.shape[1])) for part in parts]
     deep = tuple(torch.cat(own) for own in zip(*(part.deep for part in parts), strict=True))
     at = torch.cat([part.at for part in parts]) if deep else None
     ends = torch.cat([part.ends for part in parts])
-    return replace(parts[0], embeddings=torch.cat(padded), ends=ends, deep=deep, at=at)
+    return replace(parts[0], embeddings=torch.cat(padded), ends=ends, deep=deep, at=at, shared=shared)
 
 
 def join_images(parts: Sequence[ImagePrompts]) -> ImagePrompts:

@@ -1,7 +1,7 @@
 """Forward passes of several learners through shared frozen towers, in as few calls as their shapes allow."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -11,6 +11,7 @@ from papertables.backbones.prompts import ImagePrompts, TextPrompts, join_images
 from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
 
+A_CALL = 4e6  # tokens by the square of their width, which a tower takes about as long for as to be called on a CPU
 Prompts = TypeVar("Prompts", ImagePrompts, TextPrompts)
 
 
@@ -68,7 +69,7 @@ def text_features(
         for learner, own, seen in zip(learners, names, features, strict=True)
     )
     prompts = {i: each for i, each in enumerate(made) if each is not None}
-    for rows in _by_shape(prompts):
+    for rows in _text_calls(prompts):
         parts = towers.encode_prompts(join_texts([prompts[i] for i in rows]))
         for i, part in zip(rows, parts.split([len(prompts[i]) for i in rows]), strict=True):
             found[i] = part
@@ -103,6 +104,20 @@ def _makers(learners: Sequence[BaseLearner]) -> list[Callable[[Tensor], Tensor]]
     leaves = [isinstance(learner.pixels, Plain) for learner in learners]
     plain = Once(learners[leaves.index(True)].pixels) if any(leaves) else None
     return [plain if left else learner.pixels for learner, left in zip(learners, leaves, strict=True)]
+
+
+def _text_calls(prompts: dict[int, TextPrompts]) -> Iterator[list[int]]:
+    """Which go through the tower together: of those that share more tokens than others only those for which this saves
+    less than a call."""
+    for rows in _by_shape(prompts):
+        call = []
+        for i in sorted(rows, key=lambda row: prompts[row].shared):
+            more = prompts[i].shared - prompts[call[0]].shared if call else 0
+            if len(prompts[i]) * more * prompts[i].embeddings.shape[2] ** 2 > A_CALL:
+                yield call
+                call = []
+            call.append(i)
+        yield call
 
 
 def _by_shape(prompts: dict[int, Prompts]) -> list[list[int]]:

@@ -252,6 +252,18 @@ def test_image_prompts_need_a_vit(tower):
         passes.image_features(resnet, [made], [torch.rand(1, 3, 48, 48)])
 
 
+@pytest.mark.parametrize(("worth", "calls"), [(0, 2), (1e9, 1)])
+def test_prompts_that_share_more_go_through_alone_where_it_pays(tower, monkeypatch, worth, calls):
+    made = [learner(tower, "coop", context=2, init="", attributes=own) for own in ([], ["color"])]
+    expected, sizes, encode = [texts(tower, own) for own in made], [], tower.encode_prompts
+    monkeypatch.setattr(passes, "A_CALL", worth)
+    monkeypatch.setattr(tower, "encode_prompts", lambda prompts: sizes.append(prompts.shared) or encode(prompts))
+    together = passes.text_features(tower, made, [NAMES] * 2, [None] * 2)
+    assert sizes == [3, 6][:calls]
+    for found, alone in zip(together, expected, strict=True):
+        torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-5)
+
+
 def test_join_keeps_ends():
     parts = [TextPrompts(torch.zeros(2, n, 4), torch.tensor([n - 1, 1])) for n in (3, 5)]
     joined = join_texts(parts)
