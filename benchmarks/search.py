@@ -32,10 +32,7 @@ def packed(learner: Search, tower) -> Tensor:
 
 
 def looped(learner: Search, tower) -> Tensor:
-    prompts = learner.prompts()
-    count = len(prompts) // len(learner.weights)
-    parts = [prompts.part(slice(first, first + count)) for first in range(0, len(prompts), count)]
-    return torch.cat([tower.encode_prompts(part) for part in parts])
+    return torch.cat([tower.encode_prompts(learner.prompts([number])) for number in range(len(learner.weights))])
 
 
 def step(encode: Callable, learner: Search, tower, features: Tensor, labels: Tensor) -> tuple[float, Tensor]:

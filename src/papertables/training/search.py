@@ -146,15 +146,15 @@ class Searcher:
         self.optimizers = (self.contexts, self.weights)
         self.half = half
         self.calls = learner.calls(tokens_per_call)
+        order = torch.tensor([i for own in self.calls for i in own], device=learner.embedded.device)
+        self.places = order.argsort()  # of each combination among the calls
         self.recomputed = tokens_per_call is not None and len(self.calls) > 1
 
     def texts(self) -> Tensor:
         """Features (K · C, D) of all prompts as they are now."""
         with _halved(self.half, self.learner.embedded.device):
             parts = [self._part(self.learner.prompts(own)) for own in self.calls]
-        order = torch.tensor([i for own in self.calls for i in own], device=self.learner.embedded.device)
-        by_combination = torch.cat(parts).unflatten(0, (len(order), -1))
-        return by_combination[order.argsort()].flatten(0, 1).float()
+        return torch.cat(parts).unflatten(0, (len(self.places), -1))[self.places].flatten(0, 1).float()
 
     def _part(self, prompts: TextPrompts) -> Tensor:
         if self.recomputed and torch.is_grad_enabled():
