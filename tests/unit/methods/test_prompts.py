@@ -126,6 +126,14 @@ def test_learners_together_are_learners_alone(tower):
         torch.testing.assert_close(text, texts(tower, own, NAMES, alone), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("names", [NAMES[:1], NAMES])
+def test_deep_tokens_of_learners_together_are_their_own(tower, names):
+    made = [learner(tower, "maple", seed, context=2, init="", attributes=["color"]) for seed in (1, 2)]
+    together = passes.text_features(tower, made, [names] * 2, [None] * 2)
+    for own, found in zip(made, together, strict=True):
+        torch.testing.assert_close(found, texts(tower, own, names), rtol=1e-4, atol=1e-5)
+
+
 def test_prompts_of_many_images_go_through_in_chunks(tower, monkeypatch):
     made, seen = learner(tower, "cocoop"), features(tower, 5)
     whole = texts(tower, made, NAMES, seen)
