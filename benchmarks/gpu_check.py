@@ -49,8 +49,6 @@ def kinds(scale: str) -> list[RunSpec]:
 
 def trainer(made: Trial, device: torch.device, precision: str, batch: int) -> Trainer:
     """On a device, of one run."""
-    made.tower.model.to(device)
-    made.tower.device = device
     training = made.spec.training.model_copy(update={"precision": precision, "batch_size": batch})
     run = Run(made.spec.id, made.learner, training, made.spec.seed or 0, np.arange(batch), names=made.names)
     return Trainer([run], made.tower, device, made.spec.image_size, batch)
@@ -73,7 +71,7 @@ def agreement(spec: RunSpec, device: torch.device) -> tuple[float, float]:
     """How far losses and the first gradient are from those of the CPU, relative."""
     found = []
     for where in (torch.device("cpu"), device):
-        made = trial(spec, random_tower(spec.backbone), CLASSES)
+        made = trial(spec, random_tower(spec.backbone, where), CLASSES)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             found.append(steps(trainer(made, where, "fp32", FEW), made, STEPS, FEW))
     (theirs, expected), (ours, gradient) = found
@@ -99,7 +97,7 @@ def _wait(device: torch.device) -> None:
 
 def speed(spec: RunSpec, device: torch.device) -> dict:
     """Of training in its own precision and batch, and of a test pass, published and fast; and the peak of memory."""
-    made, batch = trial(spec, random_tower(spec.backbone), CLASSES), spec.training.batch_size_for(spec.shots)
+    made, batch = trial(spec, random_tower(spec.backbone, device), CLASSES), spec.training.batch_size_for(spec.shots)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     one = trainer(made, device, spec.training.precision, batch)

@@ -7,7 +7,6 @@ counted. Two numbers of images, and of classes where prompts are learned, tell w
 python benchmarks/memory.py
 """
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -113,9 +112,7 @@ def _learned(value: Tensor) -> bool:
 @cache
 def towers(name: str) -> tuple[Tower, Tower]:
     """A tower from which learners are made, and its fake."""
-    tower = random_tower(name, "meta")
-    other = copy.copy(tower)
-    other.model = copy.deepcopy(tower.model)
+    tower, other = random_tower(name), random_tower(name, "meta")
     to_gpu(other.model)
     if isinstance(other, FrozenClip):
         other.__class__, other.device = FakeClip, GPU

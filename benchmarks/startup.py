@@ -14,7 +14,7 @@ MAKE_PLAN = (
     "import yaml; from pathlib import Path; from papertables.planning.plan import make_plan; "
     "make_plan(Path('.').resolve(), yaml.safe_load(open('config.yaml')) | {{'scale': '{scale}'}})"
 )
-IMPORT_TOWERS = "import torch, torchvision, open_clip"
+IMPORT_TOWERS = "import papertables.backbones.clip"
 
 
 def seconds(command: list[str]) -> float:
@@ -36,7 +36,7 @@ def main() -> None:
     commands = {
         "an empty Python": python("pass"),
         "import the plan": python(IMPORT_PLAN),
-        "import torch, torchvision, open_clip": python(IMPORT_TOWERS),
+        "import towers, with torch and open_clip": python(IMPORT_TOWERS),
         "plan the mini scale": python(MAKE_PLAN.format(scale="mini")),
         "plan the paper scale": python(MAKE_PLAN.format(scale="paper")),
         "dry run, mini scale, all artefacts": dry_run("mini"),

@@ -62,8 +62,9 @@ class Alike:
 
 
 class Block(nn.Module):
-    """In evaluation mode. It takes over the parts of open_clip's block, under their names. first: whether the first
-    token of each sequence is wanted alone."""
+    """In evaluation mode. It takes over the parts of open_clip's block, under their names; a perceptron with QuickGELU
+    is a copy with other values, so weights are loaded before. first: whether the first token of each sequence is wanted
+    alone."""
 
     def __init__(self, block: ResidualAttentionBlock, first: bool = False):
         super().__init__()

@@ -32,7 +32,7 @@ class FrozenClassifier:
     """A classifier in evaluation mode (batch norm with its stored statistics) and fp32, cut before its last layer.
     Nothing in it is trained; gradients pass to the pixels.
 
-    whole: the classifier as it was published but for its last layer, batch norm and all, for who trains a copy of it.
+    whole: the classifier without its last layer, but with batch norm as it was published, for who trains a copy of it.
     image_size: side P. mean, std: of the pixels, per channel. weight (S, D) and bias (S,): the last layer, so that
     the source logits are ``encode_image(x) @ weight.T + bias``. labels: the names of the S source classes.
     """
@@ -46,6 +46,10 @@ class FrozenClassifier:
                 f"{backbone.mend}"
             )
         setattr(self.whole, HEAD[backbone.kind], nn.Identity())
+        if backbone.kind == "mini_classifier":
+            from papertables.backbones.blocks import lighten
+
+            lighten(self.whole)
         self.device = torch.device(device)
         traceable = backbone.kind != "timm"  # not all of whose models torch can follow
         self.model, self.memory_format = lighten_convolutions(self.whole, self.device, traceable)
@@ -87,9 +91,8 @@ def build(backbone: Backbone) -> nn.Module:
             return timm.create_model(backbone.architecture)
         case "mini_classifier":
             from papertables.backbones import mini_classifiers
-            from papertables.backbones.blocks import lighten
 
-            return lighten(mini_classifiers.build(backbone.architecture))
+            return mini_classifiers.build(backbone.architecture)
         case kind:
             raise ValueError(f"{backbone.id} is no classifier but of kind {kind}")
 

@@ -25,7 +25,7 @@ from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
 
-PROMPTS_PER_CALL = 4096  # of the text tower
+PROMPTS_PER_CALL = 4096  # of the text tower, if those that begin alike are no more
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",
@@ -161,7 +161,7 @@ def _of_open_clip(backbone: Backbone, state: dict[str, Tensor]) -> CLIP:
         raise UserError(f"{where}: {unknown('model of open_clip', name, near)}")
     try:
         model = create_model(name, pretrained=None)
-    except RuntimeError:  # a tower of a library that is not imported (``openclip``)
+    except RuntimeError:  # a tower of a library that is not imported here (``openclip``)
         model = None
     if not isinstance(model, CLIP) or not hasattr(model.visual, "conv1"):
         raise UserError(f"{where}: {name} is no CLIP as OpenAI's: name one such as ViT-B-32 or ViT-B-32-quickgelu")

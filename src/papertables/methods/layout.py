@@ -112,8 +112,8 @@ class Placed:
         return chosen.nonzero()[:, 1].view(len(self.index), -1)
 
     def shared(self) -> int:
-        """How many tokens, from the start token on, are the same for all classes; no end token is among them. Of a single
-        class it is the start token."""
+        """How many tokens, from the start token on, are the same for all classes; no end token is among them. A single
+        class shares the start token alone."""
         if len(self.ends) == 1:
             return 1
         same = ((self.tokens == self.tokens[0]) & (self.index == self.index[0])).all(0)

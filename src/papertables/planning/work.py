@@ -111,11 +111,11 @@ def mapping_passes(run: RunSpec) -> int:
 
 
 def prompt_tokens(run: RunSpec, target: Target) -> int:
-    """Of the prompts of all classes, each as long as the longest."""
+    """Of the prompts of all classes, each as long as the longest; what all of them begin with counts once."""
     options, attributes = run.options, run.options["attributes"]
     learned = _learned(options["context"], len(attributes) if isinstance(attributes, list) else MOST_ATTRIBUTES)
-    ends = options.get("class_position", "end") == "end" and options.get("anchors") != "separate"
-    shared = learned if ends and not options.get("class_specific") else 0
+    class_last = options.get("class_position", "end") == "end" and options.get("anchors") != "separate"
+    shared = learned if class_last and not options.get("class_specific") else 0
     return _tokens(len(chosen_labels(dataset(target.dataset).classes, target.classes)), shared, learned - shared)
 
 

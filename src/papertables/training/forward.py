@@ -11,7 +11,7 @@ from papertables.backbones.prompts import ImagePrompts, TextPrompts, join_images
 from papertables.methods.learner import BaseLearner
 from papertables.methods.pixels import Plain
 
-A_CALL = 4e6  # tokens by the square of their width, which a tower takes about as long for as to be called on a CPU
+A_CALL = 4e6  # tokens · width² that take a CPU about as long as one more call
 Prompts = TypeVar("Prompts", ImagePrompts, TextPrompts)
 
 

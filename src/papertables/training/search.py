@@ -47,7 +47,7 @@ MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
 HALF = torch.float16  # of both towers on a GPU
-TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 6.5 GB (docs/gpu.md)
+TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 8 GB (docs/gpu.md)
 
 
 class Search(nn.Module):
@@ -77,10 +77,10 @@ class Search(nn.Module):
         room = [(0, longest - each.tokens.shape[1]) for each in placed]
         tokens = torch.stack([F.pad(each.tokens, own) for each, own in zip(placed, room, strict=True)])
         self.names = [(i, name, n) for i, each in enumerate(placed) for name, n in each.lengths.items()]
-        first = accumulate((sum(each.lengths.values()) for each in placed), initial=0)
+        first = [*accumulate((sum(each.lengths.values()) for each in placed), initial=0)]
         index = [
             F.pad(torch.where(each.index < 0, each.index, each.index + start), own, value=-1)
-            for each, start, own in zip(placed, first, room, strict=False)
+            for each, start, own in zip(placed, first[:-1], room, strict=True)
         ]
         self.shared = [each.shared() for each in placed]
         self.lengths = [each.tokens.shape[1] for each in placed]
@@ -147,14 +147,14 @@ class Searcher:
         self.half = half
         self.calls = learner.calls(tokens_per_call)
         order = torch.tensor([i for own in self.calls for i in own], device=learner.embedded.device)
-        self.places = order.argsort()  # of each combination among the calls
+        self.order = order.argsort()  # where each combination is among the calls
         self.recomputed = tokens_per_call is not None and len(self.calls) > 1
 
     def texts(self) -> Tensor:
         """Features (K · C, D) of all prompts as they are now."""
         with _halved(self.half, self.learner.embedded.device):
             parts = [self._part(self.learner.prompts(own)) for own in self.calls]
-        return torch.cat(parts).unflatten(0, (len(self.places), -1))[self.places].flatten(0, 1).float()
+        return torch.cat(parts).unflatten(0, (len(self.order), -1))[self.order].flatten(0, 1).float()
 
     def _part(self, prompts: TextPrompts) -> Tensor:
         if self.recomputed and torch.is_grad_enabled():

@@ -1,6 +1,7 @@
 """A run at its true size before there are data or weights: random towers, made-up names and features."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -43,17 +44,16 @@ class Trial:
         return images.to(device), labels.to(device)
 
 
-def random_tower(name: str, device: str = "cpu") -> Tower:
-    """A backbone of the catalog with weights as its library draws them, a tiny CLIP with its own; a classifier on a
-    device, or without contents (``meta``)."""
+def random_tower(name: str, device: str | torch.device = "cpu") -> Tower:
+    """A backbone of the catalog on a device, as a job has it there, or without contents (``meta``); with weights as its
+    library draws them, the same on every device, a tiny CLIP with its own."""
     entry = backbone(name)
     torch.manual_seed(0)
     if entry.classes is not None:
-        with torch.device(device):
-            return FrozenClassifier(build(entry), entry, device)
+        return FrozenClassifier(build(entry), entry, device)
     if entry.shipped:
-        return load_tower(entry, WEIGHTS / entry.file)
-    return FrozenClip(create_model(f"{entry.architecture}-quickgelu", pretrained=None))
+        return load_tower(entry, WEIGHTS / entry.file, device)
+    return FrozenClip(create_model(f"{entry.architecture}-quickgelu", pretrained=None), device)
 
 
 def trial(spec: RunSpec, tower: Tower, classes: int) -> Trial:
@@ -82,17 +82,17 @@ def _frozen(entry: Backbone, tower: Tower, classes: int) -> FrozenFeatures:
         "std": tower.std,
     }
     if entry.classes is not None:
-        return FrozenFeatures(**known, weight=tower.weight, bias=tower.bias)
+        return FrozenFeatures(**known, weight=tower.weight.cpu(), bias=tower.bias.cpu())
     told = {name: _unit(classes, entry.embed_dim) for name in ("classes", "ensemble")}
     told |= {"prompts": _unit(TEMPLATES * classes, entry.embed_dim)}
-    return FrozenFeatures(**known, **told, logit_scale=tower.logit_scale)
+    return FrozenFeatures(**known, **told, logit_scale=tower.logit_scale.cpu())
 
 
 def _teacher(entry: Backbone, classes: int) -> Teacher:
     """With one token beside patches, in the first block."""
     tower = random_tower(entry.id)
     vectors, prompts = _unit(classes, entry.embed_dim), ImagePrompts(_unit(1, tower.text.image_width))
-    return Teacher(vectors, tower.logit_scale, prompts, lambda device: FrozenClip(tower.model, device))
+    return Teacher(vectors, tower.logit_scale, prompts, partial(random_tower, entry.id))
 
 
 def _unit(*shape: int) -> Tensor:

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 def test_windows_side_by_side_are_a_product_of_matrices(side, bias):
     torch.manual_seed(0)
     whole = nn.Conv2d(3, 5, side, stride=side, bias=bias)
-    found, expected = (torch.ones(2, 3, 8, 12).cumsum(3).requires_grad_() for _ in range(2))
+    found, expected = (torch.ones(2, 3, 9, 14).cumsum(3).requires_grad_() for _ in range(2))
     torch.testing.assert_close(Patches(whole)(found), whole(expected))
     Patches(whole)(found).square().sum().backward()
     whole(expected).square().sum().backward()
@@ -22,17 +22,23 @@ def test_windows_side_by_side_are_a_product_of_matrices(side, bias):
 
 def test_only_convolutions_that_cut_images_up_are_taken():
     torch.manual_seed(0)
+
+    class Own(nn.Conv2d):
+        """With a way of its own, as timm has some."""
+
     own = [
         nn.Conv2d(3, 4, 2, 2),
+        Own(4, 4, 2, 2),
+        nn.Conv2d(4, 4, 2, 2, dilation=2),
         nn.Conv2d(4, 4, 2, 1),
         nn.Conv2d(4, 4, 2, 2, padding=1),
         nn.Conv2d(4, 4, 2, 2, groups=2),
     ]
     model = nn.Sequential(*own, nn.Conv2d(4, 4, 1)).eval().requires_grad_(False)
-    images, names = torch.randn(2, 3, 16, 16), list(model.state_dict())
+    images, names = torch.randn(2, 3, 64, 64), list(model.state_dict())
     expected = model(images)
     light, _ = lighten_convolutions(model, CPU)
-    assert [isinstance(module, Patches) for module in light] == [True, False, False, False, False]
+    assert [isinstance(module, Patches) for module in light] == [True, False, False, False, False, False, False]
     assert list(light.state_dict()) == names
     torch.testing.assert_close(light(images), expected)
 

@@ -41,7 +41,7 @@ def test_a_device_that_computes_something_else_is_found(monkeypatch):
     spec = next(spec for spec in gpu_check.kinds("mini") if (spec.method, spec.backbone) == ("vp", "mini-vit"))
     towers = iter([random_tower("mini-vit"), random_tower("mini-vit")])
 
-    def slightly_wrong(name):
+    def slightly_wrong(name, device):
         tower = next(towers)
         with torch.no_grad():
             tower.model.visual.proj.mul_(1 + 0.1 * torch.rand_like(tower.model.visual.proj))
