@@ -1,4 +1,4 @@
-"""Forward passes of several learners through shared frozen towers, in as few calls as their shapes allow."""
+"""Forward passes of several learners through shared frozen towers, in few calls."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
