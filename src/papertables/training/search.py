@@ -7,7 +7,7 @@ as the released search does.
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -106,16 +106,16 @@ class Search(nn.Module):
         """Combinations whose prompts go through a tower together: those of as many attributes, which are about as long,
         for the longest has the others padded. tokens: at most so many in a call, the shortest combinations first."""
         if tokens is None:
-            by_size = sorted(range(len(self.combinations)), key=lambda i: len(self.combinations[i]))
-            return [[*same] for _, same in groupby(by_size, key=lambda i: len(self.combinations[i]))]
-        classes, calls = self.index.shape[1], [[]]
+            sizes = [len(own) for own in self.combinations]
+            return [[i for i, own in enumerate(sizes) if own == size] for size in sorted({*sizes})]
+        calls: list[list[int]] = []
         for i in sorted(range(len(self.combinations)), key=self.lengths.__getitem__):
-            more = [*calls[-1], i]
+            more = [*calls[-1], i] if calls else [i]
             shared = min(self.shared[each] for each in more)
-            if calls[-1] and len(more) * (shared + classes * (self.lengths[i] - shared)) > tokens:
-                more = [i]
-                calls.append(more)
-            calls[-1] = more
+            if calls and len(more) * (shared + self.index.shape[1] * (self.lengths[i] - shared)) <= tokens:
+                calls[-1] = more
+            else:
+                calls.append([i])
         return calls
 
     def logits(self, features: Tensor, texts: Tensor) -> Tensor:
