@@ -31,7 +31,6 @@ from papertables.planning.plan import make_plan
 from papertables.planning.resources import (
     HOUR,
     cache_seconds,
-    frozen_seconds,
     inspect_seconds,
     memory_mb,
     minutes,

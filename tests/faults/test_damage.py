@@ -17,7 +17,7 @@ import pytest
 from torch import Tensor
 
 from papertables.artefacts.collect import read_jobs
-from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.backbones.frozen_features import read_tensors
 from papertables.base.errors import UserError
 from papertables.base.files import file_digest
 from papertables.base.seals import sealed_json
@@ -27,14 +27,11 @@ from papertables.results.mappings import read_mappings
 from papertables.results.searches import read_search
 from papertables.results.store import Store
 from papertables.specs.manifests import read_manifest
-from papertables.specs.rules import TeacherFiles
 from papertables.training.checkpoint import Checkpoint, Place
-from papertables.training.teacher import read_teacher
 from tests.faults.table import fault
 from tests.faults.test_work import kept
 from tests.unit.small_world import BACKBONE, CLASSIFIER, World, mapped_spec, spec
 from tests.unit.training import test_search as searches
-from tests.unit.training import test_teacher as teachers
 from tests.workflow.conftest import Project, copy_project
 from tests.workflow.test_teachers import STUDENTS
 
@@ -63,7 +60,6 @@ KINDS = {
     "image cache": Kind("cache/*/train-short-*.safetensors", RUNS),
     "features of test images and prompts": Kind("frozen_features/*/mini-vit.safetensors", RUNS),
     "features of sentences": Kind("sentence_features/*/*/*.safetensors", RUNS),
-    "class vectors of a teacher": Kind("class_vectors/*/*/*.safetensors", RUNS),
     "attribute search": Kind("searches/*/*/*.json", SHOWN),
     "learner": Kind("runs/*/*/attrvr-*/learner.safetensors", SHOWN),
     "record of a run": Kind("runs/*/*/attrvr-*/metrics.json", SHOWN),
@@ -111,11 +107,6 @@ class Contents(pickle.Pickler):
         return (bytes, (found.numpy().tobytes(),)) if isinstance(found, Tensor) else NotImplemented
 
 
-def teacher(path: Path) -> list[Tensor]:
-    found = read_teacher(TeacherFiles(BACKBONE, str(path), ""))
-    return [found.vectors, found.scale, found.prompts.tokens, *found.prompts.deep]
-
-
 def checkpoint(path: Path) -> object:
     """What a damaged one says stands in the log, and it counts as none."""
     found = Checkpoint(path, {"run": "0"}).read()
@@ -127,15 +118,13 @@ def checkpoint(path: Path) -> object:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Read]:
     """One file of every kind, as the steps write them."""
-    names = ("clip", "search", "mapped", "taught")
-    folder, other, mapped, taught = (tmp_path_factory.mktemp(name) for name in names)
+    folder, other, mapped = (tmp_path_factory.mktemp(name) for name in ("clip", "search", "mapped"))
     world, classifier = World(folder), World(mapped, CLASSIFIER)
     split, manifest = world.prepared.split, world.prepared.manifest
     Path(manifest).write_bytes(sealed_json(json.dumps({"digest": "0" * 64, "split": file_digest(Path(split))})))
     run, mapping = spec("attrvr"), mapped_spec("padding", "blmp")
     world.train([run], folder)
     classifier.train([mapping], mapped)
-    world.train([teachers.TEACHER], taught)
     searches.build_caches(world.dataset, world.folder)
     search = searches.searched(world, other)
     written = Checkpoint(folder / "group.pt", {"run": "0"})
@@ -145,9 +134,8 @@ def files(tmp_path_factory) -> dict[str, Read]:
         "manifest of a data set": Read(Path(manifest), lambda path: read_manifest(path)["digest"]),
         "split": Read(Path(split), lambda _: read_split(world.prepared.checked_split)),
         "image cache": Read(world.caches[next(iter(world.caches))], cache.read),
-        "features of test images and prompts": Read(world.frozen, read_frozen_features),
-        "features of sentences": Read(Path(world.sources["small"].features), read_sentence_features),
-        "class vectors of a teacher": Read(teachers.vectors(world, taught), teacher),
+        "features of test images and prompts": Read(Path(world.frozen.path), read_tensors),
+        "features of sentences": Read(Path(world.sources["small"].path), read_tensors),
         "attribute search": Read(other / "small" / BACKBONE / f"{search.spec.id}.json", read_search),
         "learner": Read(store.learner(run.id), lambda _: store.state(run.id, "best")),
         "record of a run": Read(store.root / run.id / "metrics.json", lambda _: store.record(run.id)),
@@ -171,8 +159,8 @@ def is_clear(said: str, file: Read) -> bool:
 
 READ = (
     *("manifest of a data set", "split", "image cache", "features of test images and prompts"),
-    *("features of sentences", "class vectors of a teacher", "attribute search", "learner", "record of a run"),
-    *("label mappings", "lines of a job", "checkpoint"),
+    *("features of sentences", "attribute search", "learner", "record of a run", "label mappings"),
+    *("lines of a job", "checkpoint"),
 )
 
 

@@ -28,8 +28,8 @@ PROFILE = (
     *("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue", "--latency-wait", "10"),
     *("--slurm-init-seconds-before-status-checks", "2"),
 )
-THERE = ("data", "cache", "frozen_features", "sentence_features")
-TOO_LITTLE = "200 if attempt == 1 and 'digits' in str(input) else 4000"  # MB
+THERE = ("data", "cache")
+TOO_LITTLE = "40 if attempt == 1 else 4000"  # MB
 CONDA = ("--use-conda", "--conda-prefix", str(ENVIRONMENTS)) if is_ready() else ()
 SET = re.compile(r"rule_train_wildcards_attrvr_table1\.(\w+)\.")
 
@@ -57,7 +57,7 @@ class Night:
             for job, told in self.cluster.running().items():
                 self.seen[job] = told
                 found = SET.search(told)
-                if not controller_was_restarted and "frozen_features" in told:
+                if not controller_was_restarted and "rule_cache" in told:
                     controller_was_restarted = True
                     self.restart_controller()
                 elif ahead and found and found[1] not in self.faults and self.has_checkpoint(found[1]):
@@ -124,19 +124,17 @@ def night(tmp_path_factory, local) -> Night:
 
 
 def spend_the_night(folder: Path, local: Project) -> Night:
-    """Images and features are there already but for some of one data set, so that it takes minutes."""
+    """Images are there already but for some of one data set, so that it takes minutes."""
     project = copy_project(folder / "project")
     made_here, mini = local.root / "results" / "mini", project.root / "results" / "mini"
     for part in THERE:
         shutil.copytree(made_here / part, mini / part, symlinks=True)
-    for part in ("cache/mini_digits/train-short-48", "frozen_features/mini_digits/mini-vit"):
-        (mini / f"{part}.safetensors").unlink()
-    shutil.rmtree(mini / "sentence_features" / "mini_digits")
+    (mini / "cache" / "mini_digits" / "train-short-48.safetensors").unlink()
     written = project.root / "config.yaml"
     written.write_text(written.read_text().replace("cache_dir: null", "cache_dir: $TMPDIR/caches"))
     profile = project.root / "profiles" / "slurm" / "config.yaml"
     settings = yaml.safe_load(profile.read_text())
-    settings["set-resources"]["sentence_features"] = {"slurm_partition": "gpu", "mem_mb": TOO_LITTLE}
+    settings["set-resources"]["cache"] = {"mem_mb": TOO_LITTLE}
     profile.write_text(yaml.safe_dump(settings))
     printed = folder / "printed"
     with cluster(folder / "slurm") as made, printed.open("w") as out:
@@ -188,8 +186,8 @@ def test_jobs_ask_for_what_they_are_estimated_to_take(night):
 
 
 def test_a_job_over_its_memory_is_sent_again_with_more(night):
-    digits = [told.split()[2] for told in night.seen.values() if "rule_sentence_features_wildcards_mini_digits" in told]
-    assert digits == ["200M", "4000M"]
+    caches = [told.split()[2] for told in night.seen.values() if "rule_cache" in told]
+    assert caches == ["40M", "4000M"]
 
 
 def test_caches_are_copied_to_each_node_once(night):

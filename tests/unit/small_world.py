@@ -8,16 +8,17 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from papertables.backbones import mini
+from papertables.backbones import checked_tower, mini
 from papertables.backbones.catalog import backbone
-from papertables.backbones.frozen_features import make_frozen_features, make_sentence_features
+from papertables.backbones.classifier import FrozenClassifier
+from papertables.backbones.clip import FrozenClip
+from papertables.backbones.frozen_features import FrozenFeatures, frozen_features
 from papertables.base.seals import unsealed_json
 from papertables.data import cache
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.specs.rules import (
-    FrozenFeaturesJob,
+    Frozen,
     Prepared,
-    SentenceFeaturesJob,
     Sentences,
     Training,
     TrainJob,
@@ -35,7 +36,7 @@ INNER = SIDE - 12
 TEMPLATE = "This is a photo of {}."
 CLASSIFIER = "mini-cls-rn"
 MARGIN = 4
-NOWHERE = Transfer({}, {}, {}, {})
+NOWHERE = Transfer({}, {}, {})
 
 
 def draw_dataset(folder: Path) -> Path:
@@ -95,8 +96,8 @@ class World:
         for key, path in self.caches.items():
             cache.build(self.dataset, key.part, key.size, key.fit, None, path)
         plain = self.caches[CacheKey("test", backbone(backbone_name).fit, SIDE)]
-        self.frozen = frozen_features(folder, plain, backbone_name, self.weights)
-        self.sources = {"small": sentence_features(folder, self.sentences, self.weights)} if is_clip else {}
+        self.frozen = frozen(folder, plain, backbone_name, self.weights)
+        self.sources = {"small": sentences(folder, self.sentences, self.weights)} if is_clip else {}
 
     @property
     def prepared(self) -> Prepared:
@@ -105,10 +106,7 @@ class World:
     def job(self, specs: list[RunSpec], **changes) -> TrainJob:
         """Of these runs; ``changes`` are of the job."""
         given = {
-            "prepared": self.prepared,
-            "frozen": str(self.frozen),
-            "weights": str(self.weights),
-            "template": TEMPLATE,
+            "frozen": self.frozen,
             "caches": {key: str(path) for key, path in self.caches.items()},
             "sentences": self.sources,
             "searches": {},
@@ -125,19 +123,26 @@ def prepared(folder: Path) -> Prepared:
     return Prepared(str(folder / "split.json"), str(folder / "manifest.json"))
 
 
-def frozen_features(folder: Path, images: Path, backbone_name: str, weights: Path, **changes) -> Path:
-    """Of the data set in a folder, written there."""
+def frozen(folder: Path, images: Path, backbone_name: str, weights: Path, **changes) -> Frozen:
+    """Of the data set in a folder, kept there."""
     given = {"template": TEMPLATE, "source_labels": False, "ensemble": backbone(backbone_name).classes is None}
-    about = ("small", backbone_name, prepared(folder), str(images), str(weights))
-    make_frozen_features(FrozenFeaturesJob(*about, **(given | changes)), folder / "frozen.safetensors")
-    return folder / "frozen.safetensors"
+    path = folder / "frozen.safetensors"
+    about = (str(path), backbone_name, str(weights), None, prepared(folder), str(images))
+    return Frozen(*about, **(given | changes))
 
 
-def sentence_features(folder: Path, texts: tuple[Path, Path], weights: Path) -> Sentences:
-    """Of two files, written into a folder."""
-    sentences, out = tuple(map(str, texts)), folder / "sentences.safetensors"
-    make_sentence_features(SentenceFeaturesJob(BACKBONE, str(weights), sentences), out)
-    return Sentences(sentences, str(out))
+def sentences(folder: Path, texts: tuple[Path, Path], weights: Path) -> Sentences:
+    """Of two files, kept in a folder."""
+    return Sentences(str(folder / "sentences.safetensors"), BACKBONE, str(weights), None, tuple(map(str, texts)))
+
+
+def tower(kept: Frozen | Sentences) -> FrozenClip | FrozenClassifier:
+    """The backbone that says what is kept."""
+    return checked_tower(kept.backbone, kept.weights, kept.own_weights)
+
+
+def said(kept: Frozen) -> FrozenFeatures:
+    return frozen_features(kept, lambda: tower(kept))
 
 
 def train(job: TrainJob, results: Path, **changes) -> list[dict]:

@@ -20,7 +20,7 @@ def test_a_corrected_normalisation_makes_the_runs_anew(project):
     )
     catalog.write_text(text[:start] + changed + text[end:])
     planned = wanted(project)
-    assert "frozen_features" in planned and "train" in planned
+    assert "rule train" in planned and "mini-cls-rn" in planned and "mini-cls-vit" not in planned
     project.run("blm_padding")
     after = project.metrics_times()
     assert {run for run in times if times[run] != after[run]} == {run for run in times if "/mini-cls-rn/" in run}

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from papertables.backbones.catalog import backbone
 from papertables.backbones.classifier import source_labels
-from papertables.backbones.frozen_features import read_frozen_features
+from papertables.backbones.frozen_features import read_tensors
 from papertables.data.prepare import SUBSET
 from papertables.results.mappings import read_mappings
 from papertables.results.store import Store
@@ -98,9 +98,9 @@ def made(tmp_path_factory):
 def probe(results: Path, name: str) -> float:
     """The accuracy, in per cent, of a logistic regression on the features of plain images, cross-validated over the
     test images: about what any mapping of the frozen classifier can reach."""
-    features = read_frozen_features(results / "frozen_features" / name / "resnet18.safetensors")
+    features, _ = read_tensors(results / "frozen_features" / name / "resnet18.safetensors")
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return 100 * cross_val_score(regression, features.images.numpy(), features.labels.numpy(), cv=5).mean()
+    return 100 * cross_val_score(regression, features["images"].numpy(), features["labels"].numpy(), cv=5).mean()
 
 
 def accuracies(results: Path, paper: str) -> pd.DataFrame:

@@ -1,55 +1,3 @@
-rule frozen_features:
-    input:
-        unpack(lambda w: dated(PLAN.inputs.frozen_features(w.dataset, w.backbone).files)),
-    output:
-        PATHS.frozen_features("{dataset}", "{backbone}"),
-    log:
-        f"{LOGS}/frozen_features/{{dataset}}/{{backbone}}.log",
-    benchmark:
-        f"{BENCHMARKS}/frozen_features/{{dataset}}/{{backbone}}.tsv"
-    priority: 1  # or the longest training may wait for it
-    conda:
-        "../../envs/train.yaml"
-    threads: PLAN.scale.threads
-    resources:
-        gpu=gpus(),
-        cpus_per_task=PLAN.scale.threads,
-        mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(frozen_seconds(PLAN, w.dataset, w.backbone), attempt),
-    params:
-        job=lambda w: PLAN.inputs.frozen_features(w.dataset, w.backbone),
-        device=PLAN.device,
-        signature=lambda w: PLAN.signatures.frozen_features(w.dataset, w.backbone),
-    script:
-        "../scripts/frozen_features.py"
-
-
-rule sentence_features:
-    input:
-        unpack(lambda w: dated(PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source).files)),
-    output:
-        PATHS.sentence_features("{dataset}", "{backbone}", "{source}"),
-    log:
-        f"{LOGS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.log",
-    benchmark:
-        f"{BENCHMARKS}/sentence_features/{{dataset}}/{{backbone}}/{{source}}.tsv"
-    priority: 1
-    conda:
-        "../../envs/train.yaml"
-    threads: PLAN.scale.threads
-    resources:
-        gpu=gpus(),
-        cpus_per_task=PLAN.scale.threads,
-        mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(0, attempt),
-    params:
-        job=lambda w: PLAN.inputs.sentence_features(w.dataset, w.backbone, w.source),
-        device=PLAN.device,
-        signature=lambda w: PLAN.signatures.sentence_features(w.dataset, w.backbone, w.source),
-    script:
-        "../scripts/sentence_features.py"
-
-
 rule train:
     input:
         unpack(lambda w: dated(PLAN.inputs.train(w.job).files)),
@@ -76,33 +24,6 @@ rule train:
         lost=lambda w: PLAN.signatures.lost(w.job),
     script:
         "../scripts/train.py"
-
-
-rule class_vectors:
-    input:
-        unpack(lambda w: dated(PLAN.inputs.class_vectors(run_of(w)).files)),
-    output:
-        PATHS.class_vectors("{dataset}/{backbone}/{run}"),
-    log:
-        f"{LOGS}/class_vectors/{{dataset}}/{{backbone}}/{{run}}.log",
-    benchmark:
-        f"{BENCHMARKS}/class_vectors/{{dataset}}/{{backbone}}/{{run}}.tsv"
-    priority: 1  # students wait for it
-    conda:
-        "../../envs/train.yaml"
-    threads: PLAN.scale.threads
-    resources:
-        gpu=gpus(),
-        cpus_per_task=PLAN.scale.threads,
-        mem_mb=lambda w, attempt: memory_mb(attempt),
-        runtime=lambda w, attempt: minutes(0, attempt),
-    params:
-        job=lambda w: PLAN.inputs.class_vectors(run_of(w)),
-        store=PATHS.runs,
-        device=PLAN.device,
-        signature=lambda w: PLAN.signatures.class_vectors(run_of(w)),
-    script:
-        "../scripts/class_vectors.py"
 
 
 rule inspect:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.base.errors import UserError, unknown
-from papertables.base.files import file_digest, read_json, read_yaml
+from papertables.base.files import file_digest_once, read_json, read_yaml
 from papertables.data.catalog import File
 from papertables.specs.config import OwnWeights
 from papertables.specs.spec import Model, Number, Rate, digest
@@ -101,7 +101,7 @@ class Backbone(Model):
         """The file's SHA-256; raises UserError where there is no file, or where that of weights that are not a user's
         own does not begin with what is known of it, or is another than their record beside them says."""
         try:
-            found = file_digest(path)
+            found = file_digest_once(path)
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file of weights: {self.mend}") from None
         known = self.sha256 or self.sha256_prefix

@@ -1,4 +1,5 @@
-"""What frozen towers say once and for all, in two kinds of safetensors files, all tensors fp32.
+"""What frozen towers say once and for all, in two kinds of safetensors files, all tensors fp32. The first job that
+reads one makes it, and so does one that finds it damaged, or made from something else than it asks for.
 
 Frozen features, one file per data set and backbone: of the test images ``images`` (N, D), of any length, with
 ``labels`` (N,); of a CLIP the unit text features ``classes`` (C, D), of BLM's source prompts ``prompts`` (S, D), where
@@ -11,27 +12,36 @@ sentences as JSON. They stand apart, so that who reads no sentences needs none.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from pydantic import JsonValue
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from papertables.attributes.sampling import read_sentences, usable
-from papertables.backbones import checked_tower
-from papertables.backbones.catalog import backbone
+from papertables import NUMERICS
+from papertables.attributes.sampling import Attributes, read_attributes, usable
+from papertables.backbones.catalog import backbone, backbone_with
 from papertables.backbones.pixels import Normalise
-from papertables.base.device import pick_device
 from papertables.base.files import write_atomic
+from papertables.base.locks import alone
 from papertables.base.seals import SEAL, Damaged, check_tensors, sealed_tensors
 from papertables.data import cache
 from papertables.data.splits import read_split
-from papertables.specs.rules import FrozenFeaturesJob, SentenceFeaturesJob
+from papertables.specs.rules import Frozen, Kept, Sentences
+from papertables.specs.spec import digest
+
+if TYPE_CHECKING:
+    from papertables.backbones.classifier import FrozenClassifier
+    from papertables.backbones.clip import FrozenClip
+
+    Tower = FrozenClip | FrozenClassifier
 
 IMAGES_PER_CALL = 256
 ENSEMBLE = 60  # of CLIP's templates
@@ -74,68 +84,85 @@ class SentenceFeatures:
         return self.sentences[torch.tensor([[self.index[sentence] for sentence in row] for row in rows])]
 
 
-def make_frozen_features(job: FrozenFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
-    """Writes ``out``."""
-    torch.set_num_threads(threads)
-    entry = backbone(job.backbone)
-    tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
-    names = read_split(job.prepared.checked_split).class_names
-    test = cache.read(Path(job.images))
+def frozen_features(kept: Frozen, tower: "Callable[[], Tower]") -> FrozenFeatures:
+    """tower: gives the backbone, where they have yet to be made."""
+    told = [kept.prepared.digest, kept.template, kept.source_labels, kept.ensemble]
+    tensors, described = _found(kept, told, lambda: _of_data(kept, tower()))
+    names = ("mean", "std", "class_names", "source_names")
+    return FrozenFeatures(
+        image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
+    )
+
+
+def sentence_features(kept: Sentences, tower: "Callable[[], Tower]") -> SentenceFeatures:
+    """Of every usable sentence of either file, once. tower: as above."""
+    texts = read_attributes(*map(Path, kept.texts))
+    tensors, described = _found(kept, texts.digest, lambda: _of_sentences(texts, tower()))
+    return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
+
+
+Content = tuple[dict[str, Tensor], dict[str, JsonValue]]  # tensors by name, and what is described
+
+
+def _of_data(kept: Frozen, tower: "Tower") -> Content:
+    names = read_split(kept.prepared.checked_split).class_names
+    test = cache.read(Path(kept.images))
     features = {"images": image_features(tower, test), "labels": torch.from_numpy(test.labels)}
     described = {"image_size": tower.image_size, "mean": tower.mean, "std": tower.std, "class_names": names}
-    if entry.classes is None:
-        prompts = source_prompts(names) if job.source_labels else []
-        features |= {
-            "classes": class_features(tower, names, [job.template]),
-            "prompts": text_features(tower, prompts),
-            "logit_scale": tower.logit_scale,
-        }
-        features |= {"ensemble": ensemble_features(tower, names, ensemble_templates())} if job.ensemble else {}
-        described |= {"template": job.template, "source_names": prompts}
-    else:
+    if backbone(kept.backbone).classes is not None:
         features |= {"weight": tower.weight, "bias": tower.bias}
-        described |= {"source_names": tower.labels}
-    write_tensors(out, features, described)
+        return features, described | {"source_names": tower.labels}
+    prompts = source_prompts(names) if kept.source_labels else []
+    features |= {
+        "classes": class_features(tower, names, [kept.template]),
+        "prompts": text_features(tower, prompts),
+        "logit_scale": tower.logit_scale,
+    }
+    features |= {"ensemble": ensemble_features(tower, names, ensemble_templates())} if kept.ensemble else {}
+    return features, described | {"template": kept.template, "source_names": prompts}
 
 
-def make_sentence_features(job: SentenceFeaturesJob, out: Path, device: str = "cpu", threads: int = 1) -> None:
-    """Writes ``out``: every usable sentence of either file, once."""
-    torch.set_num_threads(threads)
-    tower = checked_tower(job.backbone, job.weights, job.own_weights, pick_device(device))
-    every = (usable(texts) for path in job.sentences for texts in read_sentences(Path(path)).values())
-    sentences = sorted({sentence for texts in every for sentence in texts})
-    write_tensors(out, {"sentences": text_features(tower, sentences)}, {"sentences": sentences})
+def _of_sentences(texts: Attributes, tower: "Tower") -> Content:
+    every = (usable(own) for file in texts.files for own in file.values())
+    sentences = sorted({sentence for own in every for sentence in own})
+    return {"sentences": text_features(tower, sentences)}, {"sentences": sentences}
 
 
-def read_frozen_features(path: Path) -> FrozenFeatures:
-    """Raises UserError where the file is damaged."""
-    names = ("mean", "std", "class_names", "source_names")
-    with read_tensors(path) as (tensors, described):
-        return FrozenFeatures(
-            image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
-        )
+def _found(kept: Kept, told: JsonValue, make: Callable[[], Content]) -> Content:
+    """What is kept, once it is of the same weights, read as the same, and of what is ``told``; made first where it is
+    not."""
+    path, entry = Path(kept.path), backbone_with(kept.backbone, kept.own_weights)
+    of = digest([NUMERICS, entry.check(Path(kept.weights)), entry.reading, told])
+    with alone(path, f"makes {path}"):
+        found = _whole(path)
+        if not found or found[1].get("of") != of:
+            features, described = make()
+            tensors = {name: value.cpu().contiguous() for name, value in features.items()}
+            # one entry, for several would be written in any order
+            content = save(tensors, {"described": json.dumps(described | {"of": of})})
+            write_atomic(path, sealed_tensors(content))
+            found = read_tensors(path)
+        return found
 
 
-def read_sentence_features(path: Path) -> SentenceFeatures:
-    """Raises UserError where the file is damaged."""
-    with read_tensors(path) as (tensors, described):
-        return SentenceFeatures(tensors["sentences"], {text: row for row, text in enumerate(described["sentences"])})
+def _whole(path: Path) -> Content | None:
+    """None where there is no file, or a damaged one, which the log tells."""
+    try:
+        return read_tensors(path)
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        print(f"{error.found}: it is made again", file=sys.stderr)
+        return None
 
 
-def write_tensors(out: Path, features: Mapping[str, Tensor], described: Mapping) -> None:
-    tensors = {name: value.cpu().contiguous() for name, value in features.items()}
-    # one entry, for several would be written in any order
-    write_atomic(out, sealed_tensors(save(tensors, {"described": json.dumps(described)})))
-
-
-@contextmanager
-def read_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], dict]]:
-    """The tensors of a file by name, and what is described; Damaged where these are not what a reader needs."""
+def read_tensors(path: Path) -> Content:
+    """Raises Damaged, and FileNotFoundError."""
     check_tensors(path)
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys() if name != SEAL}  # noqa: SIM118
-            yield tensors, json.loads(file.metadata()["described"])
+            return tensors, json.loads(file.metadata()["described"])
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         raise Damaged(path, error) from None
 

@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from glob import escape
 from pathlib import Path
 
@@ -102,6 +103,17 @@ def file_digest(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_digest_once(path: Path) -> str:
+    """As ``file_digest``; of a file that stays as it is once per process, for it may be large."""
+    found = path.stat()
+    return _file_digest(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _file_digest(path: Path, size: int, time: int) -> str:
+    return file_digest(path)
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:

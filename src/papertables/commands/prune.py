@@ -14,8 +14,7 @@ from papertables.specs.spec import METRICS, ShownPart
 from papertables.training.job import checkpoint_of, groups_of
 
 FOLDERS = (  # beside that of runs
-    *("jobs", "cache", "data", "frozen_features", "sentence_features", "class_vectors"),
-    *("searches", "inspections", "checkpoints"),
+    *("jobs", "cache", "data", "frozen_features", "sentence_features", "searches", "inspections", "checkpoints"),
 )
 
 
@@ -43,7 +42,7 @@ def size(path: Path) -> int:
 
 def _needed(plan: Plan) -> Iterator[str | Path]:
     inputs, paths = plan.inputs, plan.paths
-    featured, sets = set(), set()
+    sets = set()
     for job in plan.jobs.values():
         yield from (Path(paths.job(job.id)), Path(paths.job(job.id)).with_suffix(".note"))
         yield from (Path(paths.runs, run.id) for run in job.runs)
@@ -51,13 +50,10 @@ def _needed(plan: Plan) -> Iterator[str | Path]:
         yield from (paths.inspection(run.id, *of) for run, *of in shown)
         given = inputs.train(job.id)
         yield from _listed(given.files)
-        others = given.transfer.prepared
-        featured |= {(name, job.backbone) for name in (job.dataset, *others)}
-        sets |= {job.dataset, *others}
-        if Path(given.prepared.split).exists():
+        yield from (each.path for each in given.kept)
+        sets |= {job.dataset, *given.transfer.frozen}
+        if Path(given.frozen.prepared.split).exists():
             yield from _checkpoints(plan, job.id)
-    for place in featured:
-        yield from _listed(inputs.frozen_features(*place).files)
     for place in plan.searches:
         sets.add(place[0])
         yield paths.search_result(*place)
@@ -79,7 +75,7 @@ def _checkpoints(plan: Plan, job: str) -> Iterator[Path]:
         return
     given = plan.inputs.train(job)
     try:
-        split = read_split(Path(given.prepared.split))
+        split = read_split(Path(given.frozen.prepared.split))
     except UserError:  # it is damaged, and so is what goes on from it
         return
     for group in groups_of(given, split).values():

@@ -225,7 +225,7 @@ def cached_bytes(plan: Plan, artefacts: Iterable[str]) -> dict[str, int]:
 def _caches(plan: Plan, job: Job) -> dict[str, tuple[str, int]]:
     """The caches of images that a job reads: by path, of which data set, and their bytes."""
     data, tower, needed = dataset(job.dataset), backbone(job.backbone), plan.inputs.train(job.id)
-    tests = {plan.paths.plain_cache(name, tower.id): name for name in (data.id, *needed.transfer.prepared)}
+    tests = {plan.paths.plain_cache(name, tower.id): name for name in (data.id, *needed.transfer.frozen)}
     tests |= {path: name for name, path in needed.transfer.images.items()}
     sizes = {path: (name, dataset(name).test * _pixel_bytes(tower.image_size)) for path, name in tests.items()}
     for key, path in needed.caches.items():

@@ -14,19 +14,18 @@ from papertables.methods.table import METHODS, Method
 from papertables.planning.cells import PlannedArtefact
 from papertables.planning.scope import Scope
 from papertables.specs.claims import Claim
+from papertables.specs.config import OwnWeights
 from papertables.specs.language_models import Kind, LanguageModel
 from papertables.specs.rules import (
     ArtefactFiles,
     BasesJob,
-    ClassVectorsJob,
     DescribeJob,
     Files,
-    FrozenFeaturesJob,
+    Frozen,
     InspectJob,
     Named,
     Prepared,
     SearchJob,
-    SentenceFeaturesJob,
     Sentences,
     TeacherFiles,
     Training,
@@ -95,33 +94,20 @@ class Inputs:
         whole = ("train_whole", "test", *SHOWN_CACHES.values())
         return None if key.part in whole else self._draws.get((name, key), [])
 
-    def frozen_features(self, name: str, tower: str) -> FrozenFeaturesJob:
-        return FrozenFeaturesJob(
-            name,
-            tower,
+    def frozen(self, name: str, tower: str) -> Frozen:
+        return Frozen(
+            self.paths.frozen_features(name, tower),
+            *self._backbone(tower),
             self.prepared(name),
             self.paths.plain_cache(name, tower),
-            self.paths.weights(tower),
             dataset(name).template,
             source_labels=(name, tower) in self._mapped_on,
-            own_weights=self.paths.own_weights.get(tower),
             ensemble=(name, tower) in self._kept_near,
         )
 
-    def class_vectors(self, id: str) -> ClassVectorsJob:
-        run, paths, search = self.plan.run(id), self.paths, self.plan.search_of.get(id)
-        return ClassVectorsJob(
-            run,
-            paths.job(self.plan.job_of[id]),
-            paths.frozen_features(run.dataset, run.backbone),
-            paths.weights(run.backbone),
-            search=search and paths.search(search),
-            own_weights=paths.own_weights.get(run.backbone),
-        )
-
-    def sentence_features(self, name: str, tower: str, source: str) -> SentenceFeaturesJob:
-        own = self.paths.own_weights.get(tower)
-        return SentenceFeaturesJob(tower, self.paths.weights(tower), self.paths.sentences(source, name), own)
+    def sentences(self, name: str, tower: str, source: str) -> Sentences:
+        path = self.paths.sentence_features(name, tower, source)
+        return Sentences(path, *self._backbone(tower), self.paths.sentences(source, name))
 
     def train(self, id: str) -> TrainJob:
         job, paths = self.plan.jobs[id], self.paths
@@ -131,20 +117,15 @@ class Inputs:
         seen = {(target.dataset, run.test_cache) for run in seeing for target in targets.get(run.id, ())}
         return TrainJob(
             job.runs,
-            self.prepared(job.dataset),
-            paths.frozen_features(job.dataset, job.backbone),
-            paths.weights(job.backbone),
-            dataset(job.dataset).template,
+            self.frozen(job.dataset, job.backbone),
             caches={key: paths.cache(job.dataset, *key) for key in job.caches},
-            sentences={each: self._sentences(each, job.dataset, job.backbone) for each in job.attributes},
+            sentences={each: self.sentences(job.dataset, job.backbone, each) for each in job.attributes},
             searches={id: paths.search(search) for id, search in self._searches_of(job.runs).items()},
             transfer=Transfer(
                 targets,
-                prepared={name: self.prepared(name) for name in others},
-                frozen={name: paths.frozen_features(name, job.backbone) for name in others},
+                frozen={name: self.frozen(name, job.backbone) for name in others},
                 images={name: paths.cache(name, *key) for name, key in sorted(seen) if name != job.dataset},
             ),
-            own_weights=paths.own_weights.get(job.backbone),
             numerics=self.plan.config.numerics,
             tests={run.id: self.plan.tests[run.id] for run in job.trained},
             teachers={id: self._teacher(teacher) for id, teacher in job.teachers.items()},
@@ -169,14 +150,11 @@ class Inputs:
         return InspectJob(
             run,
             paths.job(self.plan.job_of[id]),
-            self.prepared(run.dataset),
-            paths.frozen_features(run.dataset, run.backbone),
-            paths.weights(run.backbone),
+            self.frozen(run.dataset, run.backbone),
             part,
             plain=paths.plain_cache(run.dataset, run.backbone, part),
             own=paths.cache(run.dataset, *run.shown_cache(part)),
-            sentences=self._sentences(run.attributes, run.dataset, run.backbone) if run.attributes else None,
-            own_weights=paths.own_weights.get(run.backbone),
+            sentences=self.sentences(run.dataset, run.backbone, run.attributes) if run.attributes else None,
         )
 
     def jobs(self, *artefacts: str) -> tuple[str, ...]:
@@ -229,12 +207,17 @@ class Inputs:
     def _training(self, artefact: str) -> tuple[TrainJob, ...]:
         return tuple(self.train(job.id) for job in self.plan.jobs_for(artefact))
 
-    def _sentences(self, source: str, name: str, tower: str) -> Sentences:
-        return Sentences(self.paths.sentences(source, name), self.paths.sentence_features(name, tower, source))
+    def _backbone(self, tower: str) -> tuple[str, str, OwnWeights | None]:
+        return tower, self.paths.weights(tower), self.paths.own_weights.get(tower)
 
     def _teacher(self, run: RunSpec) -> TeacherFiles:
-        tower, paths = run.backbone, self.paths
-        return TeacherFiles(tower, paths.class_vectors(run.id), paths.weights(tower), paths.own_weights.get(tower))
+        search = self.plan.search_of.get(run.id)
+        return TeacherFiles(
+            run,
+            self.paths.job(self.plan.job_of[run.id]),
+            self.frozen(run.dataset, run.backbone),
+            search and self.paths.search(search),
+        )
 
     def _searches_of(self, runs: tuple[RunSpec, ...]) -> dict[str, SearchSpec]:
         return {run.id: self.plan.search_of[run.id] for run in runs if run.id in self.plan.search_of}

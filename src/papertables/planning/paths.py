@@ -109,10 +109,6 @@ class Paths:
     def frozen_features(self, dataset: str, backbone: str) -> str:
         return f"{self.results}/frozen_features/{dataset}/{backbone}.safetensors"
 
-    def class_vectors(self, run: str) -> str:
-        """A teacher's."""
-        return f"{self.results}/class_vectors/{run}.safetensors"
-
     def sentence_features(self, dataset: str, backbone: str, source: str) -> str:
         return f"{self.results}/sentence_features/{dataset}/{backbone}/{source}.safetensors"
 

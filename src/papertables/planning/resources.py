@@ -24,13 +24,12 @@ def minutes(seconds: float, attempt: int) -> int:
 
 
 def train_seconds(plan: Plan, id: str) -> float:
-    """Of a training job: by measured speeds where there are any."""
-    return _estimator(plan).job(plan.jobs[id])
-
-
-def frozen_seconds(plan: Plan, name: str, tower: str) -> float:
-    """Of the frozen features of a data set's test images."""
-    return _seconds(plan, tower, [frozen_work(name, backbone(tower))])
+    """Of a training job: by measured speeds where there are any; with the frozen features of all images that it is
+    tested on, for it may be the first that reads them."""
+    job = plan.jobs[id]
+    tower = backbone(job.backbone)
+    frozen = (frozen_work(name, tower) for name in (job.dataset, *plan.transfer_datasets(job)))
+    return _estimator(plan).job(job) + _seconds(plan, job.backbone, frozen)
 
 
 def search_seconds(plan: Plan, name: str, tower: str, search: str) -> float:

@@ -36,31 +36,6 @@ class Signatures:
     def __init__(self, plan: "Plan"):
         self.plan = plan
 
-    def frozen_features(self, name: str, tower: str) -> str:
-        """Changes with the shared numerics, with what the backbone's weights are and are read as, and with the prompts
-        that are asked for."""
-        job = self.plan.inputs.frozen_features(name, tower)
-        told = [
-            NUMERICS,
-            self._weights(tower),
-            job.template,
-            job.source_labels,
-            *(["ensemble"] if job.ensemble else []),
-        ]
-        return digest([*told, self._given("frozen_features", job.files)])
-
-    def class_vectors(self, run: str) -> str:
-        """Changes with a teacher, the code of its method, the shared numerics, and with what its backbone's weights are
-        and are read as."""
-        job = self.plan.inputs.class_vectors(run)
-        told = [job.run.digest, method_code(job.run.method), NUMERICS, self._weights(job.run.backbone)]
-        return digest([*told, self._given("class_vectors", job.files)])
-
-    def sentence_features(self, name: str, tower: str, source: str) -> str:
-        """Changes with the shared numerics, and with what the backbone's weights are and are read as."""
-        job = self.plan.inputs.sentence_features(name, tower, source)
-        return digest([NUMERICS, self._weights(tower), self._given("sentence_features", job.files)])
-
     def train(self, job: Job) -> str:
         """Changes with a spec, the code of a method, the shared numerics, what a backbone's weights are and are read
         as, the template, when the runs are tested, on what they are scored and how exactly, and which go on after a

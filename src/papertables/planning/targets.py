@@ -7,7 +7,6 @@ from pathlib import Path
 from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, did_you_mean, unknown
 from papertables.data.catalog import datasets
-from papertables.planning.jobs import Job
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.planning.plan import FORMATS, Plan
 from papertables.planning.project import scales
@@ -101,7 +100,7 @@ def _files(plan: Plan) -> Iterator[tuple[str, Iterable[str], bool]]:
     yield from ((path, plan.selected, True) for path in (*_of_all(plan), *plan.verdicts))
     for job in plan.jobs.values():
         yield paths.job(job.id), [job.artefact], True
-        for path in _before(plan, job):
+        for path in _made(plan, plan.inputs.train(job.id).files):
             yield path, [job.artefact], False
     for search in plan.searches.values():
         owners = [id for id, planned in plan.artefacts.items() if search in planned.searches]
@@ -120,13 +119,6 @@ def _of_all(plan: Plan) -> tuple[str, ...]:
     """The files that are made of everything that the configuration names."""
     paths = plan.paths
     return paths.runs_csv, paths.index, paths.document, paths.pdf, paths.pages
-
-
-def _before(plan: Plan, job: Job) -> Iterator[str]:
-    """What rules make for a job, and for the frozen features that it reads."""
-    yield from _made(plan, plan.inputs.train(job.id).files)
-    for name in (job.dataset, *plan.transfer_datasets(job)):
-        yield from _made(plan, plan.inputs.frozen_features(name, job.backbone).files)
 
 
 def _made(plan: Plan, files: Files) -> Iterator[str]:

@@ -78,110 +78,84 @@ class BasesJob(AskingJob):
 
 
 @dataclass(frozen=True)
-class FrozenFeaturesJob:
-    """images: the cache of the test part as the backbone takes it. template: of the class prompts. source_labels:
-    whether BLM's source prompts of a CLIP are wanted; ensemble: whether PromptSRC's mean over templates is."""
+class Kept:
+    """What a backbone says of something: no rule's file, the first job that reads it makes it. path: where it is kept.
+    weights: of the backbone."""
 
-    dataset: str
+    path: str
     backbone: str
+    weights: str
+    own_weights: Own
+
+
+@dataclass(frozen=True)
+class Frozen(Kept):
+    """Of a data set. images: the cache of the test part as the backbone takes it. template: of the class prompts.
+    source_labels: whether BLM's source prompts of a CLIP are wanted; ensemble: whether PromptSRC's mean over templates
+    is."""
+
     prepared: Prepared
     images: str
-    weights: str
     template: str
-    source_labels: bool
-    own_weights: Own = None
+    source_labels: bool = False
     ensemble: bool = False
 
     @property
-    def files(self) -> Files:
-        return self.prepared.files | {"images": self.images, "weights": self.weights}
+    def files(self) -> list[str]:
+        return [*self.prepared.files.values(), self.images, self.weights]
 
 
 @dataclass(frozen=True)
-class SentenceFeaturesJob:
-    """sentences: the descriptive and the distinctive file of one source for one data set."""
-
-    backbone: str
-    weights: str
-    sentences: tuple[str, str]
-    own_weights: Own = None
-
-    @property
-    def files(self) -> Files:
-        return {"weights": self.weights, "sentences": list(self.sentences)}
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """One source's sentences for one data set: the descriptive and the distinctive file, and the features of both."""
+class Sentences(Kept):
+    """Of one source's sentences for one data set. texts: the descriptive and the distinctive file."""
 
     texts: tuple[str, str]
-    features: str
-
-
-@dataclass(frozen=True)
-class ClassVectorsJob:
-    """run: a teacher. job: what its training job wrote. frozen: its frozen features. search: the file of the search
-    whose winner are its attributes, if it has one."""
-
-    run: RunSpec
-    job: str
-    frozen: str
-    weights: str
-    search: str | None = None
-    own_weights: Own = None
-
-    @property
-    def files(self) -> Files:
-        searches = [self.search] if self.search else []
-        return {"job": self.job, "frozen": self.frozen, "weights": self.weights, "searches": searches}
 
 
 @dataclass(frozen=True)
 class TeacherFiles:
-    """What a student reads of its teacher: the class vectors, and the weights of its backbone."""
+    """What a student's teacher is made from. run: the teacher. job: what its training job wrote. frozen: what its
+    backbone says of their data set. search: the file of the search whose winner are its attributes, if it has one."""
 
-    backbone: str
-    vectors: str
-    weights: str
-    own_weights: Own = None
+    run: RunSpec
+    job: str
+    frozen: Frozen
+    search: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        return [self.job, *self.frozen.files, *([self.search] if self.search else [])]
 
 
 @dataclass(frozen=True)
 class Transfer:
     """What trained runs are scored on beside what is tested while they train.
 
-    targets: by run id. prepared and frozen: of every data set but the job's own; images: of some of these, the cache of
-    the test part, for runs that add tokens to images.
+    targets: by run id. frozen: of every data set but the job's own; images: of some of these, the cache of the test
+    part, for runs that add tokens to images.
     """
 
     targets: Mapping[str, tuple[Target, ...]]
-    prepared: Mapping[str, Prepared]
-    frozen: Mapping[str, str]
+    frozen: Mapping[str, Frozen]
     images: Mapping[str, str]
 
     @property
     def files(self) -> list[str]:
-        manifests = [each.manifest for each in self.prepared.values()]
-        return [*manifests, *self.frozen.values(), *self.images.values()]
+        return [*(file for each in self.frozen.values() for file in each.files), *self.images.values()]
 
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Runs of one data set and backbone. frozen: their frozen features. sentences: by source. searches: by run id, the
-    file of the search whose winner are its attributes. numerics: how exact tests and mapping passes have to be. tests:
-    by run id, the epochs between those that are wanted. teachers: by run id of a student."""
+    """Runs of one data set and backbone. sentences: by source. searches: by run id, the file of the search whose winner
+    are its attributes. numerics: how exact tests and mapping passes have to be. tests: by run id, the epochs between
+    those that are wanted. teachers: by run id of a student."""
 
     runs: tuple[RunSpec, ...]
-    prepared: Prepared
-    frozen: str
-    weights: str
-    template: str
+    frozen: Frozen
     caches: Mapping[CacheKey, str]
     sentences: Mapping[str, Sentences]
     searches: Mapping[str, str]
     transfer: Transfer
-    own_weights: Own = None
     numerics: Numerics = "published"
     tests: Mapping[str, int] = field(default_factory=dict)
     teachers: Mapping[str, TeacherFiles] = field(default_factory=dict)
@@ -200,17 +174,20 @@ class TrainJob:
 
     @property
     def files(self) -> Files:
-        return self.prepared.files | {
-            "frozen": self.frozen,
-            "weights": self.weights,
+        return {
+            "frozen": self.frozen.files,
             "caches": list(self.caches.values()),
-            "sentences": [file for each in self.sentences.values() for file in (*each.texts, each.features)],
+            "sentences": [file for each in self.sentences.values() for file in each.texts],
             "searches": list(dict.fromkeys(self.searches.values())),
             "transfer": self.transfer.files,
-            "teachers": list(
-                dict.fromkeys(file for each in self.teachers.values() for file in (each.vectors, each.weights))
-            ),
+            "teachers": list(dict.fromkeys(file for each in self.teachers.values() for file in each.files)),
         }
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What backbones say that it reads."""
+        teachers = (each.frozen for each in self.teachers.values())
+        return [self.frozen, *self.transfer.frozen.values(), *self.sentences.values(), *teachers]
 
 
 @dataclass(frozen=True)
@@ -251,20 +228,17 @@ class InspectJob:
 
     run: RunSpec
     job: str
-    prepared: Prepared
-    frozen: str
-    weights: str
+    frozen: Frozen
     part: ShownPart
     plain: str
     own: str
     sentences: Sentences | None = None
-    own_weights: Own = None
 
     @property
     def files(self) -> Files:
-        sentences = [*self.sentences.texts, self.sentences.features] if self.sentences else []
-        own = {"job": self.job, "frozen": self.frozen, "weights": self.weights, "plain": self.plain, "own": self.own}
-        return self.prepared.files | {"sentences": sentences} | own
+        sentences = [*self.sentences.texts] if self.sentences else []
+        own = {"job": self.job, "plain": self.plain, "own": self.own}
+        return {"frozen": self.frozen.files, "sentences": sentences} | own
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 their transfer targets."""
 
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from papertables.specs.spec import CacheKey, Numerics, RunSpec, Target
 from papertables.training.learners import prompt_names
 
 if TYPE_CHECKING:
+    from papertables.backbones.classifier import FrozenClassifier
+    from papertables.backbones.clip import FrozenClip
     from papertables.backbones.frozen_features import FrozenFeatures
     from papertables.methods.learner import BaseLearner
     from papertables.training.loop import TestSet
@@ -27,27 +30,28 @@ class TestSets:
 
     __test__ = False  # no test of pytest's
 
-    def __init__(self, job: TrainJob):
-        self.job, entry = job, backbone(job.backbone)
+    def __init__(self, job: TrainJob, tower: "Callable[[], FrozenClip | FrozenClassifier]"):
+        """tower: gives the backbone, where it has yet to say what is kept."""
+        self.job, self.tower, entry = job, tower, backbone(job.backbone)
         self.plain = CacheKey("test", entry.fit, entry.image_size)  # as the frozen tower takes images
 
     @cached_property
     def frozen(self) -> "FrozenFeatures":
         """The job's own."""
-        from papertables.backbones.frozen_features import read_frozen_features
+        from papertables.backbones.frozen_features import frozen_features
 
-        return read_frozen_features(Path(self.job.frozen))
+        return frozen_features(self.job.frozen, self.tower)
 
     def make(self, spec: RunSpec, target: Target) -> "TestSet":
         """What a run is scored on; with images where there is a cache of them."""
         import numpy as np
         import torch
 
-        from papertables.backbones.frozen_features import read_frozen_features
+        from papertables.backbones.frozen_features import frozen_features
         from papertables.training.loop import TestSet
 
         transfer, own = self.job.transfer, target.dataset == spec.dataset
-        frozen = self.frozen if own else read_frozen_features(Path(transfer.frozen[target.dataset]))
+        frozen = self.frozen if own else frozen_features(transfer.frozen[target.dataset], self.tower)
         path = self.job.caches[spec.test_cache] if own else transfer.images.get(target.dataset)
         known, labels = frozen.class_names, frozen.labels.numpy()
         chosen = chosen_labels(len(known), target.classes)
@@ -78,12 +82,12 @@ class TransferTargets:
     """What the trained runs of one job are scored on beside their own test."""
 
     def __init__(self, job: TrainJob):
-        self.targets, self.prepared, self.numerics = job.transfer.targets, job.transfer.prepared, job.numerics
+        self.targets, self.frozen, self.numerics = job.transfer.targets, job.transfer.frozen, job.numerics
 
     def data(self, target: Target) -> str | None:
         """The contents of a data set that is not the job's own."""
-        prepared = self.prepared.get(target.dataset)
-        return prepared.digest if prepared else None
+        frozen = self.frozen.get(target.dataset)
+        return frozen.prepared.digest if frozen else None
 
     def missing(self, metrics: Metrics) -> list[Target]:
         """On what a finished run has yet to be scored, or to be scored more exactly."""

@@ -1,17 +1,12 @@
-"""What goes wrong around the runs of a job: one fails among others, or another process is at them."""
+"""What goes wrong among the runs of a job: one fails, and the others go on."""
 
-import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import gettempdir
-
-from filelock import FileLock, Timeout
 
 from papertables.base.errors import UserError
-from papertables.specs.spec import RunSpec, digest
+from papertables.specs.spec import RunSpec
 
 
 class Failures:
@@ -42,26 +37,3 @@ class Failures:
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         why = f"{kind}{' '.join(str(error).split())}"
         raise UserError(f"{len(self.by_run)} of {len(wanted)} runs failed, the others are made and kept; {run}: {why}")
-
-
-def lock_of(work: Path) -> Path:
-    return Path(gettempdir()) / f"papertables-{os.getuid()}" / f"{digest(str(work.absolute()))}.lock"
-
-
-@contextmanager
-def alone(work: Path) -> Iterator[None]:
-    """Waits until no other process on this machine is at the work that this file stands for. The lock ends with its
-    process. It lies on the machine's own disk: on a shared one locks may hang or hold nothing. Two machines that are at
-    the same work, as when a node is given up and lives on, write the same."""
-    lock = lock_of(work)
-    lock.parent.mkdir(exist_ok=True)
-    held = FileLock(lock)
-    try:
-        held.acquire(blocking=False)
-    except Timeout:
-        print(f"another process trains these runs ({lock}): waiting until it ends", file=sys.stderr)
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()

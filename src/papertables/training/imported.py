@@ -35,8 +35,8 @@ def check_import(spec: RunSpec, file: Path) -> None:
 
 def files_for(job: TrainJob, spec: RunSpec) -> list[str]:
     """What scoring as one of a job's runs reads."""
-    own = [job.frozen, job.weights, job.caches[spec.test_cache], *filter(None, [job.searches.get(spec.id)])]
-    return [*job.prepared.files.values(), *own, *job.transfer.files]
+    own = [job.caches[spec.test_cache], *filter(None, [job.searches.get(spec.id)])]
+    return [*job.frozen.files, *own, *job.transfer.files]
 
 
 def import_checkpoint(job: TrainJob, spec: RunSpec, file: Path, device: str = "cpu") -> Imported:
@@ -45,7 +45,7 @@ def import_checkpoint(job: TrainJob, spec: RunSpec, file: Path, device: str = "c
     epoch, state = read_checkpoint(file)
     learner, tower = untrained(job, spec, device)
     give(learner, state, file)
-    sets, scored = TestSets(job), []
+    sets, scored = TestSets(job, lambda: tower), []
     run = Run(spec.id, learner, spec.training, spec.seed, None)
     trainer = Trainer([run], tower, tower.device, spec.image_size, spec.training.batch_size_for(spec.shots))
     for target in (spec.target, *job.transfer.targets.get(spec.id, ())):

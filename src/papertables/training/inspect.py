@@ -46,15 +46,16 @@ def inspect(
     from safetensors.torch import save
 
     from papertables.backbones import checked_tower
-    from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+    from papertables.backbones.frozen_features import frozen_features, sentence_features
     from papertables.base.device import pick_device
 
     torch.set_num_threads(threads)
-    spec, split, frozen = job.run, read_split(job.prepared.checked_split), read_frozen_features(Path(job.frozen))
-    sentences, sampled = {}, {}
+    spec, split, kept = job.run, read_split(job.frozen.prepared.checked_split), job.frozen
+    tower = checked_tower(spec.backbone, kept.weights, kept.own_weights, pick_device(device))
+    frozen, sentences, sampled = frozen_features(kept, lambda: tower), {}, {}
     if job.sentences:
         sentences = sampled_sentences(spec, split, read_attributes(*map(Path, job.sentences.texts)))
-        known = read_sentence_features(Path(job.sentences.features))
+        known = sentence_features(job.sentences, lambda: tower)
         sampled = {kind: known.chosen(rows) for kind, rows in sentences.items()}
     described = {
         "run": spec.id,
@@ -72,7 +73,6 @@ def inspect(
         write_atomic(out, sealed_tensors(save({}, metadata)))
         return
 
-    tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
     learner = make_learner(spec, frozen, sampled, tower)
     work = _Work(learner, tower)
     plain, own = cache.read(Path(job.plain)), cache.read(Path(job.own))

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from papertables.attributes.sampling import Attributes, repeated
 from papertables.backbones.catalog import backbone_with
 from papertables.base.files import write_atomic
+from papertables.base.locks import alone
 from papertables.data import cache
 from papertables.data.splits import Split, read_split, training_indices
 from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
 from papertables.results.store import Store
-from papertables.specs.rules import TeacherFiles, Training, TrainJob
+from papertables.specs.rules import Training, TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
-from papertables.training.failures import Failures, alone
+from papertables.training.failures import Failures
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import Recorder, fingerprints, texts_of, winners_of
 
@@ -83,8 +84,8 @@ class _Work:
         exact = {"passes": None} if self.numerics == "published" else {}
         self.texts, self.winners = texts, winners
         self.prints = {id: each.model_copy(update=exact) for id, each in prints.items()}
-        self.split = read_split(job.prepared.checked_split)
-        self.test_sets, self.transfer = TestSets(job), TransferTargets(job)
+        self.split = read_split(job.frozen.prepared.checked_split)
+        self.test_sets, self.transfer = TestSets(job, lambda: self.tower), TransferTargets(job)
         self.recorder = Recorder(store, self.prints, self.device, self.numerics)
         self.failures = Failures()
         for line in self._repeated():
@@ -94,22 +95,24 @@ class _Work:
     def tower(self) -> "FrozenClip | FrozenClassifier":
         from papertables.backbones import load_tower
 
-        entry = backbone_with(self.job.backbone, self.job.own_weights)  # the file was checked for the fingerprints
-        return load_tower(entry, Path(self.job.weights), self.device)
+        frozen = self.job.frozen
+        entry = backbone_with(frozen.backbone, frozen.own_weights)  # the file was checked for the fingerprints
+        return load_tower(entry, Path(frozen.weights), self.device)
 
     @cached_property
-    def teachers(self) -> "dict[TeacherFiles, Teacher]":
-        """By their files, each read once for all students."""
-        from papertables.training.teacher import read_teacher
+    def teachers(self) -> "dict[str, Teacher]":
+        """By run id of a teacher, each made once for all students."""
+        from papertables.training.teacher import make_teacher
 
-        return {files: read_teacher(files) for files in {*self.job.teachers.values()}}
+        every = {files.run.id: files for files in self.job.teachers.values()}
+        return {id: make_teacher(files, self.store, self.device) for id, files in every.items()}
 
     @cached_property
     def sentence_features(self) -> "dict[str, SentenceFeatures]":
         """By source, each read once for all runs."""
-        from papertables.backbones.frozen_features import read_sentence_features
+        from papertables.backbones.frozen_features import sentence_features
 
-        return {source: read_sentence_features(Path(each.features)) for source, each in self.job.sentences.items()}
+        return {source: sentence_features(each, lambda: self.tower) for source, each in self.job.sentences.items()}
 
     def learner(self, spec: RunSpec, attributes: Combination = ()) -> "BaseLearner":
         """attributes: that prompts name in place of the run's own."""
@@ -118,7 +121,7 @@ class _Work:
             known = self.sentence_features[spec.attributes]
             sentences = sampled_features(spec, self.split, self.texts[spec.attributes], known)
         tower = self.tower if METHODS[spec.method].needs_tower else None
-        teacher = self.teachers[self.job.teachers[spec.id]] if spec.teacher else None
+        teacher = self.teachers[spec.teacher.id] if spec.teacher else None
         winner = attributes or self.winners.get(spec.id, ())
         return make_learner(spec, self.test_sets.frozen, sentences, tower, winner, teacher)
 
@@ -142,7 +145,8 @@ class _Work:
         for group in groups_of(self.job, self.split).values():
             if not wanted.intersection(spec.id for spec in group):
                 continue
-            with alone(checkpoint_of(Path(self.training.checkpoints), group)):  # what another made meanwhile stays
+            checkpoint = checkpoint_of(Path(self.training.checkpoints), group)
+            with alone(checkpoint, "trains these runs"):  # what another made meanwhile stays
                 todo = self.store.missing(group, self.prints, self.training.retrain, self.job.tests)
                 self._attempt(group, todo)
                 failed = [spec for spec in todo if spec.id in self.failures.by_run]

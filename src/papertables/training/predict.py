@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from papertables.backbones import checked_tower
-from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.backbones.frozen_features import frozen_features, sentence_features
 from papertables.base.device import pick_device
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.results.store import Store
 from papertables.specs.config import Selection
 from papertables.specs.rules import TrainJob
-from papertables.specs.spec import Combination, RunSpec
+from papertables.specs.spec import RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
-from papertables.training.teacher import read_teacher
+from papertables.training.teacher import make_teacher
 
 if TYPE_CHECKING:
     from papertables.backbones.classifier import FrozenClassifier
@@ -32,19 +32,19 @@ IMAGES_PER_CALL = 32
 
 
 def untrained(
-    job: TrainJob, spec: RunSpec, device: str = "cpu", attributes: Combination = ()
+    job: TrainJob, spec: RunSpec, device: str = "cpu", store: Store | None = None
 ) -> "tuple[BaseLearner, FrozenClip | FrozenClassifier]":
-    """The learner of one of a job's runs before training, and its tower. attributes: that prompts name in place of the
-    run's own. Raises UserError where a file that it is made from is damaged or gone."""
-    frozen, sentences = read_frozen_features(Path(job.frozen)), {}
+    """The learner of one of a job's runs before training, and its tower. store: where the teacher of a student is.
+    Raises UserError where a file that it is made from is damaged or gone."""
+    kept, sentences = job.frozen, {}
+    tower = checked_tower(spec.backbone, kept.weights, kept.own_weights, pick_device(device))
+    frozen = frozen_features(kept, lambda: tower)
     if spec.attributes:
-        known = read_sentence_features(Path(job.sentences[spec.attributes].features))
-        split, texts = read_split(job.prepared.checked_split), texts_of(job)[spec.attributes]
+        known = sentence_features(job.sentences[spec.attributes], lambda: tower)
+        split, texts = read_split(kept.prepared.checked_split), texts_of(job)[spec.attributes]
         sentences = sampled_features(spec, split, texts, known)
-    tower = checked_tower(spec.backbone, job.weights, job.own_weights, pick_device(device))
-    teacher = read_teacher(job.teachers[spec.id]) if spec.teacher else None
-    winner = attributes or winners_of(job).get(spec.id, ())
-    return make_learner(spec, frozen, sentences, tower, winner, teacher), tower
+    teacher = make_teacher(job.teachers[spec.id], store, tower.device) if spec.teacher else None
+    return make_learner(spec, frozen, sentences, tower, winners_of(job).get(spec.id, ()), teacher), tower
 
 
 class Predictor:
@@ -52,10 +52,10 @@ class Predictor:
 
     def __init__(self, job: TrainJob, spec: RunSpec, store: Store, selection: Selection = "best", device: str = "cpu"):
         """Raises UserError where the run's learner, or a file that it was trained from, is damaged or gone."""
-        learner, self.tower = untrained(job, spec, device)
+        learner, self.tower = untrained(job, spec, device, store)
         learner.load_state_dict(store.state(spec.id, selection))
         self.learner = learner.to(self.tower.device).requires_grad_(False).eval()
-        class_names = read_split(job.prepared.checked_split).class_names
+        class_names = read_split(job.frozen.prepared.checked_split).class_names
         self.spec, self.names = spec, prompt_names(class_names, spec.target.classes)
 
     def __call__(self, images: Sequence[str | Path]) -> pd.DataFrame:

@@ -36,31 +36,32 @@ class Present:
         enough = metrics.has_tests(job.every(id))
         if not (metrics.is_of(run) and enough and same_numbers(recorded, now)):
             return None
-        data = {name: self.manifest(each.manifest) for name, each in job.transfer.prepared.items()}
+        data = {name: self.manifest(each.prepared.manifest) for name, each in job.transfer.frozen.items()}
         kept = [each for each in metrics.evaluations if data.get(each.dataset) in (None, each.data)]
         return metrics.model_copy(update={"evaluations": kept})
 
     def _parts(self, job: TrainJob, run: RunSpec) -> dict[str, str | int | None]:
         """Those parts of a run's fingerprint that can be told."""
-        data, entry = self.manifest(job.prepared.manifest), backbone_with(job.backbone, job.own_weights)
+        frozen = job.frozen
+        data, entry = self.manifest(frozen.prepared.manifest), backbone_with(frozen.backbone, frozen.own_weights)
         known = {
-            "data": data and data_part(run, data, job.template),
-            "backbone": self.weights(job.weights) if entry.own or entry.shipped else entry.sha256,
+            "data": data and data_part(run, data, frozen.template),
+            "backbone": self.weights(frozen.weights) if entry.own or entry.shipped else entry.sha256,
             "attributes": self._attributes(job, run),
             "method": method_code(run.method),
-            "teacher": run.teacher and self._teacher(run.teacher.id, Path(job.teachers[run.id].vectors)),
+            "teacher": run.teacher and self._teacher(run.teacher.id),
         }
         told = {name: part for name, part in known.items() if part is not None}
         passes = {"passes": None} if job.numerics == "published" else {}
         return told | {"numerics": NUMERICS, "reading": entry.reading} | passes
 
-    def _teacher(self, id: str, vectors: Path) -> str | None:
+    def _teacher(self, id: str) -> str | None:
         """Of a teacher that is itself not present it is one that no student has learned from."""
-        found = self.store.read(id)
-        if found is None or not vectors.is_file():
+        found, learner = self.store.read(id), self.store.learner(id)
+        if found is None or not learner.is_file():
             return None
         present = id not in self.jobs or self.of(id, found)
-        return teacher_part(found, vectors) if present else "0"
+        return teacher_part(found, learner) if present else "0"
 
     def _attributes(self, job: TrainJob, run: RunSpec) -> str | None:
         if run.attributes:

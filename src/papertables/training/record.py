@@ -46,30 +46,30 @@ def fingerprints(
     job: TrainJob, texts: Mapping[str, Attributes], winners: Mapping[str, Combination], store: Store
 ) -> dict[str, Fingerprint]:
     """By run id. texts: by source; winners: by run id, of the searches. store: where the runs of teachers are."""
-    data = job.prepared.digest
-    entry = backbone_with(job.backbone, job.own_weights)
-    towers = entry.check(Path(job.weights))
+    frozen = job.frozen
+    data, entry = frozen.prepared.digest, backbone_with(frozen.backbone, frozen.own_weights)
+    towers = entry.check(Path(frozen.weights))
     sources = {source: text.digest for source, text in texts.items()}
     sources |= {id: digest(list(winner)) for id, winner in winners.items()}
     return {
         spec.id: Fingerprint(
-            data=data_part(spec, data, job.template),
+            data=data_part(spec, data, frozen.template),
             backbone=towers,
             attributes=sources[spec.attributes] if spec.attributes else sources.get(spec.id),
             method=method_code(spec.method),
             numerics=NUMERICS,
             reading=entry.reading,
             passes="fast" if job.numerics == "fast" and makes_mapping(spec.options.get("mapping")) else None,
-            teacher=spec.teacher and teacher_part(store.record(spec.teacher.id), Path(job.teachers[spec.id].vectors)),
+            teacher=spec.teacher and teacher_part(store.record(spec.teacher.id), store.learner(spec.teacher.id)),
         )
         for spec in job.runs
     }
 
 
-def teacher_part(teacher: Metrics, vectors: Path) -> str:
-    """What a student depends on of its teacher: what that was trained from, and, in its class vectors, what it learned.
-    Raises FileNotFoundError where these are yet to be made."""
-    return digest([teacher.fingerprint.digest, file_digest(vectors)])
+def teacher_part(teacher: Metrics, learner: Path) -> str:
+    """What a student depends on of its teacher: what that was trained from, and, in the file of its learner, what it
+    learned. Raises FileNotFoundError where that is gone."""
+    return digest([teacher.fingerprint.digest, file_digest(learner)])
 
 
 def data_part(spec: RunSpec, data: str, template: str) -> str:

@@ -1,7 +1,7 @@
 """A run at its true size before there are data or weights: random towers, made-up names and features."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -92,7 +92,7 @@ def _teacher(entry: Backbone, classes: int) -> Teacher:
     """With one token beside patches, in the first block."""
     tower = random_tower(entry.id)
     vectors, prompts = _unit(classes, entry.embed_dim), ImagePrompts(_unit(1, tower.text.image_width))
-    return Teacher(vectors, tower.logit_scale, prompts, partial(random_tower, entry.id))
+    return Teacher(vectors, tower.logit_scale, prompts, cache(partial(random_tower, entry.id)))
 
 
 def _unit(*shape: int) -> Tensor:

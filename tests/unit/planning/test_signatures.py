@@ -15,21 +15,18 @@ from tests.unit.plans import plan_of
 
 ARTEFACTS = ["blm_padding", "attrvr_table1", "atprompt_table3"]
 CLASSIFIER, CLIP = "mini-cls-rn", "mini-vit"
-FEATURES, TRAINING = {"frozen_features", "sentence_features"}, {"train", "search", "inspect"}
+TRAINING = {"train", "search", "inspect"}
 
 
 def told(plan: Plan) -> dict[tuple[str, str], str]:
     """The signature of every rule's jobs, by rule and what its job is of: a backbone, a data set, an artefact."""
     signatures, found = Signatures(plan), {}  # that remember nothing of another test
     for job in plan.jobs.values():
-        tower, name = job.backbone, job.dataset
-        found["frozen_features", f"{tower} {name}"] = signatures.frozen_features(name, tower)
+        tower = job.backbone
         found["train", f"{tower} {job.id}"] = signatures.train(job)
-        for source in job.attributes:
-            found["sentence_features", f"{tower} {name} {source}"] = signatures.sentence_features(name, tower, source)
         for run in job.trained[:1]:
             found["inspect", f"{tower} {run.id}"] = signatures.inspect(run.id, "test")
-        found["prepare", name] = signatures.dataset(name)
+        found["prepare", job.dataset] = signatures.dataset(job.dataset)
     for name, tower, search in plan.searches:
         found["search", f"{tower} {name} {search}"] = signatures.search(name, tower, search)
     found |= {("artefact", id): signatures.artefact(plan.artefacts[id]) for id in ARTEFACTS}
@@ -42,7 +39,7 @@ def changed(before: dict, after: dict) -> set[tuple[str, str]]:
 
 
 def of_backbone(tower: str, keys: set) -> set:
-    return {key for key in keys if key[0] in FEATURES | TRAINING and key[1].split(" ")[0] == tower}
+    return {key for key in keys if key[0] in TRAINING and key[1].split(" ")[0] == tower}
 
 
 def corrected(monkeypatch, id: str, **changes) -> None:
@@ -116,7 +113,7 @@ def test_what_the_user_says_of_weights(tmp_path, said):
 def test_raised_numerics_set_off_everything_that_computes(monkeypatch):
     before = told(plan_of())
     monkeypatch.setattr(module, "NUMERICS", module.NUMERICS + 1)
-    assert changed(before, told(plan_of())) == {key for key in before if key[0] in {"prepare"} | FEATURES | TRAINING}
+    assert changed(before, told(plan_of())) == {key for key in before if key[0] in {"prepare"} | TRAINING}
 
 
 @pytest.mark.slow
@@ -126,7 +123,7 @@ def test_less_exact_tests_set_off_trainings_and_change_no_id():
 
 
 @pytest.mark.slow
-def test_a_template_sets_off_the_features_and_runs_of_its_data_set(monkeypatch):
+def test_a_template_sets_off_the_runs_of_its_data_set(monkeypatch):
     before = told(plan_of())
     known = module.dataset
 
@@ -136,7 +133,6 @@ def test_a_template_sets_off_the_features_and_runs_of_its_data_set(monkeypatch):
     monkeypatch.setattr(module, "dataset", other)
     monkeypatch.setattr("papertables.planning.inputs.dataset", other)
     found = changed(before, told(plan_of()))
-    assert {key[1].split(" ")[1].split(".")[0] for key in found if key[0] == "frozen_features"} == {"mini_digits"}
     jobs = plan_of().jobs
     assert {jobs[key[1].split(" ")[1]].dataset for key in found if key[0] == "train"} == {"mini_digits"}
     assert ("prepare", "mini_digits") in found and ("prepare", "mini_signs") not in found

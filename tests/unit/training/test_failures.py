@@ -10,8 +10,8 @@ import pytest
 from filelock import FileLock
 
 from papertables.base.errors import UserError
+from papertables.base.locks import alone, lock_of
 from papertables.results.store import Store
-from papertables.training.failures import alone, lock_of
 from papertables.training.run import Run
 from tests.unit.small_world import World, spec
 
@@ -77,7 +77,7 @@ def test_a_transfer_that_fails_leaves_the_training(world, tmp_path, monkeypatch)
 
 
 def test_a_second_process_waits_and_trains_nothing(world, tmp_path, monkeypatch):
-    monkeypatch.setattr("papertables.training.failures.lock_of", lambda work: tmp_path / "locks" / f"{work.stem}.lock")
+    monkeypatch.setattr("papertables.base.locks.lock_of", lambda work: tmp_path / "locks" / f"{work.stem}.lock")
     world.train(RUNS, tmp_path / "first")
     folder = tmp_path / "second"
     locks = [FileLock(lock, thread_local=False) for lock in (tmp_path / "locks").iterdir()]
@@ -99,6 +99,6 @@ def test_a_second_process_waits_and_trains_nothing(world, tmp_path, monkeypatch)
 
 def test_a_lock_that_nobody_holds_is_no_obstacle(tmp_path, capsys):
     for _ in range(2):  # the file of the first stays
-        with alone(tmp_path / "a.pt"):
+        with alone(tmp_path / "a.pt", "waits"):
             assert lock_of(tmp_path / "a.pt").exists()
     assert capsys.readouterr().err == ""

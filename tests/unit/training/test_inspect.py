@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 
 from papertables.attributes.sampling import read_attributes
-from papertables.backbones.frozen_features import read_frozen_features
 from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.data.splits import read_split, training_indices
@@ -30,8 +29,8 @@ from tests.unit.small_world import (
     SIDE,
     World,
     draw_dataset,
-    frozen_features,
-    prepared,
+    frozen,
+    said,
     spec,
     train,
 )
@@ -58,9 +57,7 @@ def make(world, name, selection="best", folder="inspections"):
     job = InspectJob(
         run,
         str(world.results / "job.jsonl"),
-        world.prepared,
-        str(world.frozen),
-        str(world.weights),
+        world.frozen,
         "test",
         plain=str(world.caches[PLAIN]),
         own=str(world.caches[run.test_cache]),
@@ -83,7 +80,7 @@ def test_features_are_of_length_one_and_plain_ones_are_the_frozen_ones(world):
     content = make(world, "attrvr")
     for state in ("before", "after"):
         np.testing.assert_allclose(np.linalg.norm(content.images(state), axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(content.images("before"), read_frozen_features(world.frozen).plain_features)
+    np.testing.assert_array_equal(content.images("before"), said(world.frozen).plain_features)
     assert np.abs(content.images("after") - content.images("before")).max() > 1e-3
 
 
@@ -119,7 +116,7 @@ def test_pictures_are_the_plain_image_and_the_image_in_its_frame(world):
 def test_a_method_without_attributes_has_class_prompts(world):
     content = make(world, "vp")
     assert content.sentences == {}
-    assert content.texts()["name"].shape == (3, 1, read_frozen_features(world.frozen).classes.shape[1])
+    assert content.texts()["name"].shape == (3, 1, said(world.frozen).classes.shape[1])
 
 
 def test_the_same_again_gives_the_same_bytes(world):
@@ -211,13 +208,10 @@ class MappedWorld:
         for key, path in self.caches.items():
             cache.build(self.dataset, key.part, key.size, key.fit, None, path)
         described = {"template": "a {}.", "source_labels": True}
-        self.frozen = frozen_features(folder, self.caches[self.plain], backbone, weights, **described)
+        self.frozen = frozen(folder, self.caches[self.plain], backbone, weights, **described)
         job = TrainJob(
             tuple(self.specs.values()),
-            prepared(self.dataset),
-            str(self.frozen),
-            str(weights),
-            "a {}.",
+            self.frozen,
             caches={key: str(path) for key, path in self.caches.items()},
             sentences={},
             searches={},
@@ -256,9 +250,7 @@ class MappedWorld:
         job = InspectJob(
             run,
             str(self.results / "job.jsonl"),
-            prepared(self.dataset),
-            str(self.frozen),
-            str(self.weights),
+            self.frozen,
             part,
             plain=self.cache(self.plain._replace(part=run.shown_cache(part).part)),
             own=self.cache(run.shown_cache(part)),
@@ -300,7 +292,7 @@ def test_the_accuracy_after_a_mapped_clip_is_the_one_on_record(prompted):
 
 def first_logits(world, name):
     """Logits of plain images through the mapping that the run began with."""
-    frozen = read_frozen_features(world.frozen)
+    frozen = said(world.frozen)
     logits = frozen.images @ frozen.weight.T + frozen.bias
     match name:
         case "rlm":
@@ -369,7 +361,7 @@ def test_losses_and_confidences_of_a_method_that_maps_no_labels(world, name):
 
 
 def test_features_of_a_classifier_keep_their_lengths(classified):
-    content, frozen = classified.inspect("smm"), read_frozen_features(classified.frozen)
+    content, frozen = classified.inspect("smm"), said(classified.frozen)
     np.testing.assert_array_equal(content.images("before"), frozen.images)
     assert np.ptp(np.linalg.norm(content.images("after"), axis=1)) > 1e-3
     assert content.texts() == {}
@@ -378,7 +370,7 @@ def test_features_of_a_classifier_keep_their_lengths(classified):
 
 @pytest.mark.parametrize(("name", "channels"), [("smm", 3), ("single channel", 1)])
 def test_masks_and_the_pattern_under_them_make_the_picture(classified, name, channels):
-    content, frozen = classified.inspect(name), read_frozen_features(classified.frozen)
+    content, frozen = classified.inspect(name), said(classified.frozen)
     masks, patterns, shown = content.masks, content.patterns, len(content.shown)
     assert masks.shape == (shown, channels, SIDE, SIDE) and patterns.shape == (shown, 3, SIDE, SIDE)
     corners = masks[:, :, ::PATCH, ::PATCH]

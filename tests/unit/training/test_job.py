@@ -1,14 +1,14 @@
 """A job from its inputs to its metrics, on the small world."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from papertables.attributes.sampling import read_attributes
-from papertables.backbones.frozen_features import read_frozen_features, read_sentence_features
+from papertables.backbones.frozen_features import sentence_features
 from papertables.base.errors import UserError
 from papertables.base.seals import SEAL
 from papertables.data.splits import read_split
@@ -17,7 +17,7 @@ from papertables.results.store import Store
 from papertables.training.checkpoint import Checkpoint
 from papertables.training.learners import sampled_sentences
 from tests.unit import small_world
-from tests.unit.small_world import INNER, PER_CLASS, World, sentence_features, spec
+from tests.unit.small_world import INNER, PER_CLASS, World, said, spec, tower
 
 pytestmark = pytest.mark.slow
 
@@ -167,7 +167,7 @@ def test_only_what_is_missing_is_made(world, tmp_path, monkeypatch):
     world.train(some, tmp_path)
     assert made == [some[0].id]
     made.clear()
-    world.train(some, tmp_path, template="a {}.")
+    world.train(some, tmp_path, frozen=replace(world.frozen, template="a {}."))
     assert made == [some[0].id, some[2].id]
 
 
@@ -177,7 +177,7 @@ def test_changed_sentences_make_only_their_runs_again(world, tmp_path):
     path = tmp_path / "other.json"
     sentences = json.loads(world.sentences[0].read_text())
     path.write_text(json.dumps({name: texts[::-1] for name, texts in sentences.items()}))
-    changed = sentence_features(tmp_path, (path, world.sentences[1]), world.weights)
+    changed = small_world.sentences(tmp_path, (path, world.sentences[1]), world.weights)
     after = world.train(some, tmp_path, sentences={"small": changed})
     assert after[0] == before[0]
     assert after[1]["fingerprint"]["attributes"] != before[1]["fingerprint"]["attributes"]
@@ -196,12 +196,13 @@ def test_two_classes_of_one_name_stay_two_classes(tmp_path, monkeypatch):
     run = spec("attrvr", epochs=1)
     (line,) = world.train([run], tmp_path / "done")
     assert line["evaluations"][0]["images"] == 3 * PER_CLASS["test"]
-    frozen = read_frozen_features(world.frozen)
+    frozen = said(world.frozen)
     assert frozen.class_names == small_world.CLASSES
     assert frozen.classes.shape[0] == 3 and torch.equal(frozen.classes[1], frozen.classes[2])
     sentences = sampled_sentences(run, read_split(world.dataset / "split.json"), read_attributes(*world.sentences))
     for rows in sentences.values():
         assert [len(row) for row in rows] == [3, 3, 3]
         assert all("green spot" in text for row in rows[1:] for text in row)
-    known = read_sentence_features(Path(world.sources["small"].features))
+    kept = world.sources["small"]
+    known = sentence_features(kept, lambda: tower(kept))
     assert known.chosen(sentences["descriptive"]).shape[:2] == (3, 3)

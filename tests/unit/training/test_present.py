@@ -45,16 +45,17 @@ def up_to_date(store: Store, job) -> tuple[set[str], set[str]]:
 
 def other_data(job, folder, _):
     (folder / "manifest.json").write_text(json.dumps({"digest": "1" * 64}))
-    return replace(job, prepared=replace(job.prepared, manifest=str(folder / "manifest.json")))
+    prepared = replace(job.frozen.prepared, manifest=str(folder / "manifest.json"))
+    return replace(job, frozen=replace(job.frozen, prepared=prepared))
 
 
 def other_template(job, *_):
-    return replace(job, template="A drawing of {}.")
+    return replace(job, frozen=replace(job.frozen, template="A drawing of {}."))
 
 
 def other_weights(job, folder, _):
     (folder / "own.safetensors").write_bytes(b"others")
-    return replace(job, weights=str(folder / "own.safetensors"))
+    return replace(job, frozen=replace(job.frozen, weights=str(folder / "own.safetensors")))
 
 
 def other_sentences(job, folder, _):
@@ -66,7 +67,8 @@ def other_sentences(job, folder, _):
 
 
 def other_reading(job, *_):
-    return replace(job, own_weights=OwnWeights(path=job.weights, mean=(0.5,) * 3, std=(0.5,) * 3))
+    own = OwnWeights(path=job.frozen.weights, mean=(0.5,) * 3, std=(0.5,) * 3)
+    return replace(job, frozen=replace(job.frozen, own_weights=own))
 
 
 def corrected_entry(job, _, monkeypatch):
@@ -111,8 +113,9 @@ def test_a_part_that_changes(world, store, tmp_path, monkeypatch, change, stay):
 
 def test_what_another_machine_made_is_taken_as_recorded(world, store):
     job = world.job(list(RUNS.values()))
-    nowhere = replace(job.prepared, manifest="nowhere.json")
+    nowhere = replace(job.frozen.prepared, manifest="nowhere.json")
+    frozen = replace(job.frozen, prepared=nowhere, weights="nowhere")
     (small,) = job.sentences.values()
     sentences = {"small": replace(small, texts=("nowhere", "nowhere"))}
-    taken = Present([replace(job, prepared=nowhere, weights="nowhere", sentences=sentences)], store)
+    taken = Present([replace(job, frozen=frozen, sentences=sentences)], store)
     assert all(taken.of(run.id, store.read(run.id)) for run in RUNS.values())

@@ -1,6 +1,7 @@
 """Jobs of learned prompts: base-to-new, transfer targets, packing, resuming."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -57,8 +58,7 @@ def transfer(world, specs, *targets, prepared: Prepared | None = None) -> Transf
     names = {target.dataset for target in targets} - {"small"}
     return Transfer(
         targets={each.id: targets for each in specs},
-        prepared=dict.fromkeys(names, prepared or world.prepared),
-        frozen=dict.fromkeys(names, str(world.frozen)),
+        frozen=dict.fromkeys(names, replace(world.frozen, prepared=prepared or world.prepared)),
         images=dict.fromkeys(names, str(world.caches[specs[0].test_cache])),
     )
 

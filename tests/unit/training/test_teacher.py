@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from papertables.base.errors import UserError
 from papertables.methods.table import METHODS
 from papertables.results.store import Store
-from papertables.specs.rules import ClassVectorsJob, TeacherFiles
+from papertables.specs.rules import TeacherFiles
 from papertables.specs.spec import CacheKey, RunSpec, Target
 from papertables.training.record import teacher_part
-from papertables.training.teacher import make_class_vectors, read_teacher
-from tests.unit.small_world import BACKBONE, CLASSES, NOWHERE, PER_CLASS, World
+from papertables.training.teacher import Teacher, make_teacher
+from tests.unit.small_world import CLASSES, NOWHERE, PER_CLASS, World
 from tests.unit.training.test_prompt_jobs import spec
 
 pytestmark = pytest.mark.slow
@@ -44,15 +43,16 @@ def student(seed: int = 1, teacher: RunSpec = TEACHER) -> RunSpec:
     return RunSpec(**given, fidelity={"kept_epoch": "best"})
 
 
-def vectors(world, folder: Path, run: RunSpec = TEACHER) -> Path:
-    out = folder / "class_vectors.safetensors"
-    job = ClassVectorsJob(run, str(folder / "job.jsonl"), str(world.frozen), str(world.weights))
-    make_class_vectors(job, Store(folder / "runs"), out)
-    return out
+def files_of(world, folder: Path, run: RunSpec = TEACHER) -> TeacherFiles:
+    return TeacherFiles(run, str(folder / "job.jsonl"), world.frozen)
+
+
+def teacher(world, folder: Path, run: RunSpec = TEACHER) -> Teacher:
+    return make_teacher(files_of(world, folder, run), Store(folder / "runs"))
 
 
 def learn(world, folder: Path, runs: list[RunSpec], **changes) -> list[dict]:
-    files = TeacherFiles(BACKBONE, str(vectors(world, folder)), str(world.weights))
+    files = files_of(world, folder)
     transfer = replace(NOWHERE, targets={run.id: (NEW,) for run in runs})
     tests = {run.id: 1 for run in runs}
     return world.train(
@@ -61,10 +61,11 @@ def learn(world, folder: Path, runs: list[RunSpec], **changes) -> list[dict]:
 
 
 def test_class_vectors_are_of_all_classes_and_of_length_one(world, taught):
-    found = load_file(vectors(world, taught))
-    assert found["vectors"].shape == (len(CLASSES), 64)
-    torch.testing.assert_close(found["vectors"].norm(dim=1), torch.ones(len(CLASSES)))
-    assert found["tokens"].shape == found["deep.0"].shape == (TEACHER.options["image_context"], 64)
+    found = teacher(world, taught)
+    assert found.vectors.shape == (len(CLASSES), 64)
+    torch.testing.assert_close(found.vectors.norm(dim=1), torch.ones(len(CLASSES)))
+    shapes = {own.shape for own in (found.prompts.tokens, *found.prompts.deep)}
+    assert shapes == {(TEACHER.options["image_context"], 64)}
 
 
 def test_students_see_all_images_of_all_classes_and_are_scored_on_base_and_new_ones(world, taught):
@@ -76,18 +77,17 @@ def test_students_see_all_images_of_all_classes_and_are_scored_on_base_and_new_o
 
 def test_a_student_goes_again_with_its_teacher(world, taught):
     (first,) = learn(world, taught, [student()])
-    teacher = Store(taught / "runs").record(TEACHER.id)
-    made = vectors(world, taught)
-    assert first["fingerprint"]["teacher"] == teacher_part(teacher, made)
+    store = Store(taught / "runs")
+    found, learner = store.record(TEACHER.id), store.learner(TEACHER.id)
+    assert first["fingerprint"]["teacher"] == teacher_part(found, learner)
     again = learn(world, taught, [student()])
     assert again[0]["cost"] == first["cost"]  # nothing was trained
-    other = teacher.model_copy(update={"fingerprint": teacher.fingerprint.model_copy(update={"data": "1" * 64})})
-    Store(taught / "runs").write(other)
+    other = found.model_copy(update={"fingerprint": found.fingerprint.model_copy(update={"data": "1" * 64})})
+    store.write(other)
     (last,) = learn(world, taught, [student()])
     assert last["fingerprint"]["teacher"] != first["fingerprint"]["teacher"]
-    Store(taught / "runs").write(teacher)
-    made.write_bytes(made.read_bytes() + b" ")  # as of a teacher that was trained once more and learned another thing
-    assert teacher_part(teacher, made) != first["fingerprint"]["teacher"]
+    learner.write_bytes(learner.read_bytes() + b" ")  # as of one that was trained once more and learned another thing
+    assert teacher_part(found, learner) != first["fingerprint"]["teacher"]
 
 
 def test_packed_students_equal_single_ones(world, taught):
@@ -109,7 +109,7 @@ def test_a_teacher_of_another_depth_is_refused(world, taught):
     with pytest.raises(
         UserError, match=r"deep\.10 is nothing, its spec has \(2, 64\): this teacher is of another depth"
     ):
-        vectors(world, taught, deeper)
+        teacher(world, taught, deeper)
 
 
 def test_the_spec_of_a_student_holds_its_teacher():
@@ -121,6 +121,6 @@ def test_the_spec_of_a_student_holds_its_teacher():
 
 
 def test_a_teacher_says_the_same_of_an_image_whoever_asks(world, taught):
-    teacher = read_teacher(TeacherFiles(BACKBONE, str(vectors(world, taught)), str(world.weights)))
+    found = teacher(world, taught)
     images = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(teacher(images)[:1], teacher(images[:1]), rtol=0, atol=1e-4)
+    torch.testing.assert_close(found(images)[:1], found(images[:1]), rtol=0, atol=1e-4)
