@@ -17,7 +17,7 @@ from papertables.planning.downloads import downloads
 from papertables.planning.jobs import Job
 from papertables.planning.plan import Plan
 from papertables.planning.speeds import Cores, seconds
-from papertables.planning.work import Work, frozen_work, run_work, search_work, trained_images
+from papertables.planning.work import Work, frozen_work, run_work, search_work, together, trained_images
 from papertables.specs.config import Selection
 from papertables.specs.spec import EVALUATE_EVERY, CacheKey, RunSpec
 
@@ -71,12 +71,14 @@ class Estimator:
         self.known: dict[str, list[Work]] = {}  # runs that differ in their seed do the same
 
     def work(self, job: Job) -> Iterator[Work]:
-        for run in job.runs:
-            first = self.plan.first_seed[run.id]
-            if first not in self.known:
-                works = run_work(run, self.plan.targets.get(run.id, ()), self.tests[run.id], self.fast)
-                self.known[first] = list(works)
-            yield from self.known[first]
+        return together((run, self._alone(run)) for run in job.runs)
+
+    def _alone(self, run: RunSpec) -> list[Work]:
+        first = self.plan.first_seed[run.id]
+        if first not in self.known:
+            works = run_work(run, self.plan.targets.get(run.id, ()), self.tests[run.id], self.fast)
+            self.known[first] = list(works)
+        return self.known[first]
 
     def job(self, job: Job) -> float:
         """Seconds, from its start on."""
@@ -173,15 +175,21 @@ def cpu_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
 
 
 def corrections(plan: Plan) -> dict[str, float]:
-    """By backbone, how many times longer than counted trainings take here: the median over those that job files
-    report; where none does, over the steps that ``papertables gpu-check`` timed."""
+    """By backbone, how many times longer than counted trainings take here: the median over jobs that have ended; where
+    there is none, over the steps that ``papertables gpu-check`` timed."""
     found = defaultdict(list)
     for file in (Path(plan.paths.results) / "jobs").glob("*.jsonl"):
+        runs, took = [], 0.0
         for line in file.read_text("utf-8", errors="replace").splitlines():
             with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
                 run = json.loads(line)
                 if run["spec"]["training"] and run["outcome"] == "finished":
-                    found[run["spec"]["backbone"]].append(_took(plan, run))
+                    own = run["cost"]["seconds"] / run["cost"]["group_size"]
+                    runs.append(_counted(plan, run))
+                    took += own
+        if runs:
+            counted = sum(seconds(plan.machine, work) for work in together(runs))
+            found[runs[0][0].backbone].append(took / counted)
     return {name: median(ratios) for name, ratios in (_checked(plan) | found).items()}
 
 
@@ -203,14 +211,12 @@ def _checked(plan: Plan) -> dict[str, list[float]]:
     return found
 
 
-def _took(plan: Plan, record: dict) -> float:
-    """How many times longer than counted; its record is taken unchecked."""
+def _counted(plan: Plan, record: dict) -> tuple[RunSpec, list[Work]]:
+    """A run and what it computed; its record is taken unchecked."""
     training = {key: value for key, value in record["spec"]["training"].items() if key != EVALUATE_EVERY}
     spec = RunSpec.model_validate(record["spec"] | {"training": training})
     tests = sum(epoch["test_accuracy"] is not None for epoch in record["curve"])
-    works = run_work(spec, (), spec.training.epochs // tests, plan.fast)
-    counted = sum(seconds(plan.machine, work) for work in works)
-    return record["cost"]["seconds"] / record["cost"]["group_size"] / counted
+    return spec, [*run_work(spec, (), spec.training.epochs // tests, plan.fast)]
 
 
 def cached_bytes(plan: Plan, artefacts: Iterable[str]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What runs and searches compute: passes through towers, in floating-point operations by tower and precision."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import pairwise
 from math import comb
 from typing import Literal, NamedTuple
@@ -25,7 +25,8 @@ USUAL_TEXT = (12, 512)  # of all other CLIPs
 
 
 class Work(NamedTuple):
-    """flops: floating-point operations. images, architecture: through and of the image tower, where it is that."""
+    """flops: floating-point operations. images, architecture: through and of the image tower, where it is that. once:
+    of a pass that the runs of a job and seed which say the same make together."""
 
     purpose: Purpose
     kind: Kind
@@ -33,6 +34,7 @@ class Work(NamedTuple):
     flops: float
     images: float = 0
     architecture: str = ""
+    once: Hashable = None
 
 
 def run_work(run: RunSpec, targets: Iterable[Target] = (), every: int = 1, fast: bool = False) -> Iterator[Work]:
@@ -46,9 +48,13 @@ def run_work(run: RunSpec, targets: Iterable[Target] = (), every: int = 1, fast:
     looking: Precision = "half" if fast else "fp32"
     trained, tests = trained_images(run) * epochs, len(tested(every, epochs))
     scored = [("tests", run.target, tests), *(("other data", target, 1) for target in targets)]
-    yield from _images("training", run, training, trained, THROUGH if method.changes_images else FORWARD)
+    batches = (run.images, epochs, run.training.batch_size_for(run.shots))
+    if method.changes_images:
+        yield from _images("training", run, training, trained, THROUGH)
+    else:
+        yield _image("training", tower, training, trained, FORWARD, ("features", *batches))
     if method.stays_near:
-        yield from _images("training", run, training, trained, FORWARD)
+        yield _image("training", tower, training, trained, FORWARD, ("guide", *batches))
     if run.teacher:
         yield _image("training", backbone(run.teacher.backbone), training, trained, FORWARD)
     if passes := mapping_passes(run):
@@ -63,6 +69,18 @@ def run_work(run: RunSpec, targets: Iterable[Target] = (), every: int = 1, fast:
         for purpose, target, times in scored:
             calls = times * (test_images(target) if per_image else 1)
             yield _text(purpose, tower, looking, prompt_tokens(run, target) * calls)
+
+
+def together(works: Iterable[tuple[RunSpec, Iterable[Work]]]) -> Iterator[Work]:
+    """What runs of one job compute, from what each would by itself."""
+    made = set()
+    for run, own in works:
+        for work in own:
+            if work.once is None:
+                yield work
+            elif (run.seed, work) not in made:
+                made.add((run.seed, work))
+                yield work
 
 
 def search_work(search: SearchSpec) -> Iterator[Work]:
@@ -153,9 +171,11 @@ def _images(purpose: Purpose, run: RunSpec, precision: Precision, images: float,
         yield Work(purpose, "convolutional", precision, 2e9 * mask_gmacs(tower.image_size, **options) * images * both)
 
 
-def _image(purpose: Purpose, tower: Backbone, precision: Precision, images: float, passes: int) -> Work:
+def _image(
+    purpose: Purpose, tower: Backbone, precision: Precision, images: float, passes: int, once: Hashable = None
+) -> Work:
     flops = 2e9 * tower.gmacs * images * passes
-    return Work(purpose, image_kind(tower), precision, flops, images, tower.architecture)
+    return Work(purpose, image_kind(tower), precision, flops, images, tower.architecture, once)
 
 
 def _text(purpose: Purpose, tower: Backbone, precision: Precision, tokens: float) -> Work:

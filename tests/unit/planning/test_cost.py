@@ -1,6 +1,7 @@
 """What a plan is estimated to take: what is counted, at which speeds, and what would make it cheaper."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from papertables.methods.masks import MaskNetwork
 from papertables.planning.cost import AS_ASKED, Lever, corrections, estimate, total
 from papertables.planning.report import text
 from papertables.planning.speeds import Cores, cards, seconds
-from papertables.planning.work import mask_gmacs, run_work, trained_images
+from papertables.planning.work import mask_gmacs, run_work, together, trained_images
 from papertables.specs.config import Gpu
 from papertables.specs.spec import RunSpec, Target
 from tests.unit import artefact_world as world
@@ -136,6 +137,34 @@ def test_searches_and_frozen_features_are_counted_once():
     assert "searches" not in costs["atprompt_search"].purposes
     assert costs["atprompt_table1"].purposes["frozen features"] > 0
     assert total(costs.values()).seconds == pytest.approx(sum(cost.seconds for cost in costs.values()))
+
+
+def trained(runs: list[RunSpec]) -> dict[str, float]:
+    """Images that go through the image tower in training, by whether runs may share their pass."""
+    found = defaultdict(float)
+    for work in together((run, [*run_work(run)]) for run in runs):
+        if work.purpose == "training" and work.images:
+            found[work.once[0] if work.once else "own"] += work.images
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "tower", "shared"),
+    [
+        ("cocoop", "clip_vit_b16", {"features"}),
+        ("promptsrc", "clip_vit_l14", {"guide"}),
+        ("maple", "clip_vit_b16", set()),
+        ("coop", "clip_vit_b16", set()),  # with attributes it takes half as many epochs
+    ],
+)
+def test_runs_of_a_seed_share_passes_of_images_that_they_leave_as_they_are(method, tower, shared):
+    found = [run for run in plan().artefacts["atprompt_table1"].runs if (run.method, run.backbone) == (method, tower)]
+    runs = [run for run in found if run.dataset == "dtd" and run.seed == 1]
+    assert len(runs) == 2  # with attributes and without
+    one, two, both = (trained(some) for some in (runs[:1], runs[1:], runs))
+    assert both == {name: one[name] if name in shared else one[name] + two[name] for name in one}
+    other = runs[0].model_copy(update={"seed": 2})
+    assert trained([runs[0], other]) == {name: 2 * count for name, count in one.items()}
 
 
 def test_measured_speeds_take_the_place_of_counted_ones(tmp_path, monkeypatch):
