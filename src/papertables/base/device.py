@@ -106,6 +106,12 @@ def describe(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
 
 
+def forget_peak(device: torch.device) -> None:
+    """``peak_memory_mb`` begins anew, on a GPU; the peak of a process on the CPU stays."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """The peak of the process: allocated on the GPU, or resident on the CPU."""
     if device.type == "cuda":

@@ -116,7 +116,8 @@ class Divergence(Model):
 
 class RunCost(Model):
     """Cost of the run's share of its group: seconds are the group's wall time, images those that this run sent
-    through the image tower, trained and evaluated."""
+    through the image tower, trained and evaluated. The peak of memory is the group's on a GPU; on a CPU the process's,
+    whatever that did before, such as features of test images that it was the first to read."""
 
     seconds: Positive
     images: PositiveInt

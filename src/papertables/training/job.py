@@ -174,12 +174,15 @@ class _Work:
         return digest([fingerprint, spec.skips, self.job.every(spec.id), *fast])
 
     def _train_group(self, specs: Sequence[RunSpec], checkpoint: "Checkpoint") -> None:
+        from papertables.base.device import forget_peak
+
         first = specs[0]
         train = cache.read(Path(self.job.caches[first.train_cache]))
         test = self.test_sets.make(first, first.target)
         names = prompt_names(self.test_sets.frozen.class_names, first.trained_classes)
         runs = [self._run(spec, train.rows(training_indices(self.split, spec)), names) for spec in specs]
         title = f"{first.dataset} {first.backbone} {first.image_size} px"
+        forget_peak(self.device)  # that of features, and of groups before
         seconds = self._trainer(first, runs).train(train, test, checkpoint, title, self.job.every(first.id))
         for spec, run in zip(specs, runs, strict=True):
             self.recorder.trained(spec, run, len(test), seconds, len(runs))

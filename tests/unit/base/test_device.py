@@ -11,6 +11,7 @@ from papertables.base.device import (
     computed_numerics,
     computed_precision,
     computing_fast,
+    forget_peak,
     free_memory,
     moved,
 )
@@ -33,6 +34,14 @@ def test_cudnn_stays_on_while_it_is_fast_and_is_as_before_afterwards():
         assert torch.backends.cudnn.enabled and torch.backends.cudnn.benchmark
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float16
     assert before == (torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic)
+
+
+def test_the_peak_of_a_gpu_alone_begins_anew(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", forgotten.append)
+    for device in map(torch.device, ("cpu", "cuda")):
+        forget_peak(device)
+    assert forgotten == [torch.device("cuda")]
 
 
 def test_a_cpu_has_nothing_to_move():
