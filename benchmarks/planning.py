@@ -40,7 +40,6 @@ def measure(seeds: int) -> dict[str, float]:
         assert plan.inputs.train(job.id).files and plan.signatures.train(job) and plan.priority(job.id) >= 0
         for key in job.caches:
             plan.inputs.draws(job.dataset, key)
-        plan.inputs.frozen_features(job.dataset, job.backbone)
     for planned in plan.artefacts.values():
         assert plan.inputs.artefact(planned).files and plan.signatures.artefact(planned)
     note("rules")

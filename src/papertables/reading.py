@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """What lies in a results folder, ``<project>/results/<scale>``. Nothing is written.
+    """What lies in a results folder, ``<project>/results/<scale>``. Nothing is written but features of
+    frozen towers that a predictor finds gone.
 
     artefacts: a row for each that was made: id, kind, title, paper, venue. runs: a row for each run: its settings,
     cost and outcome. evaluations: a row for each run and what it was scored on, as ``runs.csv`` has them, accuracies in

@@ -29,9 +29,10 @@ from papertables import NUMERICS
 from papertables.attributes.sampling import Attributes, read_attributes, usable
 from papertables.backbones.catalog import backbone, backbone_with
 from papertables.backbones.pixels import Normalise
+from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
 from papertables.base.locks import alone
-from papertables.base.seals import SEAL, Damaged, check_tensors, sealed_tensors
+from papertables.base.seals import SEAL, Damaged, check_tensors, seal_of, sealed_tensors
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.specs.rules import Frozen, Kept, Sentences
@@ -85,9 +86,10 @@ class SentenceFeatures:
 
 
 def frozen_features(kept: Frozen, tower: "Callable[[], Tower]") -> FrozenFeatures:
-    """tower: gives the backbone, where they have yet to be made."""
+    """tower: gives the backbone, where they have yet to be made. Raises UserError where the images that they are made
+    from are not there; what is kept is then taken as it is."""
     told = [kept.prepared.digest, kept.template, kept.source_labels, kept.ensemble]
-    tensors, described = _found(kept, told, lambda: _of_data(kept, tower()))
+    tensors, described = _found(kept, told, lambda: _of_data(kept, tower()), Path(kept.images))
     names = ("mean", "std", "class_names", "source_names")
     return FrozenFeatures(
         image_size=described["image_size"], **{name: tuple(described[name]) for name in names}, **tensors
@@ -128,40 +130,46 @@ def _of_sentences(texts: Attributes, tower: "Tower") -> Content:
     return {"sentences": text_features(tower, sentences)}, {"sentences": sentences}
 
 
-def _found(kept: Kept, told: JsonValue, make: Callable[[], Content]) -> Content:
-    """What is kept, once it is of the same weights, read as the same, and of what is ``told``; made first where it is
-    not."""
+def _found(kept: Kept, told: JsonValue, make: Callable[[], Content], images: Path | None = None) -> Content:
+    """What is kept, once it is of the same weights, read as the same, of what is ``told`` and of these images; made
+    first where it is not."""
     path, entry = Path(kept.path), backbone_with(kept.backbone, kept.own_weights)
-    of = digest([NUMERICS, entry.check(Path(kept.weights)), entry.reading, told])
-    with alone(path, f"makes {path}"):
-        found = _whole(path)
-        if not found or found[1].get("of") != of:
-            features, described = make()
-            tensors = {name: value.cpu().contiguous() for name, value in features.items()}
-            # one entry, for several would be written in any order
-            content = save(tensors, {"described": json.dumps(described | {"of": of})})
-            write_atomic(path, sealed_tensors(content))
-            found = read_tensors(path)
-        return found
+    of = {"of": digest([NUMERICS, entry.check(Path(kept.weights)), entry.reading, told])}
+    of |= {"images": seal_of(images)} if images and images.exists() else {}
+    found = _whole(path)
+    if found is None or not of.items() <= found[1].items():
+        with alone(path, f"makes {path}"):
+            found = _whole(path, tell=True)
+            if found is None or not of.items() <= found[1].items():
+                if images and not images.exists():
+                    raise UserError(f"{images}: it is gone: make it with snakemake {images}")
+                features, described = make()
+                found = {name: value.cpu().contiguous().clone() for name, value in features.items()}, described | of
+                # one entry, for several would be written in any order
+                content = save(found[0], {"described": json.dumps(found[1])})
+                write_atomic(path, sealed_tensors(content))
+    return found
 
 
-def _whole(path: Path) -> Content | None:
-    """None where there is no file, or a damaged one, which the log tells."""
+def _whole(path: Path, tell: bool = False) -> Content | None:
+    """None where there is no file, or a damaged one; tell: in the log."""
     try:
         return read_tensors(path)
     except FileNotFoundError:
         return None
     except Damaged as error:
-        print(f"{error.found}: it is made again", file=sys.stderr)
+        if tell:
+            print(f"{error.found}: it is made again", file=sys.stderr)
         return None
 
 
 def read_tensors(path: Path) -> Content:
-    """Raises Damaged, and FileNotFoundError."""
+    """Raises Damaged, and FileNotFoundError. The tensors are copies: another machine may put a file in the place of
+    this one."""
     check_tensors(path)
     try:
         with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys() if name != SEAL}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys() if name != SEAL}  # noqa: SIM118
             return tensors, json.loads(file.metadata()["described"])
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         raise Damaged(path, error) from None

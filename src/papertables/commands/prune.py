@@ -13,8 +13,9 @@ from papertables.specs.config import Selection
 from papertables.specs.spec import METRICS, ShownPart
 from papertables.training.job import checkpoint_of, groups_of
 
-FOLDERS = (  # beside that of runs
-    *("jobs", "cache", "data", "frozen_features", "sentence_features", "searches", "inspections", "checkpoints"),
+FOLDERS = (  # beside that of runs; the last is of earlier versions
+    *("jobs", "cache", "data", "frozen_features", "sentence_features"),
+    *("searches", "inspections", "checkpoints", "class_vectors"),
 )
 
 

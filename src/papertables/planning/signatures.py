@@ -86,10 +86,11 @@ class Signatures:
         return digest([*told, self._given("search", self.plan.inputs.search(name, tower, id).files)])
 
     def inspect(self, run: str, part: ShownPart) -> str:
-        """Changes with how runs are inspected, and with what the backbone's weights are and are read as."""
+        """Changes with how runs are inspected, the template, and with what the backbone's weights are and are read
+        as."""
         job, rooms = self.plan.inputs.inspect(run, part), (*ROOMS, "papertables.training.mapping_history")
         told = [NUMERICS, _code("papertables.training.inspect", rooms), self._weights(job.run.backbone)]
-        return digest([*told, self._given("inspect", job.files)])
+        return digest([*told, job.frozen.template, self._given("inspect", job.files)])
 
     @cached_property
     def pretrain(self) -> str:

@@ -2,7 +2,7 @@
 
 The plan makes these records, the Snakefile lists their ``files`` as the rule's input, and the rule's script hands them
 to the one function that does the work: so a rule and its script read the same files. Every path is a text, as Snakemake
-knows it.
+knows it. What a ``Kept`` describes is no file of a rule.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertables.attributes.sampling import Attributes, repeated
+from papertables.backbones import checked_tower, load_tower
 from papertables.backbones.catalog import backbone_with
 from papertables.base.files import write_atomic
 from papertables.base.locks import alone
@@ -15,7 +16,7 @@ from papertables.data.splits import Split, read_split, training_indices
 from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
 from papertables.results.store import Store
-from papertables.specs.rules import Training, TrainJob
+from papertables.specs.rules import TeacherFiles, Training, TrainJob
 from papertables.specs.spec import Combination, RunSpec, digest
 from papertables.training.evaluate import TestSets, TransferTargets
 from papertables.training.failures import Failures
@@ -88,24 +89,27 @@ class _Work:
         self.test_sets, self.transfer = TestSets(job, lambda: self.tower), TransferTargets(job)
         self.recorder = Recorder(store, self.prints, self.device, self.numerics)
         self.failures = Failures()
+        self.teachers: dict[str, Teacher] = {}  # by run id
+        self.towers: dict[str, FrozenClip] = {}  # of teachers, by backbone
         for line in self._repeated():
             print(line, file=sys.stderr)
 
     @cached_property
     def tower(self) -> "FrozenClip | FrozenClassifier":
-        from papertables.backbones import load_tower
-
         frozen = self.job.frozen
         entry = backbone_with(frozen.backbone, frozen.own_weights)  # the file was checked for the fingerprints
         return load_tower(entry, Path(frozen.weights), self.device)
 
-    @cached_property
-    def teachers(self) -> "dict[str, Teacher]":
-        """By run id of a teacher, each made once for all students."""
+    def teacher(self, files: TeacherFiles) -> "Teacher":
+        """Made once for all its students, on one tower with others of its backbone."""
         from papertables.training.teacher import make_teacher
 
-        every = {files.run.id: files for files in self.job.teachers.values()}
-        return {id: make_teacher(files, self.store, self.device) for id, files in every.items()}
+        if files.run.id not in self.teachers:
+            kept = files.frozen
+            if kept.backbone not in self.towers:
+                self.towers[kept.backbone] = checked_tower(kept.backbone, kept.weights, kept.own_weights, self.device)
+            self.teachers[files.run.id] = make_teacher(files, self.store, self.towers[kept.backbone])
+        return self.teachers[files.run.id]
 
     @cached_property
     def sentence_features(self) -> "dict[str, SentenceFeatures]":
@@ -121,7 +125,7 @@ class _Work:
             known = self.sentence_features[spec.attributes]
             sentences = sampled_features(spec, self.split, self.texts[spec.attributes], known)
         tower = self.tower if METHODS[spec.method].needs_tower else None
-        teacher = self.teachers[spec.teacher.id] if spec.teacher else None
+        teacher = self.teacher(self.job.teachers[spec.id]) if spec.teacher else None
         winner = attributes or self.winners.get(spec.id, ())
         return make_learner(spec, self.test_sets.frozen, sentences, tower, winner, teacher)
 
@@ -133,9 +137,13 @@ class _Work:
         return [line for line in lines if line]
 
     def score_untrained(self, specs: Sequence[RunSpec]) -> None:
+        from papertables.base.device import forget_peak
+
         for spec in specs:
             with self.failures.noted([spec]):
-                self.recorder.untrained(spec, *self.test_sets.score_untrained(spec, self.learner(spec)))
+                learner = self.learner(spec)
+                forget_peak(self.device)
+                self.recorder.untrained(spec, *self.test_sets.score_untrained(spec, learner))
 
     def train(self, missing: Sequence[RunSpec]) -> None:
         """Group by group. A group's checkpoint is named after all runs of the job that agree with it, so that a job

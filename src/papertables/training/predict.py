@@ -16,12 +16,12 @@ from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.results.store import Store
 from papertables.specs.config import Selection
-from papertables.specs.rules import TrainJob
+from papertables.specs.rules import TeacherFiles, TrainJob
 from papertables.specs.spec import RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
-from papertables.training.teacher import make_teacher
+from papertables.training.teacher import Teacher, make_teacher
 
 if TYPE_CHECKING:
     from papertables.backbones.classifier import FrozenClassifier
@@ -43,8 +43,13 @@ def untrained(
         known = sentence_features(job.sentences[spec.attributes], lambda: tower)
         split, texts = read_split(kept.prepared.checked_split), texts_of(job)[spec.attributes]
         sentences = sampled_features(spec, split, texts, known)
-    teacher = make_teacher(job.teachers[spec.id], store, tower.device) if spec.teacher else None
+    teacher = _teacher(job.teachers[spec.id], store, tower.device) if spec.teacher else None
     return make_learner(spec, frozen, sentences, tower, winners_of(job).get(spec.id, ()), teacher), tower
+
+
+def _teacher(files: TeacherFiles, store: Store, device: torch.device) -> Teacher:
+    kept = files.frozen
+    return make_teacher(files, store, checked_tower(kept.backbone, kept.weights, kept.own_weights, device))
 
 
 class Predictor:

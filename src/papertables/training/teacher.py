@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from papertables.backbones import checked_tower
 from papertables.backbones.clip import FrozenClip
 from papertables.backbones.frozen_features import frozen_features
 from papertables.backbones.prompts import ImagePrompts
@@ -37,18 +36,16 @@ class Teacher:
 
 
 @torch.no_grad()
-def make_teacher(files: TeacherFiles, store: Store, device: str | torch.device = "cpu") -> Teacher:
+def make_teacher(files: TeacherFiles, store: Store, tower: FrozenClip) -> Teacher:
     """The teacher as it was after its last epoch, with the text features of all classes, those it was never trained on
     too. Raises UserError where it diverged, and where its learner is not of its spec."""
-    run, kept = files.run, files.frozen
-    tower = checked_tower(kept.backbone, kept.weights, kept.own_weights, device)
-    frozen = frozen_features(kept, lambda: tower)
+    run, frozen = files.run, frozen_features(files.frozen, lambda: tower)
     learner = make_learner(run, frozen, {}, tower, read_search(Path(files.search)).winner if files.search else ())
     load_teacher(learner, run, store)
     learner = learner.to(tower.device).eval()
     (texts,) = text_features(tower, [learner], [prompt_names(frozen.class_names, "all")], [None])
     prompts = learner.image_prompts(1)
-    tokens = ImagePrompts(prompts.tokens[0], tuple(own[0] for own in prompts.deep))
+    tokens = ImagePrompts(prompts.tokens[0].detach(), tuple(own[0].detach() for own in prompts.deep))
     return Teacher(F.normalize(texts, dim=-1), tower.logit_scale, tokens, lambda _: tower)
 
 

@@ -11,8 +11,10 @@ from safetensors.torch import load_file, save_file
 from papertables import NUMERICS
 from papertables.backbones import frozen_features as module
 from papertables.backbones.frozen_features import frozen_features, sentence_features
+from papertables.base.errors import UserError
 from papertables.specs.config import OwnWeights
-from tests.unit.small_world import World, tower
+from papertables.specs.spec import CacheKey
+from tests.unit.small_world import SIDE, World, tower
 
 pytestmark = pytest.mark.slow
 
@@ -83,11 +85,25 @@ def test_other_weights_another_reading_and_other_numerics_make_them_anew(kept, t
     assert times(kept) == 1
 
 
+def test_other_images_make_them_anew_and_without_any_what_is_kept_is_taken(world, kept, tmp_path):
+    images = tmp_path / "images.safetensors"
+    images.write_bytes(Path(kept.images).read_bytes())
+    kept = replace(kept, images=str(images))
+    frozen_features(kept, Asked(kept))
+    images.write_bytes(world.caches[CacheKey("test", "crop", SIDE)].read_bytes()[:-1] + b"x")  # as of other images
+    with pytest.raises(UserError, match="altered"):  # so they were to be made anew
+        frozen_features(kept, Asked(kept))
+    images.unlink()
+    assert times(kept) == 0
+    Path(kept.path).unlink()
+    with pytest.raises(UserError, match=f"it is gone: make it with snakemake {images}"):
+        frozen_features(kept, Asked(kept))
+
+
 def test_a_damaged_file_is_made_again(kept, capsys):
     before = frozen_features(kept, Asked(kept))
     path = Path(kept.path)
     content = path.read_bytes()
-    path.unlink()  # what was read lies in it
     path.write_bytes(content[:-40])
     after = frozen_features(kept, Asked(kept))
     assert torch.equal(before.images, after.images)

@@ -13,7 +13,7 @@ from papertables.specs.rules import TeacherFiles
 from papertables.specs.spec import CacheKey, RunSpec, Target
 from papertables.training.record import teacher_part
 from papertables.training.teacher import Teacher, make_teacher
-from tests.unit.small_world import CLASSES, NOWHERE, PER_CLASS, World
+from tests.unit.small_world import CLASSES, NOWHERE, PER_CLASS, World, tower
 from tests.unit.training.test_prompt_jobs import spec
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def files_of(world, folder: Path, run: RunSpec = TEACHER) -> TeacherFiles:
 
 
 def teacher(world, folder: Path, run: RunSpec = TEACHER) -> Teacher:
-    return make_teacher(files_of(world, folder, run), Store(folder / "runs"))
+    return make_teacher(files_of(world, folder, run), Store(folder / "runs"), tower(world.frozen))
 
 
 def learn(world, folder: Path, runs: list[RunSpec], **changes) -> list[dict]:
@@ -90,6 +90,24 @@ def test_a_student_goes_again_with_its_teacher(world, taught):
     assert teacher_part(found, learner) != first["fingerprint"]["teacher"]
 
 
+def of_another_depth(store: Store) -> RunSpec:
+    """A teacher whose learner is that of a shallower one."""
+    deeper, found = spec("promptsrc", mean=2, depth=12), store.record(TEACHER.id)
+    store.learner(deeper.id).parent.mkdir()
+    store.learner(deeper.id).write_bytes(store.learner(TEACHER.id).read_bytes())
+    store.write(found.model_copy(update={"run": deeper.id, "spec": deeper}))
+    return deeper
+
+
+def test_a_teacher_that_teaches_nothing_fails_its_own_students_alone(world, taught):
+    store = Store(taught / "runs")
+    students = [student(1), student(1, of_another_depth(store))]
+    files = {run.id: files_of(world, taught, run.teacher) for run in students}
+    with pytest.raises(UserError, match="1 of 2 runs failed, the others are made and kept"):
+        world.train(students, taught, teachers=files, tests=dict.fromkeys(files, 1))
+    assert store.read(students[0].id) and not store.read(students[1].id)
+
+
 def test_packed_students_equal_single_ones(world, taught):
     runs, store = [student(1), student(2)], Store(taught / "runs")
     learn(world, taught, runs)
@@ -101,11 +119,7 @@ def test_packed_students_equal_single_ones(world, taught):
 
 
 def test_a_teacher_of_another_depth_is_refused(world, taught):
-    deeper, store = spec("promptsrc", mean=2, depth=12), Store(taught / "runs")
-    found = store.record(TEACHER.id)
-    store.learner(deeper.id).parent.mkdir()
-    store.learner(deeper.id).write_bytes(store.learner(TEACHER.id).read_bytes())
-    store.write(found.model_copy(update={"run": deeper.id, "spec": deeper}))
+    deeper = of_another_depth(Store(taught / "runs"))
     with pytest.raises(
         UserError, match=r"deep\.10 is nothing, its spec has \(2, 64\): this teacher is of another depth"
     ):
