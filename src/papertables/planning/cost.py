@@ -94,16 +94,14 @@ def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> d
     estimator = Estimator(plan, artefacts, lever)
     costs, seen = {}, set()
     for id in artefacts:
-        jobs = _unseen(plan, id, seen)
+        cost = costs[id] = Cost()
+        jobs = _count(cost, estimator, id, seen)
         new = {run.id for job in jobs for run in job.runs}
-        cost = costs[id] = Cost(len(jobs), len(new), sum(run.id not in new for run in plan.artefacts[id].runs))
-        for job in jobs:
-            _add(cost, estimator, job.backbone, estimator.work(job))
-            caches = _caches(plan, job)
+        cost.jobs, cost.runs = len(jobs), len(new)
+        cost.shared = sum(run.id not in new for run in plan.artefacts[id].runs)
+        for caches in (_caches(plan, job) for job in jobs):
             cost.disk += sum(size for path, (_, size) in caches.items() if path not in seen)
             seen.update(caches)
-        for tower, work in _before(plan, id, jobs, seen):
-            _add(cost, estimator, tower, work)
         needed = downloads(plan, [id])
         cost.downloads = {name: size for name, size in needed.items() if name not in seen}
         seen.update(needed)
@@ -115,11 +113,7 @@ def spent(plan: Plan, artefacts: Iterable[str], lever: Lever) -> float:
     artefacts, seen = tuple(artefacts), set()
     estimator, whole = Estimator(plan, artefacts, lever), Cost()
     for id in artefacts:
-        jobs = _unseen(plan, id, seen)
-        for job in jobs:
-            _add(whole, estimator, job.backbone, estimator.work(job))
-        for tower, work in _before(plan, id, jobs, seen):
-            _add(whole, estimator, tower, work)
+        _count(whole, estimator, id, seen)
     return whole.seconds
 
 
@@ -136,36 +130,34 @@ def total(costs: Iterable[Cost]) -> Cost:
     return whole
 
 
-def _unseen(plan: Plan, id: str, seen: set) -> list[Job]:
-    """The jobs of an artefact that no artefact before it has."""
+def _count(cost: Cost, estimator: Estimator, id: str, seen: set) -> list[Job]:
+    """Adds what computes for an artefact and for none before it: jobs, which it returns, searches that it shows or that
+    come before them, and the features of test images, which the first of them makes that reads them."""
+    plan = estimator.plan
     jobs = [job for job in plan.jobs_for(id) if job.id not in seen]
-    seen.update(job.id for job in jobs)
+    runs = [run.id for job in jobs for run in job.runs]
+    searches = [*plan.artefacts[id].searches, *(plan.search_of[run] for run in runs if run in plan.search_of)]
+    found = {(search.dataset, search.backbone, search.id) for search in searches} - seen
+    places = {(name, job.backbone) for job in jobs for name in (job.dataset, *plan.transfer_datasets(job))} - seen
+    works = [(job.backbone, estimator.work(job)) for job in jobs]
+    works += [(place[1], search_work(plan.searches[place])) for place in sorted(found)]
+    cost.lengths += [JOB_START + _add(cost, estimator, *each) for each in works]
+    cost.purposes["starting"] += JOB_START * len(works)
+    for name, tower in sorted(places):
+        _add(cost, estimator, tower, [frozen_work(name, backbone(tower))])
+    seen.update(found, places, (job.id for job in jobs))
     return jobs
 
 
-def _add(cost: Cost, estimator: Estimator, tower: str, works: Iterable[Work]) -> None:
-    """A job that does this."""
-    length = JOB_START
-    cost.purposes["starting"] += JOB_START
+def _add(cost: Cost, estimator: Estimator, tower: str, works: Iterable[Work]) -> float:
+    """The seconds that this takes."""
+    length = 0.0
     for work in works:
         own = estimator.seconds(tower, work)
         cost.purposes[work.purpose] += own
         cost.images += round(work.images)
         length += own
-    cost.lengths.append(length)
-
-
-def _before(plan: Plan, id: str, jobs: Iterable[Job], seen: set) -> Iterator[tuple[str, list[Work]]]:
-    """The searches and frozen features that an artefact shows or that come before its jobs, each once."""
-    runs = [run.id for job in jobs for run in job.runs]
-    searches = [*plan.artefacts[id].searches, *(plan.search_of[run] for run in runs if run in plan.search_of)]
-    places = [(name, job.backbone) for job in jobs for name in (job.dataset, *plan.transfer_datasets(job))]
-    for each in dict.fromkeys([*((search.dataset, search.backbone, search.id) for search in searches), *places]):
-        if each not in seen:
-            seen.add(each)
-            name, tower, *search = each
-            works = search_work(plan.searches[each]) if search else [frozen_work(name, backbone(tower))]
-            yield tower, [*works]
+    return length
 
 
 def cpu_seconds(plan: Plan, jobs: Iterable[Job]) -> float:

@@ -81,7 +81,7 @@ def _jobs(cost: Cost) -> str:
         if count
     ]
     longest = duration(max(cost.lengths, default=0))
-    return f"Jobs by estimated time, of features and searches too: {', '.join(told)}; the longest takes {longest}."
+    return f"Jobs by estimated time, searches too: {', '.join(told)}; the longest takes {longest}."
 
 
 def _purposes(cost: Cost) -> str:
