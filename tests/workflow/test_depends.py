@@ -1,5 +1,7 @@
 """What a result depends on, changed by a user: Snakemake runs again what it touches, and nothing else."""
 
+import re
+
 
 def wanted(project, *config: str) -> str:
     return project.run("-n", "blm_padding", config=config)
@@ -20,7 +22,8 @@ def test_a_corrected_normalisation_makes_the_runs_anew(project):
     )
     catalog.write_text(text[:start] + changed + text[end:])
     planned = wanted(project)
-    assert "rule train" in planned and "mini-cls-rn" in planned and "mini-cls-vit" not in planned
+    jobs = re.findall(r"wildcards: job=(\S+)", planned)
+    assert jobs and all(".mini-cls-rn." in job for job in jobs)
     project.run("blm_padding")
     after = project.metrics_times()
     assert {run for run in times if times[run] != after[run]} == {run for run in times if "/mini-cls-rn/" in run}
