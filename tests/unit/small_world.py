@@ -138,7 +138,7 @@ def sentences(folder: Path, texts: tuple[Path, Path], weights: Path) -> Sentence
 
 def tower(kept: Frozen | Sentences) -> FrozenClip | FrozenClassifier:
     """The backbone that says what is kept."""
-    return checked_tower(kept.backbone, kept.weights, kept.own_weights)
+    return checked_tower(kept)
 
 
 def said(kept: Frozen) -> FrozenFeatures:

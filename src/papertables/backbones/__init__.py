@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from papertables.backbones.catalog import Backbone
     from papertables.backbones.classifier import FrozenClassifier
     from papertables.backbones.clip import FrozenClip
-    from papertables.specs.config import OwnWeights
+    from papertables.specs.rules import Kept
 
 
 def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:
@@ -24,13 +24,11 @@ def load_tower(entry: Backbone, weights: Path, device: str | torch.device = "cpu
     return load(entry, Path(weights), device)
 
 
-def checked_tower(
-    name: str, weights: str, own: OwnWeights | None, device: str | torch.device = "cpu"
-) -> FrozenClip | FrozenClassifier:
-    """The backbone of that name from the file that a job is given, once this was found to be the published one, or a
-    user's own. Raises UserError as ``Backbone.check`` and ``load_tower``."""
+def checked_tower(kept: Kept, device: str | torch.device = "cpu") -> FrozenClip | FrozenClassifier:
+    """The backbone that says what is kept, once its file was found to be the published one, or a user's own. Raises
+    UserError as ``Backbone.check`` and ``load_tower``."""
     from papertables.backbones.catalog import backbone_with
 
-    entry = backbone_with(name, own)
-    entry.check(Path(weights))
-    return load_tower(entry, Path(weights), device)
+    entry = backbone_with(kept.backbone, kept.own_weights)
+    entry.check(Path(kept.weights))
+    return load_tower(entry, Path(kept.weights), device)

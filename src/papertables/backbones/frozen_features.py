@@ -136,11 +136,11 @@ def _found(kept: Kept, told: JsonValue, make: Callable[[], Content], images: Pat
     path, entry = Path(kept.path), backbone_with(kept.backbone, kept.own_weights)
     of = {"of": digest([NUMERICS, entry.check(Path(kept.weights)), entry.reading, told])}
     of |= {"images": seal_of(images)} if images and images.exists() else {}
-    found = _whole(path)
-    if found is None or not of.items() <= found[1].items():
+    found = _fitting(path, of)
+    if found is None:
         with alone(path, f"makes {path}"):
-            found = _whole(path, tell=True)
-            if found is None or not of.items() <= found[1].items():
+            found = _fitting(path, of, tell=True)  # another may have made it
+            if found is None:
                 if images and not images.exists():
                     raise UserError(f"{images}: it is gone: make it with snakemake {images}")
                 features, described = make()
@@ -151,10 +151,11 @@ def _found(kept: Kept, told: JsonValue, make: Callable[[], Content], images: Pat
     return found
 
 
-def _whole(path: Path, tell: bool = False) -> Content | None:
-    """None where there is no file, or a damaged one; tell: in the log."""
+def _fitting(path: Path, of: dict[str, str], tell: bool = False) -> Content | None:
+    """None where there is no file, one of something else, or a damaged one; tell: of the last in the log."""
     try:
-        return read_tensors(path)
+        found = read_tensors(path)
+        return found if of.items() <= found[1].items() else None
     except FileNotFoundError:
         return None
     except Damaged as error:

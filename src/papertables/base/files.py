@@ -7,17 +7,19 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from glob import escape
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import JsonValue
 
 from papertables.base.errors import UserError
 
+T = TypeVar("T")
 HOST = platform.node().partition(".")[0][:32]
 FORGOTTEN = 2 * 3600.0  # seconds after which a part is nobody's, wherever its process ran
 FULL = {  # what a disk that takes no more says, and the mend
@@ -105,15 +107,18 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_digest_once(path: Path) -> str:
-    """As ``file_digest``; of a file that stays as it is once per process, for it may be large."""
-    found = path.stat()
-    return _file_digest(path, found.st_size, found.st_mtime_ns)
+def once(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """Reads a file that stays as it is once per process, for it may be large."""
+    known = cache(lambda path, size, time: read(path))
+
+    def looked_up(path: Path) -> T:
+        found = path.stat()
+        return known(path, found.st_size, found.st_mtime_ns)
+
+    return looked_up
 
 
-@cache
-def _file_digest(path: Path, size: int, time: int) -> str:
-    return file_digest(path)
+file_digest_once = once(file_digest)
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[bytes]) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from zipfile import ZipFile
@@ -18,6 +17,7 @@ from zipfile import ZipFile
 from pydantic import BaseModel, JsonValue
 
 from papertables.base.errors import UserError
+from papertables.base.files import once
 
 M = TypeVar("M", bound=BaseModel)
 SEAL = "sha256"
@@ -117,15 +117,7 @@ def check_tensors(path: Path) -> None:
             raise Damaged(path, ALTERED)
 
 
-def check_tensors_once(path: Path) -> None:
-    """As ``check_tensors``; a file that stays as it is once per process, for it may be large."""
-    found = path.stat()
-    _checked(path, found.st_size, found.st_mtime_ns)
-
-
-@cache
-def _checked(path: Path, size: int, time: int) -> None:
-    check_tensors(path)
+check_tensors_once = once(check_tensors)
 
 
 def is_sealed(path: Path) -> bool:

@@ -51,7 +51,7 @@ def inspect(
 
     torch.set_num_threads(threads)
     spec, split, kept = job.run, read_split(job.frozen.prepared.checked_split), job.frozen
-    tower = checked_tower(spec.backbone, kept.weights, kept.own_weights, pick_device(device))
+    tower = checked_tower(kept, pick_device(device))
     frozen, sentences, sampled = frozen_features(kept, lambda: tower), {}, {}
     if job.sentences:
         sentences = sampled_sentences(spec, split, read_attributes(*map(Path, job.sentences.texts)))

@@ -107,7 +107,7 @@ class _Work:
         if files.run.id not in self.teachers:
             kept = files.frozen
             if kept.backbone not in self.towers:
-                self.towers[kept.backbone] = checked_tower(kept.backbone, kept.weights, kept.own_weights, self.device)
+                self.towers[kept.backbone] = checked_tower(kept, self.device)
             self.teachers[files.run.id] = make_teacher(files, self.store, self.towers[kept.backbone])
         return self.teachers[files.run.id]
 

@@ -16,12 +16,12 @@ from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.results.store import Store
 from papertables.specs.config import Selection
-from papertables.specs.rules import TeacherFiles, TrainJob
+from papertables.specs.rules import TrainJob
 from papertables.specs.spec import RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
-from papertables.training.teacher import Teacher, make_teacher
+from papertables.training.teacher import make_teacher
 
 if TYPE_CHECKING:
     from papertables.backbones.classifier import FrozenClassifier
@@ -37,19 +37,17 @@ def untrained(
     """The learner of one of a job's runs before training, and its tower. store: where the teacher of a student is.
     Raises UserError where a file that it is made from is damaged or gone."""
     kept, sentences = job.frozen, {}
-    tower = checked_tower(spec.backbone, kept.weights, kept.own_weights, pick_device(device))
+    tower = checked_tower(kept, pick_device(device))
     frozen = frozen_features(kept, lambda: tower)
     if spec.attributes:
         known = sentence_features(job.sentences[spec.attributes], lambda: tower)
         split, texts = read_split(kept.prepared.checked_split), texts_of(job)[spec.attributes]
         sentences = sampled_features(spec, split, texts, known)
-    teacher = _teacher(job.teachers[spec.id], store, tower.device) if spec.teacher else None
+    teacher = None
+    if spec.teacher:
+        files = job.teachers[spec.id]
+        teacher = make_teacher(files, store, checked_tower(files.frozen, tower.device))
     return make_learner(spec, frozen, sentences, tower, winners_of(job).get(spec.id, ()), teacher), tower
-
-
-def _teacher(files: TeacherFiles, store: Store, device: torch.device) -> Teacher:
-    kept = files.frozen
-    return make_teacher(files, store, checked_tower(kept.backbone, kept.weights, kept.own_weights, device))
 
 
 class Predictor:

@@ -18,6 +18,7 @@ from papertables.backbones.clip import FrozenClip
 from papertables.base.errors import UserError
 from papertables.planning.paths import SHIPPED_WEIGHTS
 from papertables.specs.config import OwnWeights
+from papertables.specs.rules import Kept
 from tests.weights import pretrained_vit
 
 CLASSIFIERS = [id for id, entry in backbones().items() if entry.classes]
@@ -216,13 +217,14 @@ def test_weights_at_the_published_name_are_the_published_ones(resnet, tmp_path):
     path = tmp_path / RESNET.file
     torch.save({"state_dict": {f"module.{name}": value for name, value in resnet.state_dict().items()}}, path)
     with pytest.raises(UserError, match=r"not the published weights of resnet18, .*under 'weights: resnet18'"):
-        checked_tower("resnet18", str(path), None)
-    tower = checked_tower("resnet18", str(path), OwnWeights(path=str(path), mean=(0.5,) * 3, std=(0.5,) * 3))
+        checked_tower(Kept("", "resnet18", str(path), None))
+    own = OwnWeights(path=str(path), mean=(0.5,) * 3, std=(0.5,) * 3)
+    tower = checked_tower(Kept("", "resnet18", str(path), own))
     pixels = torch.randn(1, 3, 96, 96)
     torch.testing.assert_close(source_logits(tower, pixels), resnet(pixels))
     assert (tower.mean, tower.std) == ((0.5,) * 3, (0.5,) * 3)
     with pytest.raises(UserError, match="no such file of weights: put https"):
-        checked_tower("resnet18", str(tmp_path / "nowhere.pth"), None)
+        checked_tower(Kept("", "resnet18", str(tmp_path / "nowhere.pth"), None))
 
 
 @pytest.mark.slow
@@ -234,7 +236,7 @@ def test_an_architecture_that_cannot_be(tmp_path, architecture, said):
     path = tmp_path / "own.pth"
     torch.save(torchvision.models.vit_b_16(weights=None).state_dict() if "vit" in architecture else {}, path)
     with pytest.raises(UserError, match=said):
-        checked_tower("resnet18", str(path), OwnWeights(path=str(path), architecture=architecture))
+        checked_tower(Kept("", "resnet18", str(path), OwnWeights(path=str(path), architecture=architecture)))
 
 
 def test_shipped_weights_are_of_one_architecture():
