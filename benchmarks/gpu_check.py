@@ -23,7 +23,7 @@ import torch
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
-from papertables.planning.cost import SPEEDS
+from papertables.planning.measured import SPEEDS
 from papertables.planning.memory import Row, kind_of
 from papertables.planning.plan import make_plan
 from papertables.specs.spec import RunSpec

@@ -1,27 +1,22 @@
 """What a plan costs before anything runs: images to process, time on a named GPU or this CPU, downloads, disk."""
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import Dataset, dataset
-from papertables.methods.table import METHODS
 from papertables.planning.downloads import downloads
 from papertables.planning.jobs import Job
+from papertables.planning.measured import corrections, pass_of
 from papertables.planning.plan import Plan
 from papertables.planning.speeds import Cores, seconds
-from papertables.planning.work import Work, frozen_work, run_work, search_work, together, trained_images
+from papertables.planning.work import Work, frozen_work, run_work, search_work, together
 from papertables.specs.config import Selection
-from papertables.specs.spec import EVALUATE_EVERY, CacheKey, RunSpec
+from papertables.specs.spec import CacheKey, RunSpec
 
-SPEEDS = "speeds.json"  # in results: what papertables gpu-check timed
 JOB_START = 15.0  # seconds to start a process and load a backbone
 
 
@@ -60,8 +55,8 @@ class Cost:
 
 
 class Estimator:
-    """The time of a plan's jobs: counted operations at the speeds of its machine, corrected by backbone where trainings
-    have been measured."""
+    """The time of a plan's jobs: counted operations at the speeds of its machine, corrected where passes have been
+    measured."""
 
     def __init__(self, plan: Plan, artefacts: Iterable[str] = (), lever: Lever = AS_ASKED):
         self.plan, self.machine = plan, plan.machine
@@ -85,7 +80,7 @@ class Estimator:
         return JOB_START + sum(self.seconds(job.backbone, each) for each in self.work(job))
 
     def seconds(self, tower: str, work: Work) -> float:
-        return self.corrections.get(tower, 1.0) * seconds(self.machine, work)
+        return self.corrections.get(pass_of(tower, work), 1.0) * seconds(self.machine, work)
 
 
 def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> dict[str, Cost]:
@@ -164,51 +159,6 @@ def cpu_seconds(plan: Plan, jobs: Iterable[Job]) -> float:
     """About how long jobs take on the CPU of this machine."""
     cores, estimator = Cores(count=os.cpu_count() or 1), Estimator(plan)
     return sum(seconds(cores, work) for job in jobs for work in estimator.work(job))
-
-
-def corrections(plan: Plan) -> dict[str, float]:
-    """By backbone, how many times longer than counted trainings take here: the median over jobs that have ended; where
-    there is none, over the steps that ``papertables gpu-check`` timed."""
-    found = defaultdict(list)
-    for file in (Path(plan.paths.results) / "jobs").glob("*.jsonl"):
-        runs, took = [], 0.0
-        for line in file.read_text("utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
-                run = json.loads(line)
-                if run["spec"]["training"] and run["outcome"] == "finished":
-                    own = run["cost"]["seconds"] / run["cost"]["group_size"]
-                    runs.append(_counted(plan, run))
-                    took += own
-        if runs:
-            counted = sum(seconds(plan.machine, work) for work in together(runs))
-            found[runs[0][0].backbone].append(took / counted)
-    return {name: median(ratios) for name, ratios in (_checked(plan) | found).items()}
-
-
-def _checked(plan: Plan) -> dict[str, list[float]]:
-    """By backbone, how many times longer than counted its steps took in the check of a GPU, if that is the one that is
-    planned for. Methods that learn prompts are not among them: what these cost follows their data sets' classes."""
-    found = defaultdict(list)
-    if plan.device == "cpu":
-        return found
-    with suppress(OSError, ValueError, KeyError, TypeError):  # gone or damaged: no result rests on it
-        for row in json.loads((Path(plan.paths.results).parent / SPEEDS).read_text("utf-8")):
-            spec = RunSpec.model_validate(row["spec"])
-            if plan.config.gpu not in row["gpu"] or METHODS[spec.method].learns_prompts:
-                continue
-            steps = [work for work in run_work(spec) if work.purpose == "training"]
-            counted = sum(seconds(plan.machine, work) for work in steps)
-            timed = trained_images(spec) * spec.training.epochs / row["trained_per_second"]
-            found[spec.backbone].append(timed / counted)
-    return found
-
-
-def _counted(plan: Plan, record: dict) -> tuple[RunSpec, list[Work]]:
-    """A run and what it computed; its record is taken unchecked."""
-    training = {key: value for key, value in record["spec"]["training"].items() if key != EVALUATE_EVERY}
-    spec = RunSpec.model_validate(record["spec"] | {"training": training})
-    tests = sum(epoch["test_accuracy"] is not None for epoch in record["curve"])
-    return spec, [*run_work(spec, (), spec.training.epochs // tests, plan.fast)]
 
 
 def cached_bytes(plan: Plan, artefacts: Iterable[str]) -> dict[str, int]:

@@ -7,7 +7,8 @@ from pydantic import JsonValue
 
 from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
-from papertables.planning.cost import JOB_START, Cost, Lever, corrections, duration, estimate, spent, total
+from papertables.planning.cost import JOB_START, Cost, Lever, duration, estimate, spent, total
+from papertables.planning.measured import corrections
 from papertables.planning.memory import memory_cell, memory_notes
 from papertables.planning.plan import Plan
 from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
@@ -93,9 +94,9 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
     """What the numbers rest on, and what a user has to do by hand."""
     where = "the CPU" if plan.device == "cpu" else f"one {plan.config.gpu}"
     basis = f"counted FLOPs on {where} at the speeds in speeds.yaml"
-    measured = corrections(plan)
+    measured = {each.backbone for each in corrections(plan)}
     if measured:
-        basis = f"as training was measured here for {', '.join(sorted(measured))}; else {basis}"
+        basis = f"as was measured here for {', '.join(sorted(measured))}; else {basis}"
     whole = total(costs.values())
     found = [
         f"scale {plan.scale.name}; numerics: {'fast' if plan.fast else 'published'}; time: {basis}, and "

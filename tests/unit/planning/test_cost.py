@@ -1,8 +1,6 @@
 """What a plan is estimated to take: what is counted, at which speeds, and what would make it cheaper."""
 
-import json
 from collections import defaultdict
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,13 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.methods.masks import MaskNetwork
-from papertables.planning.cost import AS_ASKED, Lever, corrections, estimate, total
+from papertables.planning.cost import AS_ASKED, Lever, estimate, total
 from papertables.planning.report import text
 from papertables.planning.speeds import Cores, cards, seconds
-from papertables.planning.work import mask_gmacs, run_work, together, trained_images
+from papertables.planning.work import mask_gmacs, run_work, together
 from papertables.specs.config import Gpu
 from papertables.specs.spec import RunSpec, Target
-from tests.unit import artefact_world as world
 from tests.unit.plans import plan_of
 
 pytestmark = pytest.mark.slow  # whole plans of the paper scale
@@ -165,40 +162,6 @@ def test_runs_of_a_seed_share_passes_of_images_that_they_leave_as_they_are(metho
     assert both == {name: one[name] if name in shared else one[name] + two[name] for name in one}
     other = runs[0].model_copy(update={"seed": 2})
     assert trained([runs[0], other]) == {name: 2 * count for name, count in one.items()}
-
-
-def test_measured_speeds_take_the_place_of_counted_ones(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made, run = plan(), world.run("vp", "dtd", 1)
-    (counted,) = estimate(made, ["attrvr_cost"]).values()
-    record = json.loads(world.metrics_of(run, 60.0, 50.0).model_dump_json())
-    tests = [epoch for epoch in record["curve"] if epoch["test_accuracy"] is not None]
-    alone = sum(seconds(made.machine, work) for work in run_work(run, (), run.training.epochs // len(tests)))
-    record["cost"] |= {"seconds": 4 * 3 * alone, "group_size": 4}
-    jobs = Path(made.paths.results, "jobs")
-    jobs.mkdir(parents=True)
-    (jobs / "one.jsonl").write_text(f"{json.dumps(record)}\nno record\n")
-    assert corrections(made) == {run.backbone: pytest.approx(3)}
-    (measured,) = estimate(made, ["attrvr_cost"]).values()
-    started = counted.purposes["starting"]
-    assert measured.seconds - started == pytest.approx(3 * (counted.seconds - started))
-    assert f"as training was measured here for {run.backbone}" in text(made, ["attrvr_cost"])
-
-
-def test_the_speeds_of_a_checked_gpu_take_their_place_until_then(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made, runs = plan(gpu="H100"), [world.run("vp", "dtd", 1), world.run("coop", "dtd", 1)]
-    assert corrections(made) == {}
-    counted = sum(seconds(made.machine, work) for work in run_work(runs[0]) if work.purpose == "training")
-    speed = trained_images(runs[0]) * runs[0].training.epochs / (2 * counted)
-    rows = [
-        {"gpu": "NVIDIA H100 80GB HBM3", "spec": run.model_dump(mode="json"), "trained_per_second": rate}
-        for run, rate in zip(runs, (speed, 1.0), strict=True)
-    ]
-    Path(made.paths.results).parent.mkdir(parents=True)
-    Path(made.paths.results).parent.joinpath("speeds.json").write_text(json.dumps(rows))
-    assert corrections(made) == {runs[0].backbone: pytest.approx(2)}  # the prompts' speed is another set's
-    assert corrections(plan(gpu="A100")) == corrections(plan(device="cpu")) == {}
 
 
 def test_the_plan_says_what_it_would_save_and_how_long_jobs_take():
