@@ -11,13 +11,12 @@ from pydantic import JsonValue
 from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
-from papertables.planning.cells import Value
+from papertables.planning.cells import COLUMNS_APART, Value
 from papertables.planning.published import Line, number, read_lines
 from papertables.specs.config import Artefact, Measure, Paper, Published
 from papertables.specs.spec import Model
 
 # settings that the published files have columns for
-KNOWN = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}
 PRINTED_AVERAGE = re.compile(r"Average\b(?:\s*\((?:target|(\d+)(?:, no (\w+))?)\))?")
 
 Quotes = tuple[tuple["Quote | None", ...], ...]
@@ -153,7 +152,7 @@ def _method(paper: Paper, settings: dict[str, JsonValue], values: Iterable[Value
     """
     name = paper.methods[settings["method"]].label
     for value in values:
-        more = [key for key in value.settings if key not in KNOWN]
+        more = [key for key in value.settings if key not in COLUMNS_APART]
         if more and "method" in value.settings:
             name = value.published
         elif more:

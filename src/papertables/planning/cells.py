@@ -24,6 +24,7 @@ from papertables.specs.config import PUBLISHED, Artefact, Axis, AxisValue, Entry
 from papertables.specs.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, SearchSpec, Target, Training
 from papertables.specs.validation import parse
 
+COLUMNS_APART = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}  # of published numbers
 PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
 
 
@@ -248,7 +249,7 @@ def in_blocks(blocks: Iterable[Value], rows: Sequence[Value]) -> tuple[Value, ..
         Value(
             f"{block.key}.{row.key}",
             f"{block.label}: {row.label}",
-            f"{block.published}: {row.published}",
+            row.published if block.settings.keys() <= COLUMNS_APART else f"{block.published}: {row.published}",
             block.settings | row.settings,
             block.label,
         )

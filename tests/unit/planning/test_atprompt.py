@@ -115,7 +115,7 @@ def test_anchors_change_neither_batch_nor_rate(method, batch, rate):
 
 @pytest.mark.parametrize(
     ("method", "origin", "vanilla", "anchored"),  # epochs and tokens of each
-    [("CoOp", (50, 4), (10, 4), (10, 4)), ("CoCoOp", (10, 4), (5, 4), (5, 4)), ("MaPLe", (2, 2), (3, 4), (2, 4))],
+    [("CoOp", (50, 4), (10, 4), (10, 4)), ("CoCoOp", (10, 4), (5, 4), (5, 4)), ("MaPLe", (2, 2), (3, 2), (2, 4))],
 )
 def test_transfer_trains_plain_rows_as_their_digits_were_or_by_atprompts_scripts(method, origin, vanilla, anchored):
     runs = [
@@ -130,6 +130,15 @@ def test_transfer_trains_plain_rows_as_their_digits_were_or_by_atprompts_scripts
     if method == "MaPLe":
         assert {run.options["depth"] for run in runs} == {3}
         assert {run.training.optimizer.lr for run in runs} == {0.0026}
+
+
+def test_the_configuration_chooses_the_contexts_of_a_maple_that_goes_elsewhere():
+    for value, context, own in (("guide", 4, None), ("script", 2, [4, 4, 4])):
+        plan = plan_of(scale="paper", artefacts="all", choices={"maple_transfer": value})
+        for table in ("table2", "table4"):
+            options = runs_of(plan, table, "MaPLe+ATPrompt", "ImageNet")[0].options
+            assert (options["context"], options["attribute_context"]) == (context, own)
+        assert runs_of(plan, "table1", "MaPLe+ATPrompt", "ImageNet")[0].options["context"] == 4
 
 
 def test_the_configuration_chooses_the_recipe_of_plain_rows():

@@ -67,6 +67,18 @@ def test_every_published_number_is_found_by_some_cell(path):
     assert len(wanted - found) == OTHER_SHOTS.get(name(path), 0)
 
 
+@pytest.mark.parametrize("id", ["atprompt_plain_rows", "atprompt_transfer_choices", "atprompt_table1", "smm_table1"])
+def test_a_row_finds_the_number_that_is_printed_under_its_name(id):
+    artefact = plan().project.artefacts[id]
+    scope = plan().project.scope(artefact).published
+    numbers = compare.read(FOLDER / artefact.paper / "published", artefact.published)
+    rows, columns = rows_of(scope, artefact), axis_of(scope, artefact, artefact.columns)
+    printed = {quote.method for each in numbers for quotes in each.quotes.values() for quote in quotes}
+    for row, quotes in zip(rows, compare.quotes(artefact, scope.paper, numbers, rows, columns), strict=True):
+        own = row.published.removeprefix(f"{row.block}: ")
+        assert (own in printed) is any(quotes), row.label
+
+
 def readers(path):
     artefacts = [each for each in plan().project.artefacts.values() if each.paper == path.parents[1].name]
     return [each for each in artefacts if path.name in {published.file for published in each.published}]
