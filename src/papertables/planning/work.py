@@ -18,7 +18,6 @@ Precision = Literal["fp32", "half"]
 Purpose = Literal["training", "tests", "mapping passes", "other data", "searches", "frozen features"]
 FORWARD, THROUGH, TRAINED = 1, 2, 3  # passes: forward; backward to the input as well; and to the weights
 LONGEST_NAME = 9  # tokens of the longest class name of a data set with full stop and end, about
-SEARCHES: Precision = "half"  # of both towers, on a GPU
 BASES = 5  # of a search whose bases a language model names
 TEXT = {"mini": (2, 64), "ViT-L-14": (12, 768)}  # layers and width of text towers, by kind or architecture
 USUAL_TEXT = (12, 512)  # of all other CLIPs
@@ -92,8 +91,8 @@ def search_work(search: SearchSpec) -> Iterator[Work]:
     tokens = sum(comb(bases, size) * _tokens(classes, _learned(search.context, size)) for size in sizes)
     shots = (search.shots + 1) // 2 if search.validation_images == "half_of_shots" else search.shots
     steps = search.epochs * max(1, shots * classes // search.batch_size)
-    yield _image("searches", tower, SEARCHES, steps * search.batch_size, FORWARD)
-    yield _text("searches", tower, SEARCHES, steps * tokens * (FORWARD + THROUGH + FORWARD))
+    yield _image("searches", tower, "fp32", steps * search.batch_size, FORWARD)
+    yield _text("searches", tower, "fp32", steps * tokens * (FORWARD + THROUGH + FORWARD))
 
 
 def frozen_work(name: str, tower: Backbone) -> Work:

@@ -1,8 +1,8 @@
 """ATPrompt's differentiable search for attributes (its section 3.3).
 
 Every combination of the bases has learned contexts of its own and a weight; contexts learn from training images,
-weights from validation images, in turn. The heaviest combination wins. On a GPU both towers compute in half precision,
-as the released search does.
+weights from validation images, in turn. The heaviest combination wins. Both towers compute in fp32, on a GPU
+too, as the released search does.
 """
 
 import time
@@ -46,8 +46,7 @@ from papertables.training.run import random_stream
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
-HALF = torch.float16  # of both towers on a GPU
-TOKENS_PER_CALL = 32_768  # on a GPU: what a text tower keeps of them in half precision is 8 GB (docs/gpu.md)
+TOKENS_PER_CALL = 16_384  # on a GPU: what a text tower keeps of them is 8 GB (docs/gpu.md)
 
 
 class Search(nn.Module):
@@ -126,8 +125,8 @@ class Search(nn.Module):
 
 
 class Searcher:
-    """The two optimisers. ``tower``: of a CLIP, in evaluation mode. half: what the tower computes in, None: fp32.
-    tokens_per_call: as ``Search.calls`` takes it; of several such calls only the inputs are kept for the gradient."""
+    """The two optimisers. ``tower``: of a CLIP, in evaluation mode. tokens_per_call: as ``Search.calls`` takes it; of
+    several such calls only the inputs are kept for the gradient."""
 
     def __init__(
         self,
@@ -137,14 +136,12 @@ class Searcher:
         weight_decay: float = WEIGHT_DECAY,
         momentum: float = MOMENTUM,
         betas: tuple[float, float] = BETAS,
-        half: torch.dtype | None = None,
         tokens_per_call: int | None = None,
     ):
         self.learner, self.tower = learner, tower
         self.contexts = torch.optim.SGD([learner.vectors], lr=0.0, momentum=momentum, weight_decay=weight_decay)
         self.weights = torch.optim.Adam([learner.weights], lr=weight_lr, betas=betas)
         self.optimizers = (self.contexts, self.weights)
-        self.half = half
         self.calls = learner.calls(tokens_per_call)
         order = torch.tensor([i for own in self.calls for i in own], device=learner.embedded.device)
         self.order = order.argsort()  # where each combination is among the calls
@@ -152,9 +149,8 @@ class Searcher:
 
     def texts(self) -> Tensor:
         """Features (K · C, D) of all prompts as they are now."""
-        with _halved(self.half, self.learner.embedded.device):
-            parts = [self._part(self.learner.prompts(own)) for own in self.calls]
-        return torch.cat(parts).unflatten(0, (len(self.order), -1))[self.order].flatten(0, 1).float()
+        parts = [self._part(self.learner.prompts(own)) for own in self.calls]
+        return torch.cat(parts).unflatten(0, (len(self.order), -1))[self.order].flatten(0, 1)
 
     def _part(self, prompts: TextPrompts) -> Tensor:
         if self.recomputed and torch.is_grad_enabled():
@@ -252,10 +248,10 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
         seed=spec.seed,
         attribute_tokens=spec.attribute_tokens,
     ).to(chosen)
-    half = HALF if chosen.type == "cuda" else None
-    searcher = Searcher(learner, tower, spec.weight_lr, half=half, tokens_per_call=half and TOKENS_PER_CALL)
+    most = TOKENS_PER_CALL if chosen.type == "cuda" else None
+    searcher = Searcher(learner, tower, spec.weight_lr, tokens_per_call=most)
     with torch.no_grad():
-        seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255, half)
+        seen = _features(tower, torch.from_numpy(validation.batch(validation_rows)).to(chosen) / 255)
     targets = torch.from_numpy(validation.labels[validation_rows]).to(chosen)
     course = Course(spec, searcher, _validation_batches(len(targets), spec))
     code = code_digest(source_files(__name__, ROOMS))
@@ -273,7 +269,7 @@ def search(job: SearchJob, out: Path, device: str = "cpu", threads: int = 1) -> 
             shuffled = rows[torch.randperm(len(rows), generator=course.order).numpy()]
             for images, labels in ahead(augmented, _batches(shuffled, spec.batch_size), chosen):
                 with torch.no_grad():
-                    features = _features(tower, images, half)
+                    features = _features(tower, images)
                 fitted, _ = searcher.learn_contexts(features, labels, learning_rate(training, epoch, 0, 1))
                 own = course.next_validation()
                 weighed, _ = searcher.learn_weights(seen[own], targets[own])
@@ -314,12 +310,7 @@ def _validation_batches(count: int, spec: SearchSpec) -> list[slice]:
     return [slice(start, start + spec.validation_batch) for start in starts]
 
 
-def _features(tower, images: Tensor, half: torch.dtype | None) -> Tensor:
+def _features(tower, images: Tensor) -> Tensor:
     """(B, D) of images (B, 3, P, P) in [0, 1]."""
     parts = Normalise(tower.mean, tower.std).to(images.device)(images).split(IMAGES_PER_CALL)
-    with _halved(half, images.device):
-        return torch.cat([tower.encode_image(part) for part in parts]).float()
-
-
-def _halved(half: torch.dtype | None, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, half, enabled=half is not None)
+    return torch.cat([tower.encode_image(part) for part in parts])

@@ -21,7 +21,7 @@ from papertables.specs.rules import SearchJob
 from papertables.specs.spec import TRAIN_ORIGINALS, SearchSpec
 from papertables.training import search as module
 from papertables.training.optimization import learning_rate
-from papertables.training.search import HALF, Course, Search, Searcher, all_combinations, search
+from papertables.training.search import Course, Search, Searcher, all_combinations, search
 from tests.unit.small_world import BACKBONE, CLASSES, PER_CLASS, SIDE, World
 
 pytestmark = pytest.mark.slow
@@ -360,15 +360,3 @@ def test_parts_change_no_feature_and_no_gradient(tower, tokens):
     for each in (whole, parts):
         F.cross_entropy(each.learner.logits(features, each.texts()), labels).backward()
     torch.testing.assert_close(parts.learner.vectors.grad, whole.learner.vectors.grad, rtol=1e-4, atol=1e-6)
-
-
-def test_half_precision_stays_near(tower):
-    """As on a GPU, with the half precision that a CPU has."""
-    exact, half = (Searcher(made(tower, all_combinations(BASES)), tower, 0.1, half=dtype) for dtype in (None, HALF))
-    near = F.cosine_similarity(exact.texts(), half.texts())
-    assert half.texts().dtype == torch.float32 and near.min() > 0.999
-    features, labels = batch(tower)
-    for each in (exact, half):
-        each.learn_contexts(features, labels, 0.1)
-        each.learn_weights(features, labels)
-    assert (exact.learner.weights - half.learner.weights).abs().max() < 0.01
