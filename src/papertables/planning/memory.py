@@ -119,7 +119,7 @@ def memory_notes(plan: Plan, artefacts: Iterable[str]) -> list[str]:
         f"{', '.join(methods)} with {label}: {images} of {batch} images at a time"
         for (batch, label, images), methods in cut.items()
     ]
-    basis = f"Memory: counted, of the largest training step of one run, without searches. The {gpu} has {GPU_MEMORY[gpu]} GB."
+    basis = f"Memory: counted, of one run's largest training step; searches not. The {gpu} has {GPU_MEMORY[gpu]} GB."
     cuts = f"Batches that it has to cut, with the same result but for batch norm: {'; '.join(told)}."
     return [basis, cuts] if told else [basis]
 
