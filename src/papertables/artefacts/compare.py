@@ -154,7 +154,7 @@ def _method(paper: Paper, settings: dict[str, JsonValue], values: Iterable[Value
     for value in values:
         more = [key for key in value.settings if key not in COLUMNS_APART]
         if more and "method" in value.settings:
-            name = value.published
+            name = value.own or value.published
         elif more:
             plain = value.published == str(value.settings[more[0]])
             name += f"[{more[0].split('.')[-1]}={value.published}]" if plain else f"[{value.published}]"

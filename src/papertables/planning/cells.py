@@ -31,13 +31,15 @@ PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pix
 @dataclass(frozen=True)
 class Value:
     """One position on an axis. key: what its file calls it, at every scale. ``published`` is the name under which
-    papers print it. block: of a row that is repeated, the name of the block, with which its label begins."""
+    papers print it. block: of a row that is repeated, the name of the block, with which its label begins; own: the
+    published name without it, where published files have a column of their own for what the block is."""
 
     key: str
     label: str
     published: str
     settings: dict[str, JsonValue]
     block: str = ""
+    own: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,9 +251,10 @@ def in_blocks(blocks: Iterable[Value], rows: Sequence[Value]) -> tuple[Value, ..
         Value(
             f"{block.key}.{row.key}",
             f"{block.label}: {row.label}",
-            row.published if block.settings.keys() <= COLUMNS_APART else f"{block.published}: {row.published}",
+            f"{block.published}: {row.published}",
             block.settings | row.settings,
             block.label,
+            row.published if block.settings.keys() <= COLUMNS_APART else "",
         )
         for block, row in product(blocks, rows)
     )
