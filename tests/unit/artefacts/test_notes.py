@@ -62,7 +62,8 @@ def test_choices_are_said_with_their_evidence_where_they_touch_a_run():
     assert "Choice" not in notes("attrvr_table1")
     both = notes("atprompt_transfer_choices")
     assert "Choice recipe = origin: " in both and " vanilla: Plain rows are trained by the scripts" in both
-    assert "Other values" not in both
+    assert "Other values: vanilla" not in both
+    assert "Choice maple_transfer = guide: " in both and "Other values: script." in both
     assert "Choice recipe = vanilla: " in notes("atprompt_table1", choices={"recipe": "vanilla"})
 
 
