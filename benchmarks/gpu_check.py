@@ -14,12 +14,13 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from papertables.backbones.state import one_line
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
 from papertables.base.errors import UserError
 from papertables.base.files import read_yaml, write_atomic
@@ -132,36 +133,33 @@ def line(row: dict) -> str:
     )
 
 
-def check(device: torch.device, scale: str) -> tuple[list[dict], list[str]]:
-    """A line for each method and backbone as it is done. Returns what was timed of each, and which do not train as on
-    the CPU."""
+def check(device: torch.device, specs: Sequence[RunSpec]) -> list[dict]:
+    """A line for each method and backbone as it is done; what torch refuses is in no row."""
     make_deterministic(device)
-    found, failed = [], []
-    for spec in kinds(scale):
+    found = []
+    for spec in specs:
         try:
             loss, gradient = agreement(spec, device)
             row = speed(spec, device) | {"loss_off": loss, "gradient_off": gradient}
         except RuntimeError as error:  # of torch, which is what is looked for here
-            failed.append(f"{spec.method} with {spec.backbone}")
-            print(f"{spec.method:>10} {spec.backbone:<14} FAILS: {' '.join(str(error).split())[:200]}", flush=True)
+            print(f"{spec.method:>10} {spec.backbone:<14} FAILS: {one_line(error)}", flush=True)
             continue
         row["agrees"] = row["finite"] and loss <= LOSS and gradient <= GRADIENT
         found.append(row)
-        failed += [] if row["agrees"] else [f"{spec.method} with {spec.backbone}"]
         print(line(row), flush=True)
-    return found, failed
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    device = parser.parse_args().device
-    scale = "paper" if device == "cuda" else "mini"
-    if device == "cuda" and not torch.cuda.is_available():
+    asked = parser.parse_args().device
+    if asked == "cuda" and not torch.cuda.is_available():
         sys.exit("error: torch finds no GPU here, so none was checked (--device cpu tries the check itself)")
     try:
         with warnings.catch_warnings(record=True) as caught:
-            found, failed = check(pick_device(device), scale)
+            device, specs = pick_device(asked), kinds("paper" if asked == "cuda" else "mini")
+            found = check(device, specs)
     except UserError as error:
         sys.exit(f"error: {error}")
     operations = sorted(
@@ -169,12 +167,15 @@ def main() -> None:
     )
     if operations:
         print(f"without a deterministic form here, so that the last digits may differ: {', '.join(operations)}")
-    if device == "cuda":
+    if asked == "cuda":
         write_atomic(Path("results") / SPEEDS, json.dumps(found, indent=1).encode())
-    where, count = describe(torch.device(device)), len(kinds(scale))
-    if failed:
-        sys.exit(f"error: {where}: {len(failed)} of {count} do not train as on the CPU: {', '.join(failed)}")
-    print(f"{where}: all {count} methods and backbones train as on the CPU")
+    right = {(row["method"], row["backbone"]) for row in found if row["agrees"]}
+    wrong = [f"{spec.method} with {spec.backbone}" for spec in specs if (spec.method, spec.backbone) not in right]
+    if wrong:
+        sys.exit(
+            f"error: {describe(device)}: {len(wrong)} of {len(specs)} do not train as on the CPU: {', '.join(wrong)}"
+        )
+    print(f"{describe(device)}: all {len(specs)} methods and backbones train as on the CPU")
 
 
 if __name__ == "__main__":

@@ -39,20 +39,23 @@ def corrections(plan: Plan) -> dict[Pass, float]:
     passes, so it stands for all of them that it made."""
     found = defaultdict(list)
     for file in (Path(plan.paths.results) / "jobs").glob("*.jsonl"):
-        works, took = [], 0.0
-        for line in file.read_text("utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
-                run = json.loads(line)
-                if run["spec"]["training"] and run["outcome"] == "finished" and _is_of(plan, run["cost"]["device"]):
-                    own = run["cost"]["seconds"] / run["cost"]["group_size"]
-                    works.append(_computed(run))
-                    took += own
-        if works:
-            tower, made = works[0][0].backbone, [*together(works)]
-            ratio = took / sum(seconds(plan.machine, work) for work in made)
+        runs = [*_ended(plan, file)]
+        if runs:
+            tower, made = runs[0][1].backbone, [*together((spec, works) for _, spec, works in runs)]
+            ratio = sum(took for took, *_ in runs) / sum(seconds(plan.machine, work) for work in made)
             for each in {pass_of(tower, work) for work in made}:
                 found[each].append(ratio)
     return {each: median(ratios) for each, ratios in (_checked(plan) | found).items()}
+
+
+def _ended(plan: Plan, file: Path) -> Iterator[tuple[float, RunSpec, list[Work]]]:
+    """The trained runs of a job that ended on the machine that is planned for: the seconds of each, and what it
+    computed."""
+    for line in file.read_text("utf-8", errors="replace").splitlines():
+        with suppress(ValueError, KeyError, TypeError):  # a damaged line, which who shows its run refuses
+            run = json.loads(line)
+            if run["spec"]["training"] and run["outcome"] == "finished" and _is_of(plan, run["cost"]["device"]):
+                yield run["cost"]["seconds"] / run["cost"]["group_size"], *_computed(run)
 
 
 def _is_of(plan: Plan, device: str) -> bool:

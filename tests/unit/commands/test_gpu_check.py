@@ -54,6 +54,26 @@ def test_a_device_that_computes_something_else_is_found(monkeypatch):
 
 
 @pytest.mark.slow
+def test_what_torch_refuses_is_a_line_and_the_others_go_on(monkeypatch, capsys):
+    wanted = ("vp", "mini-vit"), ("coop", "mini-vit")
+    specs = [spec for spec in gpu_check.kinds("mini") if (spec.method, spec.backbone) in wanted]
+    known = gpu_check.agreement
+
+    def refused(spec, device):
+        if spec.method == "coop":
+            raise RuntimeError("no kernel\n  for this")
+        return known(spec, device)
+
+    monkeypatch.setattr(gpu_check, "agreement", refused)
+    monkeypatch.setattr(gpu_check, "kinds", lambda scale: specs)
+    monkeypatch.setattr(sys, "argv", ["gpu_check.py", "--device", "cpu"])
+    with pytest.raises(SystemExit, match=r"cpu \(.*\): 1 of 2 do not train as on the CPU: coop with mini-vit"):
+        gpu_check.main()
+    said = capsys.readouterr().out
+    assert "coop mini-vit       FAILS: no kernel for this\n" in said and "vp mini-vit       agrees (loss" in said
+
+
+@pytest.mark.slow
 def test_the_paper_scale_has_every_method_that_trains():
     from papertables.methods.table import METHODS
 

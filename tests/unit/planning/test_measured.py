@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from papertables.planning.cost import AS_ASKED, Lever, spent
+from papertables.planning.cost import AS_ASKED, JOB_START, Lever, spent
 from papertables.planning.measured import Pass, corrections
 from papertables.planning.plan import Plan
 from papertables.planning.report import text
@@ -41,17 +41,17 @@ def ended(made: Plan, slower: float, device: str = CARD, tests: str = "published
     (jobs / "one.jsonl").write_text(f"{json.dumps(record)}\nno record\n")
 
 
-def hours(made: Plan, lever: Lever = AS_ASKED) -> float:
-    """Without starts of jobs."""
-    return spent(made, ["attrvr_cost"], lever) - len(made.jobs_for("attrvr_cost")) * 15
+def computing(made: Plan, lever: Lever = AS_ASKED) -> float:
+    """Seconds, without starts of jobs."""
+    return spent(made, ["attrvr_cost"], lever) - len(made.jobs_for("attrvr_cost")) * JOB_START
 
 
 def test_a_run_that_ended_tells_how_fast_its_passes_are():
     made = plan()
-    before = hours(made)
+    before = computing(made)
     ended(made, 3)
     assert corrections(made) == {Pass(TOWER): pytest.approx(3), Pass(TOWER, "fp32"): pytest.approx(3)}
-    assert hours(made) == pytest.approx(3 * before)
+    assert computing(made) == pytest.approx(3 * before)
     assert f"as was measured here for {TOWER}" in text(made, ["attrvr_cost"])
 
 
@@ -68,8 +68,8 @@ def test_a_run_of_another_machine_tells_nothing(config, device):
 def test_what_a_lever_promises_is_what_the_plan_with_it_says(tests):
     made, fast = plan(), plan(numerics="fast")
     ended(made, 3, tests=tests)
-    assert hours(made, Lever(fast=True)) == pytest.approx(hours(fast))
-    assert hours(fast, Lever(fast=False)) == pytest.approx(hours(made))
+    assert computing(made, Lever(fast=True)) == pytest.approx(computing(fast))
+    assert computing(fast, Lever(fast=False)) == pytest.approx(computing(made))
 
 
 def test_the_speeds_of_a_checked_gpu_count_until_runs_have_ended():
