@@ -1,10 +1,9 @@
 """How far the making of artefacts is, told by the files that jobs leave: it asks no scheduler and touches no lock, so
 it works beside a pipeline, from another machine, and after the end."""
 
-import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import disk_usage
@@ -13,13 +12,14 @@ from typing import Literal
 from papertables.base.scripting import ENDED, ERROR
 from papertables.planning.cost import Estimator
 from papertables.planning.jobs import Job
-from papertables.planning.paths import Paths
 from papertables.planning.plan import Plan
-from papertables.specs.spec import METRICS
+from papertables.results.store import Store
+from papertables.specs.spec import RunSpec
 
 State = Literal["done", "diverged", "running", "waiting", "failed"]
 STATES: tuple[State, ...] = ("done", "diverged", "running", "waiting", "failed")
-DIVERGED = re.compile(rb'"outcome":\s*"diverged"')
+ENDS: tuple[State, ...] = ("done", "diverged")
+OWNED = ("train", "table", "figure")  # rules whose jobs are of some artefacts, not of any
 TAIL = 4096  # bytes at the end of a log, where a job's last line is
 SILENT = 600.0  # seconds without a word in its log, after which a job is not taken for running
 
@@ -32,14 +32,20 @@ class Failure:
     why: str
     log: str
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to end: nothing is to mend, and it goes on."""
+        return self.why.startswith(ENDED)
+
 
 @dataclass(frozen=True)
 class Status:
     """How far artefacts are.
 
-    artefacts: by id, whether it is made, and how many of its runs are in each state; a run that several artefacts show
-    counts for each. runs: the same over all of them, each run once. jobs: of training that run now. seconds: about how
-    long the rest takes, as far as that is known. bytes: of what was made, by folder; free: on that disk.
+    artefacts: by id, whether it is made and waits for none of its runs, and how many of these are in each state; a run
+    that several artefacts show counts for each. runs: the same over all of them, each run once. jobs: of training that
+    run now. seconds: about how long the rest takes, as far as that is known. bytes: of what was made, by folder; free:
+    on that disk.
     """
 
     scale: str
@@ -59,45 +65,49 @@ class Status:
 def status(plan: Plan, artefacts: list[str]) -> Status:
     """The status of some artefacts of a plan."""
     jobs, logs = plan.jobs_for(*artefacts), Path(plan.paths.results) / "logs"
-    failures = {failure.log: failure for failure in _failures(logs)}
-    states: dict[str, State] = {}
+    asked = {f"train/{job.id}" for job in jobs} | {_drawing(plan, id) for id in artefacts}
+    failures = list(_failures(logs, asked))
+    to_mend, states = [failure for failure in failures if not failure.stopped], {}
+    failed = {failure.job for failure in to_mend}
     at_work, left = 0, []
     for job in jobs:
-        log = logs / "train" / f"{job.id}.log"
-        found = _states(plan.paths, job, failed=str(log) in failures, running=_speaks(log))
+        found = _states(plan, job, f"train/{job.id}" in failed, _speaks(logs / "train" / f"{job.id}.log"))
         states |= found
         at_work += "running" in found.values()
-        if set(found.values()) - {"done", "diverged"}:
+        if set(found.values()) - set(ENDS):
             left.append(job)
     own = {run.id for id in artefacts for run in plan.artefacts[id].runs}  # their jobs may make others, too
     shown = {id: Counter(states[run.id] for run in plan.artefacts[id].runs) for id in artefacts}
-    made = {id: all(Path(file).exists() for file in plan.files([id])) for id in artefacts}
+    made = {
+        id: all(Path(file).exists() for file in plan.files([id])) and shown[id].keys() <= set(ENDS) for id in artefacts
+    }
     sizes = {folder.name: _bytes(folder) for folder in sorted(Path(plan.paths.results).glob("*")) if folder.is_dir()}
     return Status(
         scale=plan.scale.name,
         artefacts={id: {"made": made[id], **{state: shown[id][state] for state in STATES}} for id in artefacts},
         runs={state: sum(states[run] == state for run in own) for state in STATES},
         jobs=at_work,
-        failures=[*failures.values()],
+        failures=failures,
         seconds=sum(map(Estimator(plan).job, left)) / max(1, at_work) if left else None,
         bytes=sizes,
         free=disk_usage(next(path for path in Path(plan.paths.results).absolute().parents if path.exists())).free,
-        next=_next(plan, artefacts, list(failures.values()), at_work, all(made.values())),
+        next=_next(plan, artefacts, to_mend, at_work, all(made.values())),
     )
 
 
-def _states(paths: Paths, job: Job, failed: bool, running: bool) -> dict[str, State]:
-    """The state of each run of a job."""
-    output, there = Path(paths.job(job.id)), {}
-    if output.exists():
-        lines = output.read_bytes().splitlines()
-        there = {run.id: bool(DIVERGED.search(line)) for run, line in zip(job.runs, lines, strict=False)}
-    else:
-        records = {run.id: Path(paths.runs, run.id, METRICS) for run in job.runs}
-        there = {id: bool(DIVERGED.search(path.read_bytes())) for id, path in records.items() if path.exists()}
-    other: State = "failed" if failed else "running" if running and not output.exists() else "waiting"
-    ended: dict[bool, State] = {True: "diverged", False: "done"}
-    return {run.id: ended[there[run.id]] if run.id in there else other for run in job.runs}
+def _states(plan: Plan, job: Job, failed: bool, speaks: bool) -> dict[str, State]:
+    """The state of each run of a job. speaks: its log, while it is at work."""
+    running = speaks and not Path(plan.paths.job(job.id)).exists()
+    other: State = "failed" if failed else "running" if running else "waiting"
+    return {run.id: _ended(plan, run) or other for run in job.runs}
+
+
+def _ended(plan: Plan, run: RunSpec) -> State | None:
+    """How a run ended that the store has as it is asked for; None where it has none such."""
+    found = Store(Path(plan.paths.runs)).read(run.id)
+    if found is None or not found.is_of(run) or not found.has_tests(plan.tests.get(run.id, 0)):
+        return None
+    return "diverged" if found.diverged else "done"
 
 
 def _speaks(log: Path) -> bool:
@@ -105,11 +115,19 @@ def _speaks(log: Path) -> bool:
     return log.exists() and time.time() - log.stat().st_mtime < SILENT and not _last_words(log)
 
 
-def _failures(logs: Path) -> Iterator[Failure]:
-    """Of every log of a job that failed or was stopped, why."""
+def _failures(logs: Path, own: Collection[str]) -> Iterator[Failure]:
+    """Of every log of a job that failed or was stopped, why. own: the jobs of training, and of drawing, that are asked
+    about; of the others, any may be waited for."""
     for log in sorted(logs.rglob("*.log")):
-        if words := _last_words(log):
-            yield Failure(log.relative_to(logs).with_suffix("").as_posix(), words, str(log))
+        job = log.relative_to(logs).with_suffix("").as_posix()
+        if (words := _last_words(log)) and (job in own or job.split("/")[0] not in OWNED):
+            yield Failure(job, words, str(log))
+
+
+def _drawing(plan: Plan, id: str) -> str:
+    """The job that draws an artefact."""
+    artefact = plan.artefacts[id].artefact
+    return f"{artefact.kind}/{artefact.paper}/{Path(plan.paths.artefact(artefact)).name}"
 
 
 def _last_words(log: Path) -> str:
