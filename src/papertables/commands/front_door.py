@@ -6,6 +6,7 @@ from pathlib import Path
 from papertables.artefacts.pdf import find_browser
 from papertables.commands.other_runs import check_alone
 from papertables.commands.snakemake_command import Command
+from papertables.commands.unrecorded import unrecorded
 from papertables.planning import report as plan_report
 from papertables.planning.adopt import adopt
 from papertables.planning.asking import check_asking
@@ -35,6 +36,8 @@ def enter(plan: Plan, command: Command | None) -> None:
     else:
         print(plan_report.text(plan, wanted))
         sys.exit()
+    if command.runs and (told := unrecorded(plan, wanted)):
+        print(told, file=sys.stderr)
     check_tests(plan, [artefact for artefact, runs in wanted.items() if runs])
     if command.locks:
         check_alone(plan, wanted)
