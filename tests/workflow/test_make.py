@@ -79,7 +79,7 @@ def test_pages_show_every_artefact(world):
 
 def test_an_artefact_that_the_scale_cannot_make_is_said_so(world):
     printed = world.run(config=("artefacts=[attrvr_backbone_rn101]",), check=False)
-    assert "has nothing for backbone 'clip_rn101'" in printed
+    assert "has nothing for backbone 'clip_rn101': add --config scale=paper" in printed
 
 
 def test_the_example_in_python_runs_as_it_stands(world, monkeypatch):

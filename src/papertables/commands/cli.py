@@ -291,6 +291,7 @@ def train(
     scale: ScaleName = None,
     config: Overrides = None,
     cores: Cores = "all",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="What it would cost; nothing runs.")] = False,
 ) -> None:
     """One method on one data set or several, and its table, without a file that declares it."""
     overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *([f"seeds=[{seeds}]"] if seeds else [])]
@@ -298,6 +299,10 @@ def train(
     overrides.append(f"trial={json.dumps(declared)}")
     made = _plan(None, overrides)  # an error is told before Snakemake starts
     made.require(declared["id"])
+    out.print(_shared(made, declared["id"]), soft_wrap=True)
+    if dry_run:
+        typer.echo(plan_report.text(made, asked(made, [declared["id"]])))
+        return
     if subprocess.run(_snakemake([declared["id"]], [], overrides, cores)).returncode:
         raise typer.Exit(1)
     (file,) = map(Path, made.files([declared["id"]], ["json"]))
@@ -339,6 +344,14 @@ def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     check_files(made)
     check_format(Path(made.paths.runs))
     return made
+
+
+def _shared(made: Plan, artefact: str) -> str:
+    """How many runs an artefact shows, and how many more the jobs make that these are in."""
+    shown = {run.id for run in made.artefacts[artefact].runs}
+    more = sum(len(job.runs) for job in made.jobs_for(artefact)) - len(shown)
+    told = f"{len(shown)} runs at scale {made.scale.name}"
+    return f"{told}; their jobs make {more} others too, which declared tables show" if more else told
 
 
 def _record(made: Plan, name: str) -> Metrics:

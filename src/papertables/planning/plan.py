@@ -27,6 +27,7 @@ from papertables.planning.work import run_work
 from papertables.specs.config import Artefact, Selection
 from papertables.specs.spec import RunSpec
 
+UNCUT = "paper"  # the scale that leaves nothing out
 VERDICTS = ("json", "md", "csv")
 FORMATS = {"table": ("md", "csv", "tex", "html"), "figure": ("pdf", "svg", "png", "csv")}
 
@@ -171,9 +172,11 @@ class Plan:
 
     def require(self, id: str) -> None:
         """Raises UserError with why an artefact cannot be made, if it cannot."""
-        for reasons in (self.left_out, self.broken):
-            if id in reasons:
-                raise reasons[id]
+        if id in self.left_out:
+            mend = f": add --config scale={UNCUT}" if self.scale.name != UNCUT else ""
+            raise NotAtScale(f"{self.left_out[id]}{mend}")
+        if id in self.broken:
+            raise self.broken[id]
 
     def why_not(self, id: str) -> str:
         """Why an artefact is not among those that are asked for."""

@@ -105,8 +105,21 @@ def _papers(folder: Path) -> dict[str, Paper]:
         alone = next(path.glob("*.yaml"), None)
         if alone and not (path / "protocol.yaml").exists():
             raise UserError(f"{alone}: there is no protocol.yaml beside it, which says what its paper is")
-    papers = [read(Paper, path, id=path.parent.name) for path in sorted(folder.glob("*/protocol.yaml"))]
-    return {paper.id: paper for paper in sorted(papers, key=lambda paper: paper.order)}
+    read_ones = [read(Paper, path, id=path.parent.name) for path in sorted(folder.glob("*/protocol.yaml"))]
+    papers = {paper.id: paper for paper in sorted(read_ones, key=lambda paper: paper.order)}
+    return {id: _with_search(paper, papers) for id, paper in papers.items()}
+
+
+def _with_search(paper: Paper, papers: dict[str, Paper]) -> Paper:
+    """The paper with how that one searches attributes whose way is its own, too."""
+    if paper.searches_as is None:
+        return paper
+    where, known = f"workflow/papers/{paper.id}/protocol.yaml: searches_as", [id for id in papers if papers[id].search]
+    if paper.searches_as not in known:
+        raise UserError(f"{where}: {unknown('paper with a search', paper.searches_as, known)}")
+    if paper.search:
+        raise UserError(f"{where}: the paper has a search of its own: leave one of them out")
+    return paper.model_copy(update={"search": papers[paper.searches_as].search})
 
 
 def _claims(root: Path, papers: dict[str, Paper]) -> dict[str, dict[str, Claim]]:

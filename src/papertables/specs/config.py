@@ -227,6 +227,14 @@ class Config(Model):
 
     @model_validator(mode="before")
     @classmethod
+    def _null_is_none(cls, values: object) -> object:
+        """Snakemake's command line hands ``null`` over as a text."""
+        if not isinstance(values, Mapping):
+            return values
+        return {key: None if value == "null" else value for key, value in values.items()}
+
+    @model_validator(mode="before")
+    @classmethod
     def _told_by_its_name(cls, values: object) -> object:
         if isinstance(values, Mapping) and "attributes" in values:
             raise ValueError("'attributes' is called anchors now: write anchors: published, or anchors: searched")
@@ -548,7 +556,7 @@ class SearchSettings(Model):
 
 
 class Paper(Model):
-    """workflow/papers/<paper>/protocol.yaml."""
+    """workflow/papers/<paper>/protocol.yaml. searches_as: the paper whose way of searching attributes is this one's."""
 
     id: Id
     title: Line
@@ -568,6 +576,7 @@ class Paper(Model):
     adjust: tuple[Adjustment, ...] = ()
     methods: Annotated[dict[Id, PaperMethod], Field(min_length=1)]
     search: SearchSettings | None = None
+    searches_as: Id | None = None
     choices: dict[Id, Choice] = {}
     fidelity: dict[str, Switch] = {}
 

@@ -111,7 +111,10 @@ def test_show_prints_a_table_that_was_made(project, monkeypatch):
     [
         (("show", "attrvr_table1"), "attrvr_table1 is not made yet: papertables make attrvr_table1 --scale mini"),
         (("show", "attrvr_tabel1"), "unknown artefact 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
-        (("show", "attrvr_backbone_rn101"), "scale mini has nothing for backbone 'clip_rn101'"),
+        (
+            ("show", "attrvr_backbone_rn101"),
+            "scale mini has nothing for backbone 'clip_rn101': add --config scale=paper",
+        ),
         (("plan", "attrvr_tabel1"), "unknown target 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
         (("plan", "--scale", "Paper"), "unknown scale 'Paper' (did you mean 'paper'?)"),
         (("plan", "--config", "selection"), "--config selection: write KEY=VALUE"),
@@ -208,6 +211,18 @@ def test_a_trial_is_a_table_by_a_papers_protocol():
     assert planned.artefact.fixed["backbone"] == "clip_vit_b16"  # mini-vit stands in for it
     others = plan_of().jobs
     assert {id: job for id, job in made.jobs.items() if id in others} == others  # it moves no run of theirs
+
+
+@pytest.mark.slow
+def test_a_trial_tells_before_it_runs_what_it_makes(project, monkeypatch):
+    monkeypatch.setattr(cli.subprocess, "run", lambda *_: pytest.fail("it ran"))
+    (told, header, *_), (others, *_) = (
+        call("train", "coop", "--dataset", "mini_moths", "--backbone", "mini-vit", "--dry-run", *more).splitlines()
+        for more in ((), ("--set", "training.epochs=7"))
+    )
+    job = plan_of().jobs["atprompt_table1.mini_moths.mini-vit.0"]
+    assert told == f"3 runs at scale mini; their jobs make {len(job.runs) - 3} others too, which declared tables show"
+    assert others == "3 runs at scale mini" and header.startswith("artefact")
 
 
 @pytest.mark.slow

@@ -79,3 +79,9 @@ def test_fidelity_changes_only_runs_that_it_can_touch():
     assert ids(published, "zero_shot") == ids(repaired, "zero_shot")
     assert not ids(published, "vp") & ids(repaired, "vp")
     assert not ids(published, "attr_zs") & ids(repaired, "attr_zs")
+
+
+def test_attributes_of_all_papers_can_be_searched():
+    found = plan(anchors="searched", artefacts="all")
+    assert not found.broken and {"common_ground", "atprompt_table1"} <= set(found.selected)
+    assert found.project.papers["common"].search == found.project.papers["atprompt"].search

@@ -102,6 +102,12 @@ def test_config(config, says):
     assert "\n" not in str(error.value)
 
 
+def test_null_is_no_text():
+    """As Snakemake's command line would have it."""
+    unset = Config(seeds="null", selection="null", downloads="null", retrain="null")
+    assert unset == Config()
+
+
 def test_every_key_of_the_configuration_is_tried():
     (cases,) = (mark.args[1] for mark in test_config.pytestmark if mark.name == "parametrize")
     tried = {key for config, _ in cases for key in config}

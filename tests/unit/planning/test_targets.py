@@ -67,7 +67,7 @@ def test_what_is_downloaded_is_a_target_where_it_is_needed():
         ("results/mini/tables/smm/figure4.md", "nothing makes such a file; targets are files, or one of configured"),
         ("results/mini/jobs/nothing.jsonl", "(did you mean 'results/mini/jobs/"),
         ("results/mini/data/mini_digitz/manifest.json", "nothing makes such a file"),
-        ("attrvr_backbone_rn101", "scale mini has nothing for backbone 'clip_rn101'"),
+        ("attrvr_backbone_rn101", "scale mini has nothing for backbone 'clip_rn101': add --config scale=paper"),
         ("README.md", "unknown target 'README.md'"),
     ],
 )
