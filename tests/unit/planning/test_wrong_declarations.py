@@ -13,6 +13,7 @@ from papertables.planning.plan import make_plan
 from tests.unit.plans import CONFIG, REPOSITORY
 
 ATTRVR, SMM, ATPROMPT = (f"workflow/papers/{paper}/protocol.yaml" for paper in ("attrvr", "smm", "atprompt"))
+COMMON_GROUND = "workflow/papers/common/protocol.yaml"
 TABLE, CURVES, K = (f"workflow/papers/attrvr/{name}.yaml" for name in ("table1", "convergence", "k"))
 PRINTED = "workflow/papers/attrvr/published/table1.csv"
 MINI = "workflow/scales/mini.yaml"
@@ -148,6 +149,8 @@ PAPERS: list[tuple[str, Change, str]] = [
         ("published: replacement", "published: with"),
         "fidelity: published: attribute_sampling: unknown value 'with'",
     ),
+    (ATPROMPT, ("\nsearch:", "\nsearches_as: atprompt\nsearch:"), "searches_as: the paper has a search of its own"),
+    (COMMON_GROUND, ("searches_as: atprompt", "searches_as: atprom"), "unknown paper with a search 'atprom' (did you"),
     (ATPROMPT, ("recipe:\n    default: origin", "recipe:\n    default: original"), "default: unknown value 'original'"),
     (SMM, ("gtsrb_training_set:\n    default", "protocol:\n    default"), "unknown key 'gtsrb_training_set'"),
     (ATPROMPT, ("\nsearch:", "\nsearch:\n  lrr: 1"), "unknown key 'search.lrr' (did you mean 'lr'?)"),
@@ -202,8 +205,8 @@ SCALES: list[tuple[str, Change, str]] = [
     (MINI, (COMMON, "training: {optimizer: {lr: -2}}"), "papers.attrvr.training: optimizer.lr must be more than 0"),
     (MINI, (COMMON, "training: {epochs: many}"), "papers.attrvr.training: epochs is 'many'"),
     (MINI, (COMMON, f"{COMMON}\n    search: {{epochs: 2}}"), "papers.attrvr.search: paper attrvr searches nothing"),
-    (MINI, ("search: {epochs: 12", "search: {epoch: 12"), "papers.atprompt.search: unknown key 'epoch'"),
-    (MINI, ("search: {epochs: 12", "search: {epochs: 0"), "papers.atprompt.search: epochs must be more than 0"),
+    (MINI, ("&searches {epochs: 12", "&searches {epoch: 12"), "papers.atprompt.search: unknown key 'epoch'"),
+    (MINI, ("&searches {epochs: 12", "&searches {epochs: 0"), "papers.atprompt.search: epochs must be more than 0"),
     (
         MINI,
         ("{options.patch: [1]", "{options.patches: [1]"),
