@@ -12,8 +12,9 @@ from papertables.planning.adopt import adopt
 from papertables.planning.asking import check_asking
 from papertables.planning.downloads import check_downloads, prepared_files
 from papertables.planning.plan import Plan
-from papertables.planning.preflight import check_files, check_gpu, check_tests
+from papertables.planning.preflight import check_files, check_gpu, check_scheduler, check_tests
 from papertables.planning.targets import ADOPT, FETCH, PDF, PLAN, asked, left_behind
+from papertables.planning.whereabouts import steps_of_the_user
 from papertables.results.format import check_format
 
 
@@ -36,8 +37,10 @@ def enter(plan: Plan, command: Command | None) -> None:
     else:
         print(plan_report.text(plan, wanted))
         sys.exit()
-    if command.runs and (told := unrecorded(plan, wanted)):
-        print(told, file=sys.stderr)
+    if command.runs:
+        check_scheduler(command.executor)
+        for told in filter(None, (unrecorded(plan, wanted), steps_of_the_user(plan, wanted))):
+            print(told, file=sys.stderr)
     check_tests(plan, [artefact for artefact, runs in wanted.items() if runs])
     if command.locks:
         check_alone(plan, wanted)

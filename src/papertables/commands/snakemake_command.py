@@ -15,12 +15,17 @@ READING = (  # arguments that make Snakemake do something else than run jobs
 @dataclass(frozen=True)
 class Command:
     """targets: names and files, none where the configuration chooses. runs: whether jobs are run, and not only looked
-    at. local: whether they run on this machine. locks: whether no other run may make the same files meanwhile."""
+    at. executor: who runs them. locks: whether no other run may make the same files meanwhile."""
 
     targets: tuple[str, ...]
     runs: bool
-    local: bool
+    executor: str
     locks: bool
+
+    @property
+    def local(self) -> bool:
+        """Whether jobs run on this machine."""
+        return self.executor == "local"
 
 
 def snakemake_command() -> Command | None:
@@ -37,6 +42,6 @@ def snakemake_command() -> Command | None:
     return Command(
         targets=tuple(arguments.targets or ()),
         runs=runs,
-        local=arguments.executor in (None, "local"),
+        executor=arguments.executor or "local",
         locks=runs and not arguments.nolock,
     )

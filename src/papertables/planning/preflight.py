@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import which
 
 from papertables.base.errors import UserError
 from papertables.planning.cost import cpu_seconds, duration, estimate, total
@@ -33,6 +34,15 @@ def check_files(plan: Plan) -> None:
     for name, own in plan.config.weights.items():
         if not Path(own.path).is_file():
             raise UserError(f"config: weights: {name}: there is no file {own.path}")
+
+
+def check_scheduler(executor: str) -> None:
+    """Raises UserError where jobs are to be sent to Slurm and its commands are not here."""
+    if executor == "slurm" and not which("sbatch"):
+        raise UserError(
+            "the profile sends jobs to Slurm, but there is no sbatch here: start it where sbatch is found, as on a "
+            "login node (module load slurm), or leave out --workflow-profile profiles/slurm"
+        )
 
 
 def check_tests(plan: Plan, artefacts: Iterable[str]) -> None:

@@ -5,13 +5,12 @@ from itertools import groupby, pairwise
 
 from pydantic import JsonValue
 
-from papertables.data.catalog import dataset
 from papertables.planning.asking import asking_notes
 from papertables.planning.cost import JOB_START, Cost, Lever, duration, estimate, spent, total
 from papertables.planning.measured import corrections
 from papertables.planning.memory import memory_cell, memory_notes
 from papertables.planning.plan import Plan
-from papertables.planning.whereabouts import COLUMNS, cells, whereabouts
+from papertables.planning.whereabouts import COLUMNS, cells, steps_of_the_user, whereabouts
 
 LENGTHS = (0, 900, 3600, 4 * 3600, 12 * 3600, float("inf"))  # seconds, by which jobs are counted
 LEVERS = {"numerics: fast": Lever(fast=True), "selection: last": Lever(selection="last"), "both": Lever(True, "last")}
@@ -104,13 +103,7 @@ def notes(plan: Plan, costs: dict[str, Cost]) -> list[str]:
         *([_purposes(whole), _jobs(whole)] if whole.lengths else []),
         "Shared: runs that the jobs of an artefact above already make.",
     ]
-    steps = [dataset(row["dataset"]) for row in whereabouts(plan, costs) if row["state"] == "step"]
-    if steps:
-        told = "; ".join(
-            f"{each.id}: {each.source.step.rstrip('.')} ({plan.paths.raw(each.id)}, or shared_data: docs/data.md)"
-            for each in steps
-        )
-        found.append(f"Steps of yours before these can be prepared: {told}.")
+    found += filter(None, [steps_of_the_user(plan, costs)])
     unknown = [name for cost in costs.values() for name, size in cost.downloads.items() if size is None]
     if unknown:
         found.append(f"No source gives the size of: {', '.join(unknown)}.")

@@ -47,3 +47,13 @@ def cells(plan: Plan, record: dict[str, JsonValue]) -> tuple[str, ...]:
     where = TOLD[record["state"]].format(where=", ".join(record["where"]), raw=plan.paths.raw(record["dataset"]))
     beside = record["lists"] if record["state"] != "fetch" else []
     return record["dataset"], *told, "; ".join([where, *(f"{name} fetched" for name in beside)])
+
+
+def steps_of_the_user(plan: Plan, artefacts: Iterable[str]) -> str | None:
+    """What a user has to do by hand before some data sets can be prepared; None where there is none such."""
+    entries = [entry for entry in map(dataset, needs(plan, artefacts).sets) if found(plan, entry.id).state == "step"]
+    told = "; ".join(
+        f"{each.id}: {each.source.step.rstrip('.')} ({plan.paths.raw(each.id)}, or shared_data: docs/data.md)"
+        for each in entries
+    )
+    return f"Steps of yours before these can be prepared: {told}." if told else None

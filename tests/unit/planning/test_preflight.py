@@ -12,6 +12,7 @@ from papertables.commands.snakemake_command import Command
 from papertables.planning import preflight
 from papertables.planning.downloads import check_downloads, downloads, fetched_files
 from papertables.planning.plan import make_plan
+from papertables.planning.whereabouts import steps_of_the_user
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 
 OF_ONES_OWN = """\
@@ -171,7 +172,7 @@ def test_a_data_set_that_is_asked_for_by_itself_needs_nothing_beside(tmp_path, m
     plan = plan_of(scale="paper", downloads=False)
     file = plan.paths.manifest("dtd")
     with pytest.raises(UserError, match=f"^{file} needs DTD, and the configuration downloads nothing"):
-        enter(plan, Command((file,), runs=True, local=True, locks=False))
+        enter(plan, Command((file,), runs=True, executor="local", locks=False))
 
 
 @pytest.mark.slow
@@ -201,3 +202,19 @@ def test_where_the_last_epoch_is_selected_it_alone_is_tested_but_for_figures_of_
     assert {asked["attrvr_table1"].tests[id] for id in runs} == {0}
     assert {asked["attrvr_selection"].tests[id] for id in runs} == {plan_of().tests[id] for id in runs} == {1}
     assert asked["attrvr_table1"].jobs == plan_of().jobs
+
+
+def test_slurm_is_looked_for_where_jobs_are_sent_to_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    preflight.check_scheduler("local")
+    with pytest.raises(UserError, match="no sbatch here: start it where sbatch is found"):
+        preflight.check_scheduler("slurm")
+    (tmp_path / "sbatch").touch(mode=0o755)
+    preflight.check_scheduler("slurm")
+
+
+def test_steps_of_the_user_are_told_before_anything_starts(tmp_path):
+    plan = plan_of(scale="paper", data_root=str(tmp_path))
+    assert steps_of_the_user(plan, ["blm_padding"]) is None
+    told = steps_of_the_user(plan, ["atprompt_table2"])
+    assert told.startswith("Steps of yours before these can be prepared: imagenet: ")
