@@ -121,6 +121,12 @@ def planned(comparable: bool = True, selection: str = "best", **changes) -> Plan
     return PlannedArtefact(artefact(**changes), scope(comparable, selection), methods(), columns, cells)
 
 
+def keeping_best() -> PlannedArtefact:
+    """Of last epochs, but for VP, whose released code keeps the best."""
+    last = replace(planned(selection=None), artefact=artefact(selection="last"))
+    return switched(last, "vp", kept_epoch="best")
+
+
 def configured(planned: PlannedArtefact, **config) -> PlannedArtefact:
     """The same under another configuration."""
     changed = planned.scope.config.model_copy(update=config)
@@ -202,9 +208,14 @@ def ended(spec: RunSpec, best: float) -> Metrics:
 
 def under(planned: PlannedArtefact, on_nonfinite: str) -> PlannedArtefact:
     """The same runs under another rule for losses that are not finite."""
+    return switched(planned, "", on_nonfinite=on_nonfinite)
+
+
+def switched(planned: PlannedArtefact, method: str, **fidelity: str) -> PlannedArtefact:
+    """The same runs, of a method alone if one is named, with other switches."""
 
     def changed(run: RunSpec) -> RunSpec:
-        return run.model_copy(update={"fidelity": Fidelity(on_nonfinite=on_nonfinite)})
+        return run.model_copy(update={"fidelity": Fidelity(**fidelity)}) if method in ("", run.method) else run
 
     def cell(each: Cell) -> Cell:
         members = (replace(member, runs=tuple(map(changed, member.runs))) for member in each.members)

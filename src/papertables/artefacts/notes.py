@@ -13,6 +13,8 @@ from papertables.results.metrics import Metrics
 from papertables.specs.config import PUBLISHED, Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
+OTHER_EPOCH = "§"  # what shows another epoch than its table
+EPOCHS = {"best": "best epoch on the test set", "last": "last epoch"}
 SELECTIONS = {
     "best": "accuracy of the epoch that is best on the test set",
     "last": "accuracy after the last epoch",
@@ -182,9 +184,11 @@ def _searched(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:
 
 
 def _selection(planned: PlannedArtefact) -> str:
-    paper, epochs = planned.paper, {each.method: planned.shown_epoch(each.runs[0]) for each in planned.members}
-    others = [method for method, epoch in epochs.items() if epoch != planned.selection]
-    but = f" Of {_and(others)} the best epoch on the test set, whose learner the released code keeps." if others else ""
+    paper, others = planned.paper, planned.other_epochs
+    but = "".join(
+        f" {OTHER_EPOCH} Of {_and(methods)} the {EPOCHS[epoch]}, whose learner the released code keeps."
+        for epoch, methods in others.items()
+    )
     text = f"Selection {planned.selection}: {SELECTIONS[planned.selection]}"
     if planned.selection == paper.selection:
         return f"{text} ({paper.selection_source}).{but}"

@@ -8,6 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from papertables.artefacts.latex import latex
+from papertables.artefacts.notes import EPOCHS
 from papertables.artefacts.tables import Table, TableCell
 from papertables.artefacts.wording import beside, ours, printed, published_caption, signed
 from papertables.base.files import write_atomic
@@ -39,8 +40,8 @@ def read(path: Path) -> Table:
 
 
 def tidy(table: Table) -> pd.DataFrame:
-    """One row per cell, with exact values, those of each seed and the runs behind it; of methods the mean rank and the
-    win rate of the whole row."""
+    """One row per cell, with exact values, those of each seed, the runs behind it and which epochs of theirs it shows;
+    of methods the mean rank and the win rate of the whole row."""
     rows = []
     standings = table.standings or [None] * len(table.rows)
     for name, cells, standing in zip(table.rows, table.cells, standings, strict=True):
@@ -56,7 +57,7 @@ def tidy(table: Table) -> pd.DataFrame:
                     "published": quote.value if quote else None,
                     "published_std": quote.std if quote else None,
                     "difference": cell.difference,
-                    "selection": table.selection,
+                    "selection": " ".join(cell.epochs),
                     "scale": table.scale,
                     "source": quote.source if quote else None,
                     "status": _status(cell),
@@ -136,6 +137,7 @@ def templates() -> Environment:
         "signed": signed,
         "published_caption": published_caption,
         "NEARNESS": NEARNESS,
+        "EPOCHS": EPOCHS,
         "glyph": {name: glyph for name, glyph, _ in NEARNESS}.__getitem__,
     }
     return environment

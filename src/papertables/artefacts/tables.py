@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
-from papertables.artefacts.notes import numerics_notes, run_notes
+from papertables.artefacts.notes import EPOCHS, OTHER_EPOCH, numerics_notes, run_notes
 from papertables.artefacts.standing import Standing, places, standings
 from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
@@ -22,6 +22,7 @@ from papertables.specs.config import Artefact, Axis, Config, Measure, OwnWeights
 from papertables.specs.spec import Model, RunSpec
 
 SCORES = ("accuracy", "base", "new", "harmonic_mean", "gain")
+ACCURACIES = (*SCORES, "train_accuracy")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
 COSTS = ("seconds", "peak_memory_mb")
 DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
@@ -34,8 +35,9 @@ class TableCell(Model):
     """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
 
     mark: † a run diverged (without a mean, or with the best epoch before), * a run is not finished, ‡ the published
-    average is over other data sets. text: words in the place of a number. runs: the ids of those behind it. by_seed:
-    the mean of each seed (None: the same for every seed).
+    average is over other data sets, § it shows another epoch than its table. text: words in the place of a number.
+    runs: the ids of those behind it; epochs: which ones of theirs it shows. by_seed: the mean of each seed (None: the
+    same for every seed).
     """
 
     mean: float | None = None
@@ -49,6 +51,7 @@ class TableCell(Model):
     second: bool = False
     text: str | None = None
     runs: tuple[str, ...] = ()
+    epochs: tuple[Selection, ...] = ()
     by_seed: tuple[tuple[int | None, float], ...] = ()
 
     @property
@@ -81,6 +84,13 @@ class Block(NamedTuple):
 
     name: str
     places: tuple[int, ...]
+
+
+class Behind(NamedTuple):
+    """The ids of the runs behind a cell, and which epochs of theirs it shows."""
+
+    runs: tuple[str, ...]
+    epochs: tuple[Selection, ...]
 
 
 Cells = tuple[tuple[TableCell, ...], ...]
@@ -141,8 +151,9 @@ class Table(Model):
             return self.notes[0] if self.notes else ""
         named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         over = f"mean ± standard deviation over {named}" if len(seeds) > 1 else named if seeds else "nothing is drawn"
-        epoch = {"best": "best epoch on the test set", "last": "last epoch"}[self.selection]
-        return f"Scale {self.scale}; {over}; {epoch}."
+        others = dict.fromkeys(epoch for cell in cells for epoch in cell.epochs if epoch != self.selection)
+        marked = "".join(f" ({OTHER_EPOCH}: {EPOCHS[epoch]})" for epoch in others)
+        return f"Scale {self.scale}; {over}; {EPOCHS[self.selection]}{marked}."
 
 
 @dataclass(frozen=True)
@@ -218,7 +229,7 @@ def build(
         cells=cells,
         groups=tuple(value.block for value in rows) if any(value.block for value in rows) else (),
         standings=_standings(artefact, rows, columns, cells) if measures <= set(SCORES) else (),
-        other=other if other != cells else (),
+        other=other if _numbers(other) != _numbers(cells) else (),
         notes=(
             *notes,
             *_comparison_notes(planned, shown, cells, subsets),
@@ -234,8 +245,21 @@ def build(
 
 def without_published(planned: PlannedArtefact, metrics: Mapping[str, Metrics]) -> list[list[TableCell]]:
     """What the runs of an artefact gave, row by row, without published numbers beside."""
-    outcomes = [(_outcome(cell, metrics, planned.shown_epoch), DIGITS[cell.measure]) for cell in planned.cells]
-    return _in_rows([_cell(outcome, None, 1, digits, []) for outcome, digits in outcomes], len(planned.columns))
+    made = [
+        _cell(
+            _outcome(cell, metrics, planned.shown_epoch),
+            None,
+            1,
+            DIGITS[cell.measure],
+            Behind((), _epochs(planned, cell)),
+        )
+        for cell in planned.cells
+    ]
+    return _in_rows(made, len(planned.columns))
+
+
+def _numbers(cells: Cells) -> list[list[float | None]]:
+    return [[cell.mean for cell in row] for row in cells]
 
 
 def _called(axis: Axis) -> str:
@@ -253,20 +277,41 @@ def _cells(
     """The cells of a selection, averages among them."""
     artefact, width = planned.artefact, len(planned.columns)
     outcomes = _in_rows([_outcome(cell, metrics, planned.shown_epoch) for cell in planned.cells], width)
-    runs = _in_rows([[run.id for member in cell.members for run in member.runs] for cell in planned.cells], width)
+    behind = _in_rows([_behind(planned, cell) for cell in planned.cells], width)
     if artefact.average:
         outcomes = _averaged(planned, outcomes, _average)
-        runs = _averaged(planned, runs, lambda lists: list(dict.fromkeys(chain.from_iterable(lists))))
+        behind = _averaged(planned, behind, _joined)
     cells = [
         [
-            _cell(outcome, _at(quotes, i, j), _covered(planned), DIGITS[_measured(rows[i], columns[j])], runs[i][j])
+            _cell(outcome, _at(quotes, i, j), _covered(planned), DIGITS[_measured(rows[i], columns[j])], behind[i][j])
             for j, outcome in enumerate(row)
         ]
         for i, row in enumerate(outcomes)
     ]
+    cells = [[_marked(cell, planned.selection) for cell in row] for row in cells]
     if cells and {cell.measure for cell in planned.cells} <= set(SCORES):
         return _placed(cells, [(row.block, _measured(row, columns[0])) for row in rows], artefact)
     return tuple(map(tuple, cells))
+
+
+def _behind(planned: PlannedArtefact, cell: Cell) -> Behind:
+    return Behind(tuple(run.id for member in cell.members for run in member.runs), _epochs(planned, cell))
+
+
+def _epochs(planned: PlannedArtefact, cell: Cell) -> tuple[Selection, ...]:
+    """None of a cost: that is of the whole run."""
+    shown = (planned.shown_epoch(run) for member in cell.members for run in member.runs)
+    return tuple(dict.fromkeys(shown)) if cell.measure in ACCURACIES else ()
+
+
+def _joined(parts: Sequence[Behind]) -> Behind:
+    """Each once."""
+    return Behind(*(tuple(dict.fromkeys(chain.from_iterable(each))) for each in zip(*parts, strict=True)))
+
+
+def _marked(cell: TableCell, selection: Selection) -> TableCell:
+    apart = any(epoch != selection for epoch in cell.epochs)
+    return cell.model_copy(update={"mark": cell.mark + OTHER_EPOCH}) if apart else cell
 
 
 def _averaged(planned: PlannedArtefact, grid: list[list], average: Callable[[list], object]) -> list[list]:
@@ -314,7 +359,7 @@ def _three(values: PerChannel) -> str:
 
 
 def _unit(measures: set[Measure]) -> str:
-    accuracies = measures & {*SCORES, "train_accuracy"}
+    accuracies = measures & {*ACCURACIES}
     if "gain" in measures:
         return "Accuracy in percent, and gain in points"
     if "harmonic_mean" in measures:
@@ -448,14 +493,14 @@ def _at(quotes: compare.Quotes, i: int, j: int) -> Quote | None:
     return quotes[i][j] if quotes else None
 
 
-def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int, runs: Sequence[str]) -> TableCell:
+def _cell(outcome: Outcome, quote: Quote | None, covered: int, digits: int, behind: Behind) -> TableCell:
     values, mean = list(outcome.values.values()), outcome.mean
     std = stdev(values) if len(values) > 1 else None
     other = quote is not None and quote.covers is not None and quote.covers != covered
     difference = mean - quote.value if quote and mean is not None and not other else None
     mark = outcome.mark + (OTHER_AVERAGE if other else "")
-    behind = {"n": len(values), "runs": tuple(runs), "by_seed": tuple(outcome.values.items())}
-    return TableCell(mean=mean, std=std, digits=digits, quote=quote, difference=difference, mark=mark, **behind)
+    told = {"n": len(values), "by_seed": tuple(outcome.values.items()), **behind._asdict()}
+    return TableCell(mean=mean, std=std, digits=digits, quote=quote, difference=difference, mark=mark, **told)
 
 
 def _placed(cells: list[list[TableCell]], blocks: Sequence[object], artefact: Artefact) -> Cells:

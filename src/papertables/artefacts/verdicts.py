@@ -191,11 +191,18 @@ def _made(claimed: Claimed, runs: Mapping[str, Metrics]) -> dict[str, str]:
         "runs": f"{len(runs):,}",
         "seeds": ", ".join(map(str, seeds)),
         "selection": claimed.scope.config.selection or claimed.scope.paper.selection,
+        **_other_epochs(planned for planned, _ in claimed.artefacts),
         "fidelity": claimed.scope.config.fidelity,
         "numerics": ", ".join(sorted({str(each.fingerprint.numerics) for each in runs.values()})),
         "commit": ", ".join(sorted({each.git_commit for each in runs.values() if each.git_commit})),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _other_epochs(artefacts: Iterable[PlannedArtefact]) -> dict[str, str]:
+    """By methods, which epoch of theirs is shown where it is not the artefact's selection."""
+    found = [pair for planned in artefacts for pair in planned.other_epochs.items()]
+    return {f"selection of {', '.join(methods)}": epoch for epoch, methods in found}
 
 
 def write(found: PaperVerdicts, stem: Path) -> None:

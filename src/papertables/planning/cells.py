@@ -120,6 +120,15 @@ class PlannedArtefact:
         kept = "best" if run.fidelity.kept_epoch == "best" else None
         return self.scope.config.selection or kept or self.selection
 
+    @property
+    def other_epochs(self) -> dict[Selection, list[str]]:
+        """The methods of which it shows another epoch than its selection, by that epoch."""
+        found: dict[Selection, dict[str, None]] = {}
+        for member in self.members:
+            if (epoch := self.shown_epoch(member.runs[0])) != self.selection:
+                found.setdefault(epoch, {})[member.method] = None
+        return {epoch: list(methods) for epoch, methods in found.items()}
+
     def tests(self, run: RunSpec, selection: Selection | None = None) -> int:
         """Epochs between the tests of a run that it shows: of what a paper, or the run's released code, selects by
         them, and of figures of them; 0: the last epoch alone. selection: in place of the configuration's."""

@@ -129,6 +129,7 @@ def test_a_cell_leads_to_its_seeds_and_runs(tmp_path):
     assert "cells/attrvr_table1.html#r1c0" in Page((folder / "pages" / "attrvr.html").read_text()).links
     text = (folder / "pages" / "cells" / "attrvr_table1.html").read_text()
     cell = text[text.index('id="r1c0"') : text.index('id="r1c1"')]
+    assert "DTD: <span" in cell and ", best epoch on the test set</h3>" in cell
     assert "seed 1: 60.00; seed 2: 62.00" in cell
     for seed in (1, 2):
         assert f"../runs/{world.run('vp', 'dtd', seed).id}.html" in cell

@@ -87,6 +87,17 @@ def test_csv_is_tidy_and_exact(table, tmp_path):
     assert found["runs"].split() == [world.run("vp", "dtd", seed).id for seed in (1, 2)]
 
 
+def test_a_row_of_another_epoch_says_so_in_every_format(tmp_path):
+    made = build(world.keeping_best(), world.metrics(), world.published(tmp_path), {})
+    tidy = render.tidy(made).set_index(["row", "column"])
+    assert (tidy.loc[("VP", "DTD"), "selection"], tidy.loc[("Zero-shot", "DTD"), "selection"]) == ("best", "last")
+    assert "**61.0 ± 1.4§**" in render.markdown(made)
+    assert "61.0 \\pm 1.4 {$^\\S$}" in latex.latex(made)
+    page = Page(render.html(made))
+    assert page.tables["attrvr_table1"][2][1].startswith("61.0 ± 1.4§")
+    assert "last epoch (§: best epoch on the test set)" in page.text
+
+
 def test_html_is_a_whole_page_with_scoped_headers(table):
     page = Page(render.html(table))
     rows = page.tables["attrvr_table1"]

@@ -83,6 +83,19 @@ def test_selection_last_takes_the_last_epoch(tmp_path):
     assert any("after the last epoch, where the paper reports 'best'" in note for note in made.notes)
 
 
+def test_rows_that_show_another_epoch_than_their_table_are_marked(tmp_path):
+    made = table(tmp_path, world.keeping_best())
+    for column in made.columns:
+        assert (cell(made, "VP", column).mark, cell(made, "VP", column).epochs) == ("§", ("best",))
+        assert (cell(made, "Zero-shot", column).mark, cell(made, "Zero-shot", column).epochs) == ("", ("last",))
+    assert cell(made, "VP", "DTD").mean == 61.0
+    assert made.in_sight.endswith("; last epoch (§: best epoch on the test set).")
+    assert any("§ Of VP the best epoch on the test set, whose learner" in note for note in made.notes)
+    asked = table(tmp_path, world.keeping_best(), selection="last")
+    assert {found.mark for row in asked.cells for found in row} == {""}
+    assert "§" not in " ".join([asked.in_sight, *asked.notes])
+
+
 def test_published_value_and_difference(tmp_path):
     made = table(tmp_path)
     assert cell(made, "VP", "EuroSAT").quote.value == 91.2

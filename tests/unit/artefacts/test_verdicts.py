@@ -75,3 +75,7 @@ def test_a_row_for_every_comparison():
 def test_the_world_of_a_scale_is_said_of_it_alone():
     assert verdicts._world(world.scope(comparable=True)) == ""
     assert verdicts._world(world.scope(comparable=False)) == "In the mini world, not of the paper: "
+
+
+def test_methods_that_show_another_epoch_are_named():
+    assert verdicts._other_epochs([world.keeping_best(), world.planned()]) == {"selection of VP": "best"}
