@@ -192,15 +192,32 @@ def test_a_line_per_data_set_against_any_number(vary, values, label, scale, tmp_
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"{each:g}" for each in x]
 
 
+def test_names_have_bars_and_no_band_between_them():
+    frame = pd.DataFrame({"series": "VP", "x": [0.0, 1.0], "mean": [60.0, 70.0], "std": [1.0, 2.0], "n": 2})
+    frame = frame.assign(published=np.nan, published_std=np.nan)
+    looks = {"VP": style.Look("black", "o", "-")}
+    drawn = lines.draw(lines.Lines(frame, looks, "Source", None, "Scale paper.", names=("own", "gpt3")))
+    (bars,) = drawn.axes[0].collections
+    assert bars.get_gid() == "bars VP"
+    assert [segment.tolist() for segment in bars.get_segments()] == [[[0, 59], [0, 61]], [[1, 68], [1, 72]]]
+
+
 def test_selection_shows_best_last_and_the_difference(tmp_path):
     data = selection.collect(gather(planned("selection"), world.metrics(), tmp_path))
     figure = selection.draw(data)
     assert [axes.get_title() for axes in figure.axes] == ["DTD", "EuroSAT", "Average"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["Zero-shot", "VP"]
-    eurosat = lines_of(figure.axes[1])
-    assert points(eurosat["_best VP"]) == [(92.0, 1.0)]
-    assert points(eurosat["_last VP"]) == [(84.5, 1.0)]
-    assert points(eurosat["_best Zero-shot"]) == points(eurosat["_last Zero-shot"]) == [(50.0, 0.0)]
+    eurosat = {each.get_label(): each.lines for each in figure.axes[1].containers}
+    above, below = 1 - selection.APART, 1 + selection.APART
+    assert points(eurosat["_best VP"][0]) == [(92.0, above)]
+    assert points(eurosat["_last VP"][0]) == [(84.5, below)]
+    for name, mean, y, std in (("_best VP", 92, above, 8**0.5), ("_last VP", 84.5, below, 40.5**0.5)):
+        (bar,) = eurosat[name][2]
+        assert bar.get_segments()[0].tolist() == [pytest.approx([mean - std, y]), pytest.approx([mean + std, y])]
+        low, high = figure.axes[1].get_xlim()
+        assert low < mean - std and mean + std < high
+    assert [each[0].get_xdata()[0] for name, each in eurosat.items() if "Zero" in name] == [50.0, 50.0]
+    assert "bars of one standard deviation" in data.alt
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "+7.5"}
     assert {axes.get_xlabel() for axes in figure.axes} == {"Accuracy (%)"}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["best test epoch", "last epoch"]

@@ -119,7 +119,10 @@ def draw(data: Lines) -> Figure:
         axes.plot(own["x"], own["mean"], color=look.colour, label=style.in_legend(name), **line)
         spread = own.dropna(subset=["mean", "std"])
         low, high = spread["mean"] - spread["std"], spread["mean"] + spread["std"]
-        axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {name}")
+        if data.names:  # nothing lies between two of them
+            axes.vlines(spread["x"], low, high, color=look.colour, linewidth=1, gid=f"bars {name}")
+        else:
+            axes.fill_between(spread["x"], low, high, color=look.colour, alpha=0.15, linewidth=0, gid=f"band {name}")
         printed = own.dropna(subset=["published"])
         hollow = {"mfc": "none", "mec": look.colour, "linestyle": "none", "markersize": 6, "zorder": 3}
         if len(printed):

@@ -13,6 +13,8 @@ from papertables.artefacts.figures.sources import Sources, footer, over_seeds
 from papertables.specs.config import Selection
 
 ACROSS = 5  # panels
+APART = 0.14  # of a row: best above its middle, last below, so that no deviation hides another
+MARKS = {"best": {"marker": "o", "markersize": 3.5}, "last": {"marker": "s", "markersize": 4.5, "mfc": "white"}}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,15 @@ class Selections:
     def alt(self) -> str:
         return (
             f"Dots: accuracy in percent of the best test epoch and of the last epoch for "
-            f"{', '.join(self.rows)}, in panels for {', '.join(self.columns)}."
+            f"{', '.join(self.rows)}{self._deviations}, in panels for {', '.join(self.columns)}."
+        )
+
+    @property
+    def _deviations(self) -> str:
+        return (
+            ", with bars of one standard deviation"
+            if self.frame[["best_std", "last_std"]].notna().any(axis=None)
+            else ""
         )
 
 
@@ -60,22 +70,28 @@ def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCe
 
 
 def draw(data: Selections) -> Figure:
-    figure, grid = style.panels(len(data.columns), ACROSS, 0.65 + 0.22 * len(data.rows), data.footer, sharey=True)
+    figure, grid = style.panels(len(data.columns), ACROSS, 0.65 + 0.26 * len(data.rows), data.footer, sharey=True)
     for axes, column in zip(grid[:, 0], data.columns, strict=True):
         own = data.frame[data.frame["column"] == column]
         for place, (name, look) in enumerate(data.rows.items()):
-            _pair(axes, own[own["row"] == name].iloc[0], place, look)
+            _pair(axes, own[own["row"] == name], place, look)
         axes.set_title(column)
         axes.set_xlabel("Accuracy (%)")
-        _range(axes, own[["best", "last"]].min().min(), own[["best", "last"]].max().max())
+        _range(axes, *_ends(own))
         axes.grid(axis="y", visible=False)
     grid[0, 0].set_yticks(range(len(data.rows)), data.rows)
     grid[0, 0].set_ylim(len(data.rows) - 0.4, -0.7)
-    mark = {"linestyle": "none", "color": style.FAINT, "label": "best test epoch", "marker": "o"}
-    best = Line2D([], [], **mark)
-    last = Line2D([], [], **mark | {"marker": "s", "mfc": "white", "label": "last epoch", "markersize": 5})
-    figure.legend(handles=[best, last], loc="outside upper center", ncols=2)
+    named = {"best": "best test epoch", "last": "last epoch"}
+    handles = [Line2D([], [], linestyle="none", color=style.FAINT, label=named[when], **MARKS[when]) for when in named]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
     return figure
+
+
+def _ends(lines: pd.DataFrame) -> tuple[float, float]:
+    """The lowest and the highest that is drawn of accuracies, deviations included."""
+    spreads = lines[["best_std", "last_std"]].fillna(0).to_numpy()
+    means = lines[["best", "last"]]
+    return (means - spreads).min(axis=None), (means + spreads).max(axis=None)
 
 
 def _range(axes, low: float, high: float) -> None:
@@ -88,13 +104,16 @@ def _range(axes, low: float, high: float) -> None:
     axes.set_xticks([tick for tick in ticks if low - 0.15 * room <= tick <= min(100, high + 0.5 * room)])
 
 
-def _pair(axes, line: pd.Series, place: int, look: style.Look) -> None:
+def _pair(axes, own: pd.DataFrame, place: int, look: style.Look) -> None:
+    """own: the one line of a row and column."""
+    line = own.iloc[0]
     if pd.isna(line["gain"]):
         axes.annotate("–", (0.5, place), xycoords=("axes fraction", "data"), ha="center", va="center")
         return
-    colour = {"color": look.colour, "clip_on": False}
-    axes.plot([line["last"], line["best"]], [place, place], linewidth=1, label="_pair", **colour)
-    axes.plot(line["last"], place, "s", mfc="white", markersize=5, label=f"_last {line['row']}", **colour)
-    axes.plot(line["best"], place, "o", markersize=3.5, label=f"_best {line['row']}", **colour)
+    for when, y in (("best", place - APART), ("last", place + APART)):
+        label = f"_{when} {line['row']}"
+        dot = {"color": look.colour, "clip_on": False, "elinewidth": 1, **MARKS[when]}
+        axes.errorbar(line[when], y, xerr=line[f"{when}_std"], label=label, **dot)
     text = f"{line['gain']:+.1f}".replace("-", "−") if abs(line["gain"]) >= 0.05 else "0"
-    axes.annotate(text, (line["best"], place), (5, 0), textcoords="offset points", va="center", fontsize=style.SMALL)
+    _, end = _ends(own)
+    axes.annotate(text, (end, place), (5, 0), textcoords="offset points", va="center", fontsize=style.SMALL)
