@@ -398,7 +398,7 @@ def paths_of(*methods):
 @pytest.mark.slow
 def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
     data, _ = with_inspections(embeddings, monkeypatch, tmp_path, "embeddings")
-    accuracies = {"before": pytest.approx(100 / 3), "after": 100.0}
+    accuracies = {"before": (pytest.approx(100 / 3),), "after": (100.0,)}
     assert data.panels == {"DTD": accuracies, "EuroSAT": accuracies}
     counts = data.frame.groupby(["panel", "state", "kind"]).size()
     assert counts["DTD", "before", "image"] == 24
@@ -409,13 +409,15 @@ def test_embeddings_show_images_and_attributes_by_class(tmp_path, monkeypatch):
     assert part.get_suptitle() == "EuroSAT"
     apart = data.frame.groupby(["panel", "state"])["silhouette"].first()["EuroSAT"]
     titles = [f"before (33.3 %, s = {apart['before']:.2f})", f"after (100.0 %, s = {apart['after']:.2f})"]
-    assert [axes.get_title() for axes in part.axes] == titles
+    assert [axes.get_title().replace("−", "-") for axes in part.axes] == titles
     drawn = {each.get_label(): each.get_offsets() for each in part.axes[1].collections}
     assert [text.get_text() for text in part.legends[0].get_texts()] == ["red spot", "green spot", "blue spot"]
     own = data.frame.query("panel == 'EuroSAT' and state == 'after' and `class` == 'green spot'")
     for label, kind in (("green spot", "image"), ("_distinctive green spot", "distinctive")):
         np.testing.assert_array_equal(drawn[label], own[own["kind"] == kind][["x", "y"]])
-    names = ["mean of descriptive sentences", "mean of distinctive sentences", "image"]
+    dots = {each.get_label(): each.get_paths() for each in part.axes[1].collections}
+    assert len(dots["green spot"][0].vertices) == len(dots["blue spot"][0].vertices)  # one marker of all images
+    names = ["image", "mean of descriptive sentences", "mean of distinctive sentences"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == names
 
 
@@ -462,7 +464,8 @@ def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypat
     monkeypatch.setattr(sources, "read_inspection", lambda path: content if path.parent.name == "vp" else same)
     artefact = planned("embeddings")
     data = embeddings.collect(gather(artefact, world.metrics(), tmp_path, paths_of("zero_shot", "vp")))
-    assert data.panels["DTD"] == {"before": pytest.approx(100 / 3), "Zero-shot": 100.0, "VP": 100.0}
+    before = pytest.approx(100 / 3)
+    assert data.panels["DTD"] == {"before": (before, before), "Zero-shot": (100.0,), "VP": (100.0,)}
     assert set(data.frame["kind"]) == {"image"}
     assert not any("CLIP" in note for note in data.notes)
     assert data.alt.startswith("t-SNE of image features before and after Zero-shot, VP, coloured by class")
@@ -479,14 +482,15 @@ def test_embeddings_of_several_methods_share_what_was_before(tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_accuracies_before_that_differ_are_not_shown(tmp_path, monkeypatch):
+def test_accuracies_before_that_differ_are_shown_from_lowest_to_highest(tmp_path, monkeypatch):
     one = mapped()
     other = replace(one, tensors=one.tensors | {"before.predicted": one.labels})
     monkeypatch.setattr(sources, "read_inspection", lambda path: one if path.parent.name == "vp" else other)
     artefact = planned("embeddings")
     data = embeddings.collect(gather(artefact, world.metrics(), tmp_path, paths_of("zero_shot", "vp")))
-    assert data.panels["DTD"]["before"] is None
-    assert embeddings.draw(data).subfigs[0].axes[0].get_title().startswith("before (s = ")
+    assert data.panels["DTD"]["before"] == (100.0, pytest.approx(100 / 3))
+    assert embeddings.draw(data).subfigs[0].axes[0].get_title().startswith("before (33.3–100.0 %, s = ")
+    assert any("of several methods from the lowest to the highest" in note for note in data.notes)
 
 
 def mapped(channels=3, after=1.0):

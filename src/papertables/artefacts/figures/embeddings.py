@@ -1,6 +1,7 @@
 """t-SNE of images before and after reprogramming: of their features, with the embeddings of the classes' texts where
 there are any, or of a classifier's output layer before labels are mapped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +31,12 @@ class Embeddings:
     before or after; of several methods, before or the method's name. silhouette: the mean over the images of the state,
     by their classes, before the projection.
 
-    panels: by data set and state the accuracy in percent, None before several methods that disagree. projected: what
+    panels: by data set and state the accuracies in percent, one of each method that the state is of. projected: what
     the projection is of.
     """
 
     frame: pd.DataFrame
-    panels: dict[str, dict[str, float | None]]
+    panels: dict[str, dict[str, tuple[float, ...]]]
     projected: str
     footer: str
     notes: tuple[str, ...] = ()
@@ -58,9 +59,8 @@ def collect(sources: Sources) -> Embeddings:
         name = cell.row.label if several else "after"
         accuracies = panels.setdefault(cell.column.label, {})
         states = {} if accuracies else {"before": "before"}
-        before = content.accuracy("before")
-        accuracies["before"] = before if accuracies.get("before", before) == before else None
-        accuracies[name] = content.accuracy("after")
+        accuracies["before"] = (*accuracies.get("before", ()), content.accuracy("before"))
+        accuracies[name] = (content.accuracy("after"),)
         for shown, state in (states | {name: "after"}).items():
             frames.append(project(content, state, artefact).assign(panel=cell.column.label, state=shown))
         seeds.add(run.seed)
@@ -68,6 +68,8 @@ def collect(sources: Sources) -> Embeddings:
     columns = ["panel", "state", "kind", "class", "x", "y", "silhouette"]
     projected = "image features" if artefact.embeds == "features" else "the output layer before the label mapping"
     means = " and of the mean embedding of each class's texts" if texts else ""
+    lowest = ", of several methods from the lowest to the highest" if several else ""
+    looks = "A dot is an image, a large marker is of texts; a colour" if texts else "A marker with its colour"
     some = {"test": f"the first {each} test images", "train": f"at most {each:,} random training images"}[artefact.part]
     notes = [
         f"t-SNE with cosine distances, perplexity 30 (less for fewer points) and a fixed seed, of {projected} of "
@@ -79,8 +81,9 @@ def collect(sources: Sources) -> Embeddings:
         else "Before the projection the mean of the images is subtracted.",
         "s: the mean silhouette of the images by their classes, with cosine distances before the projection "
         "(scikit-learn; 1: classes lie apart, 0: they touch).",
+        f"{looks} is a class, the same in every panel of a data set.",
         f"The accuracy over a panel is on all {sources.images} that were looked at; before: the untrained method on "
-        "plain images.",
+        f"plain images{lowest}.",
     ]
     below = footer(sources, one_seed(seeds), f"{sources.images} of some classes")
     frame = pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
@@ -146,36 +149,52 @@ def draw(data: Embeddings) -> Figure:
     kinds = [kind for kind in TEXT_MARKERS if (data.frame["kind"] == kind).any()]
     if kinds:
         grey = {"linestyle": "none", "mfc": style.FAINT, "mec": "black", "mew": 0.6}
-        marks = {TEXTS[kind]: grey | {"marker": TEXT_MARKERS[kind], "markersize": 6} for kind in kinds}
-        marks |= {"image": grey | {"marker": "o", "mew": 0, "markersize": 3}}
+        marks = {"image": grey | {"marker": "o", "mew": 0, "markersize": 3}}
+        marks |= {TEXTS[kind]: grey | {"marker": TEXT_MARKERS[kind], "markersize": 6} for kind in kinds}
         handles = [Line2D([], [], label=text, **look) for text, look in marks.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3 if across > 1 else 2)
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=4 if across > 1 or states > 2 else 2,
+            title="Marker: what it is; colour: of which class",
+            title_fontsize=style.SMALL,
+        )
     return figure
 
 
-def _panels(part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[str, float | None], columns: int) -> None:
+def _panels(
+    part: SubFigure, frame: pd.DataFrame, name: str, accuracies: dict[str, tuple[float, ...]], columns: int
+) -> None:
+    """A marker tells a class where there are images alone, else an image from a text."""
     part.suptitle(name, fontsize=8)
     classes = list(dict.fromkeys(frame["class"]))
     seen = dict(zip(classes, style.looks(classes), strict=True))
+    alone = (frame["kind"] == "image").all()
     panels = part.subplots(1, len(accuracies))
-    for axes, (state, accuracy) in zip(panels, accuracies.items(), strict=True):
+    for axes, (state, own_accuracies) in zip(panels, accuracies.items(), strict=True):
         own = frame[frame["state"] == state]
         for each, look in seen.items():
             of_class = own[own["class"] == each]
             images = of_class[of_class["kind"] == "image"]
-            dots = {"s": 8, "color": look.colour, "marker": look.marker, "edgecolors": style.FAINT, "linewidths": 0.25}
+            marker = look.marker if alone else "o"
+            dots = {"s": 8, "color": look.colour, "marker": marker, "edgecolors": style.FAINT, "linewidths": 0.25}
             axes.scatter(images["x"], images["y"], label=style.in_legend(style.shorten(each, 22)), **dots)
             for kind, marker in TEXT_MARKERS.items():
                 texts = of_class[of_class["kind"] == kind]
                 big = {"s": 45, "color": look.colour, "marker": marker, "edgecolors": "black", "linewidths": 0.7}
                 axes.scatter(texts["x"], texts["y"], label=f"_{kind} {each}", zorder=3, **big)
-        known = [] if accuracy is None else [f"{accuracy:.1f} %"]
-        known += [f"s = {apart:.2f}" for apart in own["silhouette"].dropna().unique()]
+        known = [_percent(own_accuracies)]
+        known += [f"s = {apart:.2f}".replace("-", "−") for apart in own["silhouette"].dropna().unique()]
         told = f"\n{', '.join(known)}" if len(accuracies) > 3 else f" ({', '.join(known)})"
-        title = state + told if known else state
-        axes.set_title(title, fontsize=style.SMALL)
+        axes.set_title(state + told, fontsize=style.SMALL)
         style.bare(axes)
         axes.spines[:].set_visible(True)
     handles, labels = panels[0].get_legend_handles_labels()
     settings = {"ncols": columns, "columnspacing": 0.8, "handletextpad": 0.1, "markerscale": 1.6}
     part.legend(handles, labels, loc="outside lower center", **settings)
+
+
+def _percent(accuracies: Sequence[float]) -> str:
+    """``66.7 %``, or from the lowest to the highest."""
+    ends = dict.fromkeys(f"{each:.1f}" for each in (min(accuracies), max(accuracies)))
+    return f"{'–'.join(ends)} %"
