@@ -144,7 +144,8 @@ def test_lines_stand_at_their_numbers_with_band_and_published_values(tmp_path):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Zero-shot", "VP", "published"]
     assert drawn["VP"].get_marker() != drawn["Zero-shot"].get_marker()
     assert drawn["VP"].get_color() != drawn["Zero-shot"].get_color()
-    assert "Scale paper; mean ± std over seeds 1, 2; epoch that is best on\nthe test set." in texts(figure)
+    assert data.footer == "Scale paper; CLIP ViT-B/16; mean ± std over seeds 1, 2; epoch that is best on the test set."
+    assert data.footer in {text.replace("\n", " ") for text in texts(figure)}
 
 
 @pytest.mark.slow
@@ -263,6 +264,20 @@ def test_curves_leave_out_what_was_not_evaluated_and_who_diverged(tmp_path):
     assert set(lines_of(dtd)["Zero-shot"].get_ydata()) == {40.0}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Zero-shot", "VP"]
     assert f"Left out, its loss stopped being finite: {gone.id}." in data.notes
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(1, "linear"), (100, "log")])
+def test_losses_that_are_far_apart_stand_on_a_logarithmic_scale(factor, scale, tmp_path):
+    data = curves.collect(gather(planned("curves"), with_curves(world.metrics()), tmp_path))
+    far = data.frame[data.frame["quantity"] == "train_loss"].assign(row="Zero-shot")
+    far[["mean", "std"]] *= factor
+    figure = curves.draw(replace(data, frame=pd.concat([data.frame, far])))
+    accuracy, _, loss, _ = figure.axes
+    assert (accuracy.get_yscale(), loss.get_yscale()) == ("linear", scale)
+    assert loss.get_ylabel() == "Training loss" + (" (log scale)" if scale == "log" else "")
+    assert not any(line.get_clip_on() for line in loss.lines)
+    if scale == "log":
+        assert {"1", "10", "100"} <= {loss.yaxis.get_major_formatter()(each, 0) for each in loss.get_yticks()}
 
 
 def test_curves_show_the_quantities_asked_for_in_their_order(tmp_path):
@@ -748,7 +763,7 @@ def test_neighbours_show_pictures_predictions_and_sentences(tmp_path, monkeypatc
         ("EuroSAT", 1),
         ("EuroSAT", 2),
     ]
-    assert data.footer.startswith("Scale paper; one run each, seed 1; in brackets")
+    assert data.footer.startswith("Scale paper; CLIP ViT-B/16; one run each, seed 1; in brackets")
     figure = neighbours.draw(data)
     pictures = {axes.get_label(): axes.images[0].get_array() for axes in figure.axes}
     assert len(pictures) == 8

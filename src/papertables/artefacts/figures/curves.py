@@ -5,16 +5,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
 from papertables.results.metrics import Metrics
 
 ACROSS = 4  # panels
+WIDE = 20  # times the lowest loss: from where a linear scale would flatten what is low
+LOSS = "train_loss"
 QUANTITIES = {
     "test_accuracy": "Test accuracy (%)",
-    "train_loss": "Training loss",
+    LOSS: "Training loss",
     "train_accuracy": "Training accuracy (%)",
 }
 
@@ -77,7 +79,7 @@ def _diverged(sources: Sources) -> list[str]:
 
 
 def draw(data: Curves) -> Figure:
-    parts = len(data.quantities)
+    parts, wide = len(data.quantities), _spans_wide(data.frame)
     figure, grid = style.panels(len(data.columns), ACROSS, 1.55 * parts, data.footer, per=parts)
     legend = {}
     for column, panel in zip(data.columns, grid, strict=True):
@@ -89,14 +91,31 @@ def draw(data: Curves) -> Figure:
             axes.set_xlim(*_limits(data.frame["epoch"]))
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(4))
+            in_logarithm = wide and quantity == LOSS
+            if in_logarithm:
+                _set_logarithmic(axes)
             if axes.get_subplotspec().is_first_col():
-                axes.set_ylabel(QUANTITIES[quantity])
+                axes.set_ylabel(QUANTITIES[quantity] + (" (log scale)" if in_logarithm else ""))
         panel[0].set_title(column)
         panel[-1].set_xlabel("Epoch")
     handles = [legend[name] for name in data.rows if name in legend]
     figure.legend(handles=handles, loc="outside upper center", ncols=6 if len(data.columns) > 2 else 3)
     figure.align_ylabels()
     return figure
+
+
+def _spans_wide(frame: pd.DataFrame) -> bool:
+    """Whether the losses of any panel are far apart, and none is 0."""
+    losses = frame[frame["quantity"] == LOSS].groupby("column")["mean"].agg(["min", "max"])
+    return bool((losses["min"] > 0).all() and (losses["max"] > WIDE * losses["min"]).any())
+
+
+def _set_logarithmic(axes) -> None:
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1000 * low else (1, 3)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _limits(epochs: pd.Series) -> tuple[float, float]:
@@ -112,7 +131,13 @@ def _line(axes, own: pd.DataFrame, name: str, look: style.Look):
         return axes.axhline(own["mean"].iloc[0], label=style.in_legend(name), **colour)
     every = max(1, len(own) // 6)
     (line,) = axes.plot(
-        own["epoch"], own["mean"], marker=look.marker, markevery=every, label=style.in_legend(name), **colour
+        own["epoch"],
+        own["mean"],
+        marker=look.marker,
+        markevery=every,
+        label=style.in_legend(name),
+        clip_on=False,  # a marker at the edge is whole
+        **colour,
     )
     low, high = own["mean"] - own["std"], own["mean"] + own["std"]
     axes.fill_between(own["epoch"], low, high, color=look.colour, alpha=0.15, linewidth=0)

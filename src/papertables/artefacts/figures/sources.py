@@ -129,9 +129,10 @@ def made_how(sources: Sources) -> list[str]:
 
 
 def footer(sources: Sources, *more: str) -> str:
-    """The short line under a figure: scale, seeds, selection."""
+    """The short line under a figure: scale, the backbone where there is one alone, seeds, selection."""
     planned = sources.planned
-    parts = [f"Scale {planned.scope.scale.name}", *more]
+    backbones = {member.backbone.label for cell in planned.cells for member in cell.members}
+    parts = [f"Scale {planned.scope.scale.name}", *(backbones if len(backbones) == 1 else ()), *more]
     if planned.artefact.needs.selects:
         parts.append(SELECTIONS[planned.selection])
     return "; ".join(parts) + "."
