@@ -21,13 +21,14 @@ UNBOUND = float("inf")
 class Known:
     """An artefact that is there. grids: its samples by selection, that which it shows first. world: what a sentence
     begins with where it is no statement about the paper. sizes: whether these say anything here, or orderings alone.
-    unit: of its numbers."""
+    unit: of its numbers, as sentences say it; numbers: what they are, where they have none."""
 
     id: str
     grids: dict[Selection, Grid]
     world: str = ""
     sizes: bool = True
     unit: str = " points"
+    numbers: str = ""
 
     @property
     def grid(self) -> Grid:
@@ -76,7 +77,20 @@ def findings(comparison: Comparison, tested: Known) -> list[Finding]:
         return [not_tested(tested.id, lines)]
     told = _told(comparison, lines, tested)
     beside = {"artefact": tested.id, "runs": lines.runs, **_ranks(comparison, lines)}
-    return [Finding(**each | {"sentence": tested.world + each["sentence"]}, **beside) for each in told]
+    unit = {"unit": _unit(comparison, lines, tested)}
+    return [Finding(**unit | each | {"sentence": tested.world + each["sentence"]}, **beside) for each in told]
+
+
+def _unit(comparison: Comparison, lines: Lines, tested: Known) -> str:
+    """Of what an effect is."""
+    match comparison:
+        case Sets():
+            return "data sets"
+        case Times():
+            return "times as much"
+        case Kept():
+            return "of the gain"
+    return tested.unit.strip() or tested.numbers or (lines.over[0] if comparison.at else lines.labels[0])
 
 
 def not_tested(artefact: str, why: str) -> Finding:
@@ -200,7 +214,8 @@ def _kept(comparison: Kept, best: Lines, last: Lines) -> dict:
         says = (
             f"{of} is not surely above {over} at the best epochs ({before.effect:+.1f} points): no share can be taken"
         )
-        return {"verdict": "cannot be told", "sentence": f"{says}.", "effect": before.effect, "seeds": before.seeds}
+        told = {"effect": before.effect, "unit": "points", "seeds": before.seeds}
+        return {"verdict": "cannot be told", "sentence": f"{says}.", **told}
     found = lines.estimate(lambda means: gain(means[..., 2:, :, :]) / gain(means[..., :2, :, :]))
     says = (
         f"of the {before.effect:.1f} points of {of} above {over} at the epochs that are best on the test set, "

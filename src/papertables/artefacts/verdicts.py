@@ -87,7 +87,13 @@ def _tested(
         return Known(artefact.id, {planned.selection: samples.of_searches(results)}, unit="", **where)
     if files.inspections:
         ratios = {run: _ratios(Path(path)) for run, path in files.inspections.items()}
-        return Known(artefact.id, {planned.selection: samples.of_scatter(planned, ratios)}, unit="", **where)
+        return Known(
+            artefact.id,
+            {planned.selection: samples.of_scatter(planned, ratios)},
+            unit="",
+            numbers="ratio of scatters",
+            **where,
+        )
     shown = dict.fromkeys([planned.selection, "best", "last"])  # that of the artefact first
     grids = {selection: samples.of_runs(planned, metrics, selection) for selection in shown}
     accuracies = {cell.measure for cell in planned.cells} <= set(SCORES)
@@ -247,6 +253,7 @@ def tidy(found: PaperVerdicts) -> pd.DataFrame:
             "artefact": part.artefact,
             "verdict": part.verdict,
             "effect": part.effect,
+            "unit": part.unit,
             "low": part.interval and part.interval[0],
             "high": part.interval and part.interval[1],
             "probability_of_improvement": part.probability,

@@ -15,17 +15,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Finding(Model):
     """One comparison: what was found, in a line, and its evidence.
 
-    effect: what the comparison is of, as the sentence names it (a difference in points, a ratio, a count of data sets).
-    interval: 95 % of it. probability: of improvement, that a run of the one is above a run of the other, averaged over
-    data sets. ranks: mean over data sets, 1 is best; two differ where they are apart by more than critical_difference.
-    seeds: how many it rests on; needed: how many would settle it, where it cannot be told and that is known. runs: ids
-    of all that it is from.
+    effect: what the comparison is of, as the sentence names it (a difference in points, a ratio, a count of data sets);
+    unit: of what it is, in a word or two. interval: 95 % of it. probability: of improvement, that a run of the one is
+    above a run of the other, averaged over data sets. ranks: mean over data sets, 1 is best; two differ where they are
+    apart by more than critical_difference. seeds: how many it rests on; needed: how many would settle it, where it
+    cannot be told and that is known. runs: ids of all that it is from.
     """
 
     verdict: Outcome
     sentence: str
     artefact: str
     effect: float | None = None
+    unit: str = ""
     interval: tuple[float, float] | None = None
     probability: Share | None = None
     ranks: dict[str, float] = {}

@@ -98,6 +98,26 @@ def test_times_is_a_ratio():
     assert found(counts, kind="times", of="b", over=["a"], at=["parameters"])[0].verdict == "fails"
 
 
+@pytest.mark.parametrize(
+    ("told", "unit"),
+    [
+        ({"kind": "above", "of": "a", "over": ["b"]}, "points"),
+        ({"kind": "sets", "of": "a", "over": ["b"]}, "data sets"),
+        ({"kind": "times", "of": "a", "over": ["b"]}, "times as much"),
+        ({"kind": "kept", "of": "a", "over": ["b"], "share": 0.9}, "of the gain"),
+        ({"kind": "spread", "among": ["a", "b"], "at_most": 1}, "points"),
+    ],
+)
+def test_an_effect_has_its_unit(told, unit):
+    assert [each.unit for each in found(CLEAR, **told)] == [unit]
+
+
+def test_an_effect_without_a_unit_says_what_it_is_of():
+    tested = Known("attrvr_table1", {"best": grid({("a", "share (%)"): 0.2})}, unit="")
+    told = comparison(kind="level", of="a", at=["share (%)"], at_most=1)
+    assert [each.unit for each in findings(told, tested)] == ["the share (%)"]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_near_best_is_within_one_deviation_of_it(turned):
     values = {(key, "x"): own for key, own in (("4", [60, 62, 64]), ("8", [61, 61, 61]), ("16", [50, 51, 50]))}

@@ -46,6 +46,7 @@ def judge(folder):
             verdict="holds",
             sentence="By 30 points.",
             effect=30,
+            unit="points",
             interval=(28, 32),
             reading=False,
             **said,
@@ -105,7 +106,7 @@ def test_verdicts_come_first_where_there_are_any(tmp_path):
         page = Page((folder / name).read_text())
         assert "1 of 2 claims holds in this world." in page.text
         assert "VP beats <zero-shot> (Table 1; our reading)" in page.text
-        assert "30 [28, 32]" in page.text
+        assert "30 [28, 32] points" in page.text
         assert "no statement about the paper" in page.text
     assert "attrvr.html#attrvr_table1-about" in (folder / "index.html").read_text()
     (folder / "verdicts" / "attrvr.json").unlink()
