@@ -29,7 +29,7 @@ def run_notes(
     notes = [
         _scale(planned, runs, subsets),
         _seeds(runs),
-        _training(planned, runs, subsets),
+        *_training(planned, runs, subsets),
         _sentences(planned, runs),
         _searched(planned, runs),
         _selection(planned),
@@ -114,11 +114,12 @@ def _seeds(runs: Sequence[RunSpec]) -> str:
     return text + "."
 
 
-def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[str, str]) -> str:
-    """Shots, epochs, batch size, rates, and the fit of images, with the paper's own where these were replaced."""
+def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mapping[str, str]) -> list[str]:
+    """Shots, epochs, batch size, rates, and the fit of images, with the paper's own where these were replaced; what is
+    not the same for all methods in a note of its own."""
     trained = [run for run in runs if run.training]
     if not trained:
-        return ""
+        return []
     shots = {run.shots for run in trained if not run.teacher} or {None}
     fractions = {run.fraction for run in trained}
     every = "all training images" + (" that are there" if subsets.keys() & {run.dataset for run in trained} else "")
@@ -127,8 +128,13 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
         parts = [f"{_and(f'{each:g}' for each in sorted(each or 1 for each in fractions))} of the training images"]
     if any(run.teacher for run in trained) and None not in shots:
         parts.append("students on all training images of all classes, without labels")
+    teachers = {member.teacher.method for member in planned.members if member.teacher}
     pairs = [
-        (member.method, run.training, Training(**member.declared.of("training")))
+        (
+            f"teacher {member.method}" if member.method in teachers else member.method,
+            run.training,
+            Training(**member.declared.of("training")),
+        )
         for member in planned.members
         for run in member.runs[:1]
         if run.training
@@ -139,34 +145,39 @@ def _training(planned: PlannedArtefact, runs: Sequence[RunSpec], subsets: Mappin
         "batch size": lambda training: training.batch_size,
         "learning rate": lambda training: training.optimizer.lr,
     }
+    by_method = []
     for name, value in told.items():
-        parts.append(_replaced(name, [(method, value(ours), value(theirs)) for method, ours, theirs in pairs]))
+        methods = _methods_by_value([(method, value(ours), value(theirs)) for method, ours, theirs in pairs])
+        said = [(_replaced(*values), names) for values, names in methods.items()]
+        if all(sorted(names) == sorted(said[0][1]) for _, names in said):  # no method has a value of its own
+            parts.append(f"{name} {_and(text for text, _ in said)}")
+        else:
+            groups = "; ".join(f"{text} for {_and(names)}" for text, names in said)
+            by_method.append(f"{name.capitalize()}: {groups}.")
     every = planned.scope.evaluate_every
     parts += [f"epochs between tests {every} (published: 1)"] if every > 1 and any(map(planned.tests, trained)) else []
-    rates = {(part, each.parts[part].optimizer.lr) for each in own for part in each.parts}
-    parts += [f"learning rate of {part} {rate:g}" for part, rate in sorted(rates)]
+    rates: dict[float, set[str]] = {}
+    for part, settings in (item for each in own for item in each.parts.items()):
+        rates.setdefault(settings.optimizer.lr, set()).add(part)
+    parts += [f"learning rate of {_and(sorted(names))} {rate:g}" for rate, names in sorted(rates.items())]
     fits = {run.images.fit for run in trained}
     published = {member.declared.of("images")["fit"] for member in planned.members}
     if not fits <= published:
         parts.append(f"images fit {_and(sorted(fits))} (published: {_and(sorted(published))})")
-    return f"Training: {', '.join(parts)}."
+    return [f"Training: {'; '.join(parts)}.", *by_method]
 
 
-def _replaced(name: str, pairs: Sequence[tuple[str, float, float]]) -> str:
-    """``epochs 8 (published: 200)``; of several methods ``epochs 8 (published: 200; AR, AttrVR), 40 (VP)``.
-
-    pairs: method, our value and the paper's."""
+def _methods_by_value(pairs: Sequence[tuple[str, float, float]]) -> dict[tuple[float, float], list[str]]:
+    """The methods with a value and the paper's own, by both. pairs: method, our value and the paper's."""
     methods: dict[tuple[float, float], dict[str, None]] = {}
     for method, ours, theirs in pairs:
         methods.setdefault((ours, theirs), {})[method] = None
-    if all(ours == theirs for ours, theirs in methods):
-        return f"{name} {_and(f'{value:g}' for value in sorted({ours for ours, _ in methods}))}"
-    told = []
-    for (ours, theirs), names in sorted(methods.items()):
-        published = [f"published: {theirs:g}"] if ours != theirs else []
-        whose = [_and(names)] if len(methods) > 1 else []
-        told.append(f"{ours:g} ({'; '.join([*published, *whose])})")
-    return f"{name} {_and(told)}"
+    return {values: list(names) for values, names in sorted(methods.items())}
+
+
+def _replaced(ours: float, theirs: float) -> str:
+    """``8``, or ``8 (published: 200)``."""
+    return f"{ours:g}" + (f" (published: {theirs:g})" if ours != theirs else "")
 
 
 def _sentences(planned: PlannedArtefact, runs: Sequence[RunSpec]) -> str:

@@ -36,6 +36,15 @@ def test_parts_of_the_training_images_are_said():
     assert "0.1, 0.2, 0.3, 0.4, 0.5 of the training images" in notes("blm_fraction")
 
 
+def test_what_methods_train_differently_is_said_by_method():
+    said = notes("atprompt_table1")
+    assert "Training: 16 shots per class; students on all training images of all classes, without labels; " in said
+    assert " 5 (published: 20) for teacher PromptSRC (ViT-L/14), teacher PromptSRC+ATPrompt (ViT-L/14)," in said
+    assert "Batch size: 1 for CoCoOp, CoCoOp+ATPrompt; 4 for MaPLe, MaPLe+ATPrompt, " in said
+    assert "learning rate of image_film, probe, text_film 0.02275." in said
+    assert "; batch size 64, 256; " in notes("blm_padding", scale="paper")
+
+
 def test_stand_ins_are_said():
     said = notes("blm_clip")
     assert "mini ViT stands in for CLIP ViT-B/32" in said

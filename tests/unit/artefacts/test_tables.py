@@ -238,7 +238,7 @@ def test_notes_say_how_the_numbers_were_made(tmp_path):
     notes = " ".join(table(tmp_path).notes)
     assert "Scale paper: The published protocol." in notes
     assert "over seeds 1, 2; a method that draws nothing has one run" in notes
-    assert "16 shots per class, epochs 4, batch size 64, learning rate 40." in notes
+    assert "16 shots per class; epochs 4; batch size 64; learning rate 40." in notes
     assert "Selection best: accuracy of the epoch that is best on the test set (its scripts)." in notes
     assert "few_shot_draw = shared (as published). read in the source." in notes
     assert "attribute_stream" not in notes  # no run reads attributes
