@@ -20,19 +20,24 @@ def printed(quote: Quote | None) -> str:
     """A published number with the digits that were printed."""
     if quote is None:
         return NOTHING
-    return f"{quote.value:.{quote.digits}f}" + (f" ± {quote.std:.{quote.digits}f}" if quote.std is not None else "")
+    std = f" ± {quote.std:,.{quote.digits}f}" if quote.std is not None else ""
+    return f"{quote.value:,.{quote.digits}f}{std}"
 
 
-def signed(difference: float | None) -> str:
-    """``+0.1``; empty where there is none."""
-    return "" if difference is None else f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")
+def signed(cell: TableCell) -> str:
+    """The difference as exact as the number that it is of: ``+0.1``, ``−1,024``, ``0.0``; empty where nothing was
+    compared."""
+    if cell.difference is None:
+        return ""
+    difference = round(cell.difference, cell.digits)
+    return f"{difference:+,.{cell.digits}f}".replace("-", "−") if difference else f"{0:.{cell.digits}f}"
 
 
 def beside(cell: TableCell) -> str:
     """``69.4 (+0.1)``: the published value and the difference; empty where nothing was published."""
     if cell.quote is None:
         return ""
-    return printed(cell.quote) + (f" ({signed(cell.difference)})" if cell.difference is not None else "")
+    return printed(cell.quote) + (f" ({signed(cell)})" if cell.difference is not None else "")
 
 
 def published_caption(table: Table) -> str:

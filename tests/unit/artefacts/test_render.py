@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from papertables.artefacts import latex, render, wording
-from papertables.artefacts.tables import build
+from papertables.artefacts.compare import Quote
+from papertables.artefacts.tables import TableCell, build
 from tests.unit import artefact_world as world
 
 
@@ -67,9 +68,26 @@ def test_markdown_prints_mean_deviation_published_and_difference(table):
     assert r"A paper on 100 % \_prompts\_ & images (ICLR 2025). Accuracy in percent." in lines
 
 
-@pytest.mark.parametrize(("difference", "text"), [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "−0.1"), (None, "")])
-def test_signs_of_differences(difference, text):
-    assert wording.signed(difference) == text
+@pytest.mark.parametrize(
+    ("difference", "digits", "text"),
+    [
+        (0.04, 1, "0.0"),
+        (-0.04, 1, "0.0"),
+        (-0.06, 1, "−0.1"),
+        (0.004, 3, "+0.004"),
+        (0.0, 0, "0"),
+        (-1024.0, 0, "−1,024"),
+        (None, 1, ""),
+    ],
+)
+def test_a_difference_is_as_exact_as_the_number_that_it_is_of(difference, digits, text):
+    assert wording.signed(TableCell(mean=1.0, digits=digits, difference=difference)) == text
+
+
+def test_large_published_numbers_are_grouped_as_ours():
+    quote = Quote(value=1234567, digits=0, std=1000, source="s", backbone="b", dataset="d", method="m")
+    cell = TableCell(mean=1234568, digits=0, quote=quote, difference=1.0)
+    assert (wording.ours(cell), wording.beside(cell)) == ("1,234,568", "1,234,567 ± 1,000 (+1)")
 
 
 def test_csv_is_tidy_and_exact(table, tmp_path):
