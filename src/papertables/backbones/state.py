@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from papertables.backbones.catalog import Backbone
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, reason
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "network")  # keys of training checkpoints
 NAMED = 4  # tensors that a message names
@@ -23,7 +23,7 @@ def read_state(backbone: Backbone, path: Path) -> dict[str, Tensor]:
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
     except Exception as error:  # what torch raises depends on the bytes
-        raise UserError(f"{path}: cannot be read as weights ({one_line(error)}): {backbone.mend}") from None
+        raise UserError(f"{path}: cannot be read as weights ({reason(error)}): {backbone.mend}") from None
     state = _taken_out(content)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         held = _and_more(map(str, state)) if isinstance(state, dict) else type(state).__name__
@@ -33,15 +33,11 @@ def read_state(backbone: Backbone, path: Path) -> dict[str, Tensor]:
 
 def refusal(backbone: Backbone, path: Path, state: dict[str, Tensor], error: Exception) -> UserError:
     """The error for tensors that are not the backbone's, with what they are called."""
-    problem = f"Missing key {error}" if isinstance(error, KeyError) else one_line(error)
+    problem = f"Missing key {error}" if isinstance(error, KeyError) else reason(error)
     return UserError(
         f"{path}: these are not the weights of {backbone.id}, a {backbone.architecture} ({problem}); the file "
         f"holds {_and_more(state)}: {backbone.mend}"
     )
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _unpickled(path: Path) -> object:

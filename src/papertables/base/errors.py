@@ -2,10 +2,26 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from textwrap import shorten
+
+from pydantic import ValidationError
+
+MOST = 200  # characters of what a library says
 
 
 class UserError(Exception):
     """One line that says what is wrong, where, and how to mend it. Shown without a traceback."""
+
+
+def reason(error: Exception | str) -> str:
+    """What is wrong, in one line that ends with a whole word; of a model's values the first problem, with the key where
+    it is."""
+    text = str(error)
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        text = (f"{key}: " if key else "") + problem["msg"].removeprefix("Value error, ")
+    return shorten(text, MOST, placeholder=" …")
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> str:

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 from pydantic import BaseModel, JsonValue
 
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, reason
 from papertables.base.files import once
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,7 +36,7 @@ class Damaged(UserError):
     without a mend."""
 
     def __init__(self, path: Path | str, error: Exception | str, mend: str = MEND):
-        self.found = f"{path}: damaged ({' '.join(str(error).split())[:200]})"
+        self.found = f"{path}: damaged ({reason(error)})"
         super().__init__(f"{self.found}: {mend}")
 
 

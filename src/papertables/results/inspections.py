@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, reason
 from papertables.base.seals import MEND, SEAL, check_tensors
 
 ROUNDING = 1e-3  # of a cosine, and of a confidence against its loss
@@ -109,7 +109,7 @@ def read_inspection(path: Path) -> Inspection:
         check_tensors(path)
         found = _read(path)
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise _unsound(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+        raise _unsound(path, f"{type(error).__name__}: {reason(error)}") from None
     if path.parts[-4:] != (found.selection, *f"{found.run}.safetensors".split("/")):
         raise _unsound(path, f"it is of {found.run}, {found.selection} epoch")
     for problem in _problems(found):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, reason
 from papertables.base.seals import Broken, unsealed_json
 from papertables.results.consistency import problems, whole_hits
 from papertables.specs.config import Selection
@@ -214,11 +214,3 @@ def read_record(text: str, where: str) -> Metrics:
         raise UserError(f"{where}: no valid record of a run ({error})") from None
     except ValidationError as error:
         raise UserError(f"{where}: no valid record of a run ({reason(error)})") from None
-
-
-def reason(error: ValidationError) -> str:
-    """The first problem, with the key where it is."""
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
-    return f"{key}: {message}" if key else message

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, reason
 from papertables.base.seals import MEND, Broken, unsealed_json
-from papertables.results.metrics import Digest, NonNegative, Positive, reason
+from papertables.results.metrics import Digest, NonNegative, Positive
 from papertables.specs.spec import Combination, Model, SearchSpec
 
 MORE_THAN = {"any": 0, "three_or_more": 2}
