@@ -127,9 +127,12 @@ def show(artefact: Artefact, scale: ScaleName = None, config: Overrides = None, 
     (file,) = map(Path, made.files([artefact], ["json"]))
     if not file.exists():
         raise UserError(f"{artefact} is not made yet: papertables make {artefact} --scale {made.scale.name}")
+    planned = made.artefacts[artefact]
+    if planned.runs:
+        _say_other_selection(made, artefact, read_sealed(file).get("selection"), planned.selection)
     if as_json:
         typer.echo(json.dumps(read_sealed(file), indent=1, ensure_ascii=False))
-    elif made.artefacts[artefact].artefact.kind == "table":
+    elif planned.artefact.kind == "table":
         terminal.show_table(out, file)
     else:
         terminal.show_figure(out, file)
@@ -146,6 +149,9 @@ def claims(papers: Papers = None, scale: ScaleName = None, config: Overrides = N
     files = [file for file in wanted if file.exists()]
     if not files:
         raise UserError(f"no verdicts are made yet: papertables make verdicts --scale {made.scale.name}")
+    for file in files:
+        asked_for = made.config.selection or made.project.papers[file.stem].selection
+        _say_other_selection(made, "verdicts", read_sealed(file).get("made", {}).get("selection"), asked_for)
     if as_json:
         typer.echo(json.dumps([read_sealed(file) for file in files], indent=1, ensure_ascii=False))
     else:
@@ -334,6 +340,14 @@ def asking(model: str | None, base_url: str | None, overrides: list[str] | None)
     llm = {**told, **said["llm"]} if isinstance(said.get("llm"), dict) else told
     wanted = {"sentences": OWN, "bases": OWN, "anchors": "searched"} | said
     return [*(f"{name}={value}" for name, value in wanted.items() if name not in said), f"llm={json.dumps(llm)}"]
+
+
+def _say_other_selection(made: Plan, target: str, shown: str | None, asked_for: str) -> None:
+    """Beside what is printed, where that was made with another selection than the one asked for."""
+    if shown not in (None, asked_for):
+        under = f" --config selection={made.config.selection}" if made.config.selection else ""
+        again = f"papertables make {target} --scale {made.scale.name}{under}"
+        typer.echo(f"{target}: made with selection={shown}, not {asked_for}: {again}", err=True)
 
 
 def _plan(scale: str | None, overrides: list[str] | None) -> Plan:

@@ -7,14 +7,16 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from papertables.artefacts import render
+from papertables.artefacts import render, verdicts
 from papertables.artefacts.tables import build
 from papertables.base.errors import UserError
 from papertables.base.seals import sealed_json
 from papertables.commands import cli
 from papertables.commands.trial import trial
 from papertables.planning.cost import estimate, total
+from papertables.results.verdicts import read_verdicts
 from tests.unit import artefact_world as world
+from tests.unit.artefacts.test_verdicts import EXAMPLE
 from tests.unit.plans import REPOSITORY, plan_of
 
 
@@ -103,6 +105,20 @@ def test_show_prints_a_table_that_was_made(project, monkeypatch):
     monkeypatch.setattr(cli.out, "_width", 30)  # narrower than the table: data sets become rows
     turned = call("show", "attrvr_table1", "--scale", "paper")
     assert any(line.startswith("EuroSAT") for line in turned.splitlines())
+
+
+@pytest.mark.slow
+def test_show_and_claims_say_where_something_was_made_with_another_selection(project):
+    results, again = project / "results" / "mini", "--scale mini --config selection=last"
+    table = build(world.planned(comparable=False), world.metrics(), world.published(project), {})
+    render.write(table, results / "tables" / "attrvr" / "table1")
+    found = read_verdicts(EXAMPLE).model_copy(update={"made": {"selection": "best"}})
+    verdicts.write(found, results / "verdicts" / "attrvr")
+    for command, target in ((["show", "attrvr_table1"], "attrvr_table1"), (["claims"], "verdicts")):
+        asked_for = CliRunner().invoke(cli.app, [*command, "--config", "selection=last"])
+        assert asked_for.stderr == f"{target}: made with selection=best, not last: papertables make {target} {again}\n"
+        assert asked_for.stdout == CliRunner().invoke(cli.app, command).stdout
+        assert CliRunner().invoke(cli.app, command).stderr == ""
 
 
 @pytest.mark.slow

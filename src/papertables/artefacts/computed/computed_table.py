@@ -128,7 +128,7 @@ def table(source: Source, computed: ComputedTable) -> Table:
         paper=paper.title,
         venue=paper.venue,
         scale=source.planned.scope.scale.name,
-        selection=paper.selection,
+        selection=source.planned.selection,
         corner=computed.corner,
         unit=computed.unit,
         rows=tuple(row.label for row in computed.rows),

@@ -34,6 +34,7 @@ def write(planned: PlannedArtefact, metrics: dict[str, Metrics], files: Artefact
         drawing=planned.artefact.drawing,
         alt=data.alt,
         notes=(*made_how(sources), *data.notes),
+        selection=table.selection if planned.artefact.needs.selects else None,
         **{name: getattr(table, name) for name in FigureRecord.FROM_TABLE},
     )
     made |= {

@@ -19,7 +19,7 @@ from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult, read_search
 from papertables.results.store import Store
-from papertables.specs.config import DrawingName
+from papertables.specs.config import DrawingName, Selection
 from papertables.specs.rules import ArtefactFiles
 from papertables.specs.spec import Model, RunSpec
 
@@ -43,6 +43,7 @@ class FigureRecord(Model):
     failures: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
+    selection: Selection | None = None  # where it shows one epoch of a run
 
     @property
     def in_sight(self) -> str:
