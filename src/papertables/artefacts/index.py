@@ -85,7 +85,8 @@ def write_pages(folder: Path, results: Results, scale: Scale, config: Config) ->
     subsets = dict.fromkeys(said for paper in papers for entry in paper.entries for said in entry.what.subsets)
     told = {"scale": scale, "facts": _facts(config, results.metrics.values(), subsets), "papers": papers}
     diverged = [each for _, each in sorted(results.metrics.items()) if each.diverged]
-    _write(folder / "index.html", "index.html", diverged=diverged, unmade=results.unmade, **told)
+    asked_for = ", ".join(config.artefacts)
+    _write(folder / "index.html", "index.html", diverged=diverged, unmade=results.unmade, asked_for=asked_for, **told)
     _write(folder / "document.html", "document.html", **told)
     for paper in papers:
         _write(pages / f"{paper.id}.html", "paper.html", paper=paper, scale=scale)

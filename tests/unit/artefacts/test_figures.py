@@ -829,6 +829,7 @@ def test_the_csv_holds_what_is_drawn(tmp_path):
 def test_the_record_says_what_the_index_needs(tmp_path):
     artefact = against_shots()
     record = read_model(sources.FigureRecord, write(artefact, metrics_by_shots(artefact), tmp_path)["json"])
+    assert record.selection == "best"
     assert (record.id, record.drawing, record.venue) == ("attrvr_table1", "lines", "ICLR 2025")
     assert record.alt == (
         "Lines: accuracy in percent against Training images per class (shots) (1 to 16) for Zero-shot, VP."

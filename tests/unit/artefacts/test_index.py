@@ -94,6 +94,7 @@ def test_the_first_page_says_what_was_made_and_how(tmp_path):
     page = Page((folder / "index.html").read_text())
     for fact in ("scale mini", "headline", "repaired", "6, 8 s of training", "cpu", "0123456789", "1, 2"):
         assert fact in page.text
+    assert "snakemake --config scale=mini 'artefacts=[headline, ID]' shows it here too" in page.text
     assert "Runs that diverged" not in page.text
     assert "pages/attrvr.html#attrvr_table1-about" in page.links
 
