@@ -145,10 +145,13 @@ def claims(papers: Papers = None, scale: ScaleName = None, config: Overrides = N
     for name in papers or ():
         if name not in made.project.papers:
             raise UserError(unknown("paper", name, made.project.papers))
-    wanted = [Path(f"{made.paths.verdicts(name)}.json") for name in papers or made.project.papers]
-    files = [file for file in wanted if file.exists()]
-    if not files:
-        raise UserError(f"no verdicts are made yet: papertables make verdicts --scale {made.scale.name}")
+    wanted = {name: Path(f"{made.paths.verdicts(name)}.json") for name in papers or made.project.papers}
+    files = [file for file in wanted.values() if file.exists()]
+    unmade = [name for name in papers or made.judged if not wanted[name].exists()]
+    if unmade and (papers or not files):
+        asks = "" if {*unmade} <= {*made.judged} else f" --config 'artefacts=[{', '.join(unmade)}]'"
+        told = f"of {', '.join(unmade)} no" if papers else "no"
+        raise UserError(f"{told} verdicts are made yet: papertables make verdicts --scale {made.scale.name}{asks}")
     for file in files:
         asked_for = made.config.selection or made.project.papers[file.stem].selection
         _say_other_selection(made, "verdicts", read_sealed(file).get("made", {}).get("selection"), asked_for)
