@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
 from papertables.backbones.blocks import Alike, lighten
+from papertables.backbones.calls import PROMPTS_PER_CALL
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.convolutions import lighten_convolutions
 from papertables.backbones.openclip import (
@@ -25,7 +26,6 @@ from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
 
-PROMPTS_PER_CALL = 4096  # of the text tower, if those that begin alike are no more
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",

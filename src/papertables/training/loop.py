@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from papertables.backbones.calls import IMAGES_PER_CALL, PROMPTS_PER_CALL
 from papertables.base.device import computed_precision, computing_fast, free_memory, moved
 from papertables.base.errors import UserError
 from papertables.base.stopping import Heeded, heed, patient
@@ -36,8 +37,6 @@ from papertables.training.memory import LOOK, Room, batch_normed, images_that_fi
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
 
-IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
-PROMPTS_PER_CALL = 4096  # of prompts made for single images, in a test
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 KEPT_AT_MOST = 500  # times the bytes of an image, that a step keeps of it: CLIP's ViT-B/16 in fp32 300
 FAST = torch.float16  # of tests and mapping passes, where they may be

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from papertables import NUMERICS
 from papertables.backbones import load_tower
+from papertables.backbones.calls import TOKENS_PER_CALL
 from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
@@ -46,7 +47,6 @@ from papertables.training.run import random_stream
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
-TOKENS_PER_CALL = 16_384  # on a GPU: what a text tower keeps of them is 8 GB (docs/gpu.md)
 
 
 class Search(nn.Module):
