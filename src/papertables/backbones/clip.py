@@ -111,7 +111,7 @@ class FrozenClip:
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
         """(N, L) to (N, D)."""
         embedded = self.model.token_embedding(tokens)
-        return self._encode_prompts(TextPrompts(embedded, tokens.argmax(1), family=len(tokens)))
+        return self._encode_prompts(TextPrompts(embedded, tokens.argmax(1), (tokens.shape[1],), family=len(tokens)))
 
     def _encode_prompts(self, prompts: TextPrompts) -> Tensor:
         model, (count, length, _) = self.model, prompts.embeddings.shape
