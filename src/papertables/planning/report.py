@@ -20,17 +20,19 @@ HEADER = ("artefact", "jobs", "runs", "shared", "images", "time", "download", "c
 
 
 class Report:
-    """Of some artefacts: what each costs, and together."""
+    """Of some artefacts: what each costs, and together. measured: read once, for there may be thousands of jobs."""
 
     def __init__(self, plan: Plan, artefacts: Iterable[str]):
-        self.plan, self.memory, self.costs = plan, Memory(plan), estimate(plan, artefacts)
+        self.plan, self.memory, self.measured = plan, Memory(plan), corrections(plan)
+        self.costs = estimate(plan, artefacts, measured=self.measured)
 
     @cached_property
     def sums(self) -> dict[str, dict[str, Cost]]:
         """The headlines by themselves, where there is more than these, and everything."""
         headlines = [id for id in self.costs if self.plan.artefacts[id].artefact.headline]
-        alone = {"headlines": estimate(self.plan, headlines)} if 0 < len(headlines) < len(self.costs) else {}
-        return alone | {"total": self.costs}
+        if not 0 < len(headlines) < len(self.costs):
+            return {"total": self.costs}
+        return {"headlines": estimate(self.plan, headlines, measured=self.measured), "total": self.costs}
 
     @cached_property
     def papers(self) -> dict[str, dict[str, Cost]]:
@@ -43,7 +45,10 @@ class Report:
     def levers(self) -> dict[str, dict[str, float]]:
         """By lever that is not set yet, the seconds of each of the sums with it."""
         chosen = LEVERS.items() if self.plan.device != "cpu" else ()
-        return {name: {key: spent(self.plan, some, lever) for key, some in self.sums.items()} for name, lever in chosen}
+        return {
+            name: {key: spent(self.plan, some, lever, self.measured) for key, some in self.sums.items()}
+            for name, lever in chosen
+        }
 
     @cached_property
     def notes(self) -> list[str]:
@@ -51,7 +56,7 @@ class Report:
         plan, costs = self.plan, self.costs
         where = "the CPU" if plan.device == "cpu" else f"one {plan.config.gpu}"
         basis = f"counted FLOPs on {where} at the speeds in speeds.yaml"
-        measured = {each.backbone for each in corrections(plan)}
+        measured = {each.backbone for each in self.measured}
         if measured:
             basis = f"as was measured here for {', '.join(sorted(measured))}; else {basis}"
         whole = total(costs.values())
