@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from papertables.backbones import mini
 from papertables.backbones.blocks import Alike, lighten
+from papertables.backbones.calls import PROMPTS_PER_CALL
 from papertables.backbones.catalog import Backbone
 from papertables.backbones.convolutions import lighten_convolutions
 from papertables.backbones.openclip import (
@@ -25,7 +26,6 @@ from papertables.backbones.prompts import ImagePrompts, Text, TextPrompts
 from papertables.backbones.state import read_state, refusal
 from papertables.base.errors import UserError, unknown
 
-PROMPTS_PER_CALL = 4096  # of the text tower, if those that begin alike are no more
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",
@@ -111,7 +111,7 @@ class FrozenClip:
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
         """(N, L) to (N, D)."""
         embedded = self.model.token_embedding(tokens)
-        return self._encode_prompts(TextPrompts(embedded, tokens.argmax(1), family=len(tokens)))
+        return self._encode_prompts(TextPrompts(embedded, tokens.argmax(1), (tokens.shape[1],), family=len(tokens)))
 
     def _encode_prompts(self, prompts: TextPrompts) -> Tensor:
         model, (count, length, _) = self.model, prompts.embeddings.shape

@@ -30,12 +30,14 @@ class Text:
 class TextPrompts:
     """embeddings: (N, L, W), before positions are added. ends: (N,), where each end token stands. Of each ``family``
     prompts, one after the other, the first ``shared`` tokens are the same, at least the start token and no end token.
+    lengths: of each family, its tokens up to the furthest end or deep one; known here, since asking a GPU takes a wait.
     deep: for the blocks from the second on, what replaces tokens there, (N, n, W) each; the replaced ones stand at
     ``at`` (N, n). Where they are among the shared ones, these are those of each family, (N / family, n, W) and (N /
     family, n)."""
 
     embeddings: Tensor
     ends: Tensor
+    lengths: tuple[int, ...]
     deep: tuple[Tensor, ...] = ()
     at: Tensor | None = None
     family: int = 1
@@ -53,17 +55,14 @@ class TextPrompts:
     def part(self, first: int, count: int) -> "TextPrompts":
         """Some of the prompts, whole families, cut behind the last end token among them: under the causal mask nothing
         there counts. Deep tokens that stand even further back keep a place."""
-        rows = slice(first, first + count)
-        ends = self.ends[rows]
-        furthest, deep, at = ends.max(), (), None
+        rows, deep, at = slice(first, first + count), (), None
         if self.deep:
             each = len(self) // len(self.at)
             own = slice(first // each, (first + count) // each)
             deep, at = tuple(vectors[own] for vectors in self.deep), self.at[own]
-            furthest = torch.maximum(furthest, at.max())
-        length = 1 + int(furthest)
-        embeddings = F.pad(self.embeddings[rows], (0, 0, 0, length - self.embeddings.shape[1]))  # cuts or fills
-        return replace(self, embeddings=embeddings, ends=ends, deep=deep, at=at)
+        lengths = self.lengths[first // self.family : (first + count) // self.family]
+        embeddings = F.pad(self.embeddings[rows], (0, 0, 0, max(lengths) - self.embeddings.shape[1]))  # cuts or fills
+        return replace(self, embeddings=embeddings, ends=self.ends[rows], lengths=lengths, deep=deep, at=at)
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ def join_texts(parts: Sequence[TextPrompts]) -> TextPrompts:
     padded = [F.pad(part.embeddings, (0, 0, 0, longest - part.embeddings.shape[1])) for part in parts]
     deep = tuple(torch.cat(own) for own in zip(*(part.deep for part in parts), strict=True))
     at = torch.cat([part.at for part in parts]) if deep else None
-    ends = torch.cat([part.ends for part in parts])
-    return replace(parts[0], embeddings=torch.cat(padded), ends=ends, deep=deep, at=at, shared=shared)
+    ends, lengths = torch.cat([part.ends for part in parts]), sum((part.lengths for part in parts), ())
+    embeddings = torch.cat(padded)
+    return replace(parts[0], embeddings=embeddings, ends=ends, lengths=lengths, deep=deep, at=at, shared=shared)
 
 
 def join_images(parts: Sequence[ImagePrompts]) -> ImagePrompts:

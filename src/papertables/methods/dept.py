@@ -93,7 +93,8 @@ class Learner(BaseLearner):
         """What the probe is trained on, and labels: a linear one also on the text feature of every label, first."""
         if self.probe is None:
             return probed, labels
-        own = texts[labels] if texts.ndim == 2 else texts[torch.arange(len(labels)), labels]  # (B, D)
+        images = torch.arange(len(labels), device=labels.device)
+        own = texts[labels] if texts.ndim == 2 else texts[images, labels]  # (B, D)
         return torch.cat([self.probe(self.text_film(own)), probed]), torch.cat([labels, labels])
 
     def _texts(self, features: Tensor, texts: Tensor) -> Tensor:

@@ -56,9 +56,9 @@ class Learner(BaseLearner):
         plain, used = self.prompting(names), self.deep_vectors[: self.blocks - 1]
         if not used:
             return plain
-        laid, (at, shared) = self.prompting.laid(names), self.prompting.deep_places(names, self._at)
+        laid, (at, shared, length) = self.prompting.laid(names), self.prompting.deep_places(names, self._at)
         deep = tuple(self._replacing(laid, at, vectors) for vectors in used)
-        return replace(plain, deep=deep, at=at, shared=shared)
+        return replace(plain, lengths=(length,), deep=deep, at=at, shared=shared)
 
     def image_prompts(self, count: int) -> ImagePrompts:
         """The same for each of ``count`` images."""

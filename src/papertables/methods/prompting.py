@@ -28,10 +28,12 @@ class Laid(NamedTuple):
 
 
 class DeepPlaces(NamedTuple):
-    """Where deep tokens stand: ``at`` (C, n), or (1, n) where they are among the ``shared`` tokens."""
+    """Where deep tokens stand: ``at`` (C, n), or (1, n) where they are among the ``shared`` tokens. length: of the
+    prompts, up to the furthest of these or the furthest end token."""
 
     at: Tensor
     shared: int
+    length: int
 
 
 class Prompting(nn.Module):
@@ -101,7 +103,8 @@ class Prompting(nn.Module):
                 at = at[:1]
             else:
                 shared = min(shared, int(at.min()))
-            self._deep[names, device] = DeepPlaces(at.to(device), shared)
+            length = max(laid.placed.tokens.shape[1], 1 + int(at.max()))
+            self._deep[names, device] = DeepPlaces(at.to(device), shared, length)
         return self._deep[names, device]
 
     def class_places(self, laid: Laid, assumed: bool) -> Tensor:
@@ -130,10 +133,11 @@ class Prompting(nn.Module):
         context = context if shift is None else context + shift[:, None]  # (B, n, W)
         learned = self.vectors(laid, context)[..., index.clamp(min=0), :]  # (…, C, L, W)
         embeddings = torch.where((index >= 0)[:, :, None], learned, laid.embedded)
-        alike = {"family": len(names), "shared": laid.shared}
+        alike, lengths = {"family": len(names), "shared": laid.shared}, (laid.placed.tokens.shape[1],)
         if shift is None:
-            return TextPrompts(embeddings, laid.ends, **alike)
-        return TextPrompts(embeddings.flatten(0, 1), laid.ends.repeat(len(shift)), **alike)
+            return TextPrompts(embeddings, laid.ends, lengths, **alike)
+        count = len(shift)
+        return TextPrompts(embeddings.flatten(0, 1), laid.ends.repeat(count), count * lengths, **alike)
 
 
 class MetaNetwork(nn.Sequential):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,6 +28,7 @@ class Learner(BaseLearner):
         self.weight, self.temperature, self.teacher = weight, temperature, given.teacher
         self.rows = {name: row for row, name in enumerate(given.class_names)}
         self.register_buffer("class_vectors", given.class_vectors, persistent=False)
+        self._vectors: dict[tuple, Tensor] = {}
         text, width = given.text, given.class_vectors.shape[1]
         with seeded(given.seed):
             self.image_tokens = ImageTokens(image_context, text.image_width, image_depth, text.image_blocks)
@@ -39,9 +41,16 @@ class Learner(BaseLearner):
         return self.image_tokens(count)
 
     def classify(self, features: Tensor, texts: Tensor | None = None, names: tuple[str, ...] = ()) -> Tensor:
-        """(B, D) to (B, C), by the class vectors of these names; equal names have equal vectors."""
-        vectors = self.class_vectors[[self.rows[name] for name in names]]
-        return self.similarity(self.projector(features), vectors)
+        """(B, D) to (B, C)."""
+        return self.similarity(self.projector(features), self.vectors(names))
+
+    def vectors(self, names: tuple[str, ...]) -> Tensor:
+        """The class vectors of these names, (C, W), remembered; equal names have equal vectors."""
+        device = self.class_vectors.device
+        if (names, device) not in self._vectors:
+            with torch.inference_mode(False):  # a later step may need them for gradients
+                self._vectors[names, device] = self.class_vectors[[self.rows[name] for name in names]]
+        return self._vectors[names, device]
 
     def guide(self, pixels: Tensor, encode_image: Callable[[Tensor], Tensor]) -> Tensor:
         """The teacher's logits (B, C) of the same images."""

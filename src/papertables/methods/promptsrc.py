@@ -62,8 +62,9 @@ class Learner(BaseLearner):
         plain, used = self.prompting(names), self.deep[: self.blocks - 1]
         if not len(used):
             return plain
-        at, shared = self.prompting.deep_places(names, self._at)
-        return replace(plain, deep=tuple(own.expand(len(at), -1, -1) for own in used), at=at, shared=shared)
+        at, shared, length = self.prompting.deep_places(names, self._at)
+        deep = tuple(own.expand(len(at), -1, -1) for own in used)
+        return replace(plain, lengths=(length,), deep=deep, at=at, shared=shared)
 
     def image_prompts(self, count: int) -> ImagePrompts:
         """The same for each of ``count`` images."""

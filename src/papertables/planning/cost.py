@@ -10,7 +10,7 @@ from papertables.backbones.catalog import backbone
 from papertables.data.catalog import Dataset, dataset
 from papertables.planning.downloads import downloads
 from papertables.planning.jobs import Job
-from papertables.planning.measured import corrections, pass_of
+from papertables.planning.measured import Measured, corrections, pass_of
 from papertables.planning.plan import Plan
 from papertables.planning.speeds import Cores, seconds
 from papertables.planning.work import Work, frozen_work, run_work, search_work, together
@@ -56,13 +56,15 @@ class Cost:
 
 class Estimator:
     """The time of a plan's jobs: counted operations at the speeds of its machine, corrected where passes have been
-    measured."""
+    measured. measured: what ``corrections`` says, for who asks often; read where it is not given."""
 
-    def __init__(self, plan: Plan, artefacts: Iterable[str] = (), lever: Lever = AS_ASKED):
+    def __init__(
+        self, plan: Plan, artefacts: Iterable[str] = (), lever: Lever = AS_ASKED, measured: Measured | None = None
+    ):
         self.plan, self.machine = plan, plan.machine
         self.fast = plan.fast if lever.fast is None else lever.fast
         self.tests = plan.tests_with(lever.selection, artefacts) if lever.selection else plan.tests
-        self.corrections = corrections(plan)
+        self.corrections = corrections(plan) if measured is None else measured
         self.known: dict[str, list[Work]] = {}  # runs that differ in their seed do the same
 
     def work(self, job: Job) -> Iterator[Work]:
@@ -83,10 +85,12 @@ class Estimator:
         return self.corrections.get(pass_of(tower, work), 1.0) * seconds(self.machine, work)
 
 
-def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> dict[str, Cost]:
+def estimate(
+    plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED, measured: Measured | None = None
+) -> dict[str, Cost]:
     """Cost by artefact, in the order given."""
     artefacts = tuple(artefacts)
-    estimator = Estimator(plan, artefacts, lever)
+    estimator = Estimator(plan, artefacts, lever, measured)
     costs, seen = {}, set()
     for id in artefacts:
         cost = costs[id] = Cost()
@@ -103,10 +107,10 @@ def estimate(plan: Plan, artefacts: Iterable[str], lever: Lever = AS_ASKED) -> d
     return costs
 
 
-def spent(plan: Plan, artefacts: Iterable[str], lever: Lever) -> float:
+def spent(plan: Plan, artefacts: Iterable[str], lever: Lever, measured: Measured | None = None) -> float:
     """The seconds of all artefacts together, as ``estimate`` counts them."""
     artefacts, seen = tuple(artefacts), set()
-    estimator, whole = Estimator(plan, artefacts, lever), Cost()
+    estimator, whole = Estimator(plan, artefacts, lever, measured), Cost()
     for id in artefacts:
         _count(whole, estimator, id, seen)
     return whole.seconds

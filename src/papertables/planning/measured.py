@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -26,6 +26,9 @@ class Pass(NamedTuple):
     looking: Precision | None = None
 
 
+Measured = Mapping[Pass, float]
+
+
 def pass_of(tower: str, work: Work) -> Pass | None:
     """None of a search, which nothing here times."""
     if work.purpose == "searches":
@@ -33,7 +36,7 @@ def pass_of(tower: str, work: Work) -> Pass | None:
     return Pass(tower, None if work.purpose == "training" else work.precision)
 
 
-def corrections(plan: Plan) -> dict[Pass, float]:
+def corrections(plan: Plan) -> Measured:
     """How many times longer than counted passes take on the machine that is planned for: the median over jobs that have
     ended there; where there is none, over what ``papertables gpu-check`` timed. A job's time is not known by its
     passes, so it stands for all of them that it made."""

@@ -36,6 +36,15 @@ class Work(NamedTuple):
     once: Hashable = None
 
 
+class SearchPrompts(NamedTuple):
+    """tokens: as they go through the tower, where what all classes begin with counts once. longest: tokens of a
+    prompt."""
+
+    tokens: int
+    prompts: int
+    longest: int
+
+
 def run_work(run: RunSpec, targets: Iterable[Target] = (), every: int = 1, fast: bool = False) -> Iterator[Work]:
     """All that a run computes, beside what is negligible. targets: on which it is scored beside its own test. every:
     epochs between its tests (``tested``). fast: whether passes without a gradient run in half precision. Runs without
@@ -85,14 +94,22 @@ def together(works: Iterable[tuple[RunSpec, Iterable[Work]]]) -> Iterator[Work]:
 def search_work(search: SearchSpec) -> Iterator[Work]:
     """Of an attribute search: every step sends the prompts of all combinations through the text tower twice, once with
     a gradient, for which what is between is computed again."""
-    tower, bases = backbone(search.backbone), len(search.bases) or BASES
-    classes = len(chosen_labels(dataset(search.dataset).classes, "base"))
-    sizes = range(3 if search.sizes == "three_or_more" else 1, bases + 1)
-    tokens = sum(comb(bases, size) * _tokens(classes, _learned(search.context, size)) for size in sizes)
+    tower, classes = backbone(search.backbone), len(chosen_labels(dataset(search.dataset).classes, "base"))
     shots = (search.shots + 1) // 2 if search.validation_images == "half_of_shots" else search.shots
     steps = search.epochs * max(1, shots * classes // search.batch_size)
     yield _image("searches", tower, "fp32", steps * search.batch_size, FORWARD)
-    yield _text("searches", tower, "fp32", steps * tokens * (FORWARD + THROUGH + FORWARD))
+    yield _text("searches", tower, "fp32", steps * search_prompts(search).tokens * (FORWARD + THROUGH + FORWARD))
+
+
+def search_prompts(search: SearchSpec) -> SearchPrompts:
+    """Of all combinations and base classes."""
+    bases, classes = len(search.bases) or BASES, len(chosen_labels(dataset(search.dataset).classes, "base"))
+    sizes = range(3 if search.sizes == "three_or_more" else 1, bases + 1)
+    return SearchPrompts(
+        tokens=sum(comb(bases, size) * _tokens(classes, _learned(search.context, size)) for size in sizes),
+        prompts=sum(comb(bases, size) * classes for size in sizes),
+        longest=_tokens(1, _learned(search.context, bases)),
+    )
 
 
 def frozen_work(name: str, tower: Backbone) -> Work:
@@ -147,6 +164,11 @@ def _tokens(classes: int, shared: int, own: int = 0) -> int:
     return 1 + shared + classes * (LONGEST_NAME + own)
 
 
+def text_tower(tower: Backbone) -> tuple[int, int]:
+    """Its layers and its width."""
+    return TEXT.get(tower.architecture) or TEXT.get(tower.kind) or USUAL_TEXT
+
+
 def image_kind(tower: Backbone) -> Kind:
     return "transformer" if tower.is_vit else "convolutional"
 
@@ -179,5 +201,5 @@ def _image(
 
 def _text(purpose: Purpose, tower: Backbone, precision: Precision, tokens: float) -> Work:
     """Through the text tower; the products of attention are small beside those with weights at such lengths."""
-    layers, width = TEXT.get(tower.architecture) or TEXT.get(tower.kind) or USUAL_TEXT
+    layers, width = text_tower(tower)
     return Work(purpose, "text", precision, 2 * 12 * layers * width**2 * tokens)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -362,6 +363,14 @@ class SearchSpec(Model):
     def draw_seed(self) -> int:
         """The seed whose few-shot images it searches on."""
         return self.shared_seed if self.few_shot_draw == "shared" else self.seed
+
+
+def agreeing(run: RunSpec, every: int, images: int) -> Hashable:
+    """What trained runs of a job and data set that step together agree in. every: as of ``tested``; images: that each
+    is trained on."""
+    t = run.training
+    key = (run.image_size, run.images, t.batch_size_for(run.shots), t.epochs, every)
+    return *key, t.precision, t.drop_last, images
 
 
 def tested(every: int, epochs: int) -> list[int]:

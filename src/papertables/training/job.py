@@ -1,7 +1,7 @@
 """A training job: asks the store what is missing, before torch is imported, and makes only that."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from papertables.methods.table import METHODS
 from papertables.results.metrics import Fingerprint
 from papertables.results.store import Store
 from papertables.specs.rules import TeacherFiles, Training, TrainJob
-from papertables.specs.spec import Combination, RunSpec, digest
+from papertables.specs.spec import Combination, RunSpec, agreeing, digest
 from papertables.training.evaluate import TestSets, TransferTargets
 from papertables.training.failures import Failures
 from papertables.training.learners import make_learner, prompt_names, sampled_features
@@ -248,15 +248,13 @@ class _Work:
                 self.store.write(metrics)
 
 
-def groups_of(job: TrainJob, split: Split) -> dict[tuple, list[RunSpec]]:
+def groups_of(job: TrainJob, split: Split) -> dict[Hashable, list[RunSpec]]:
     """The trained ones of a job's runs by what those trained together must agree in."""
-    groups: dict[tuple, list[RunSpec]] = {}
+    groups: dict[Hashable, list[RunSpec]] = {}
     for spec in job.runs:
         if spec.training:
-            t = spec.training
-            size = len(training_indices(split, spec))
-            key = (spec.image_size, spec.images, t.batch_size_for(spec.shots), t.epochs, job.every(spec.id))
-            groups.setdefault((*key, t.precision, t.drop_last, size), []).append(spec)
+            key = agreeing(spec, job.every(spec.id), len(training_indices(split, spec)))
+            groups.setdefault(key, []).append(spec)
     return groups
 
 

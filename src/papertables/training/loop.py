@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from papertables.backbones.calls import IMAGES_PER_CALL, PROMPTS_PER_CALL
 from papertables.base.device import computed_precision, computing_fast, free_memory, moved
 from papertables.base.errors import UserError
 from papertables.base.stopping import Heeded, heed, patient
@@ -36,8 +37,6 @@ from papertables.training.memory import LOOK, Room, batch_normed, images_that_fi
 from papertables.training.progress import progress, summary
 from papertables.training.run import Run
 
-IMAGES_PER_CALL = {"cpu": 256, "cuda": 512}
-PROMPTS_PER_CALL = 4096  # of prompts made for single images, in a test
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 KEPT_AT_MOST = 500  # times the bytes of an image, that a step keeps of it: CLIP's ViT-B/16 in fp32 300
 FAST = torch.float16  # of tests and mapping passes, where they may be
@@ -165,7 +164,8 @@ class Trainer:
 
     def foresee(self) -> None:
         """Finds by trial how many images a step can hold, where that may be few: the learners' forward passes of one
-        and of two images, of which nothing is kept."""
+        and of two images, of which nothing is kept. Where all runs' batches do not go together, as many runs go as can,
+        and what another run keeps whatever its batch, as the prompts of all classes, is not there."""
         free, most = free_memory(self.device), max(self.batch_size * len(self.runs), self.images_per_call)
         certain = most * 12 * self.side**2 * KEPT_AT_MOST  # bytes, of floats in three channels
         if self.room.images or free is None or certain <= free:
@@ -174,7 +174,10 @@ class Trainer:
         known += getattr(getattr(self.towers, "model", None), "parameters", list)()
         one, two = ([self._kept(run, count, known) for run in self.runs] for count in (1, 2))
         each = [more - less for less, more in zip(one, two, strict=True)]
-        fit = images_that_fit(free, sum(one) - sum(each), max(each))
+        fixed = [less - own for less, own in zip(one, each, strict=True)]
+        fit = images_that_fit(free, sum(fixed), max(each))
+        if fit < self.batch_size:
+            fit = min(self.batch_size, images_that_fit(free, max(fixed), max(each)))
         if fit < most:
             self.room, self.room_to_look = Room(fit), Room(int(fit / LOOK))
 

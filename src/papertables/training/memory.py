@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from papertables.backbones.calls import BACKWARD
 from papertables.methods.learner import BaseLearner
 from papertables.training.forward import Towers, guides, image_features, text_features
 
-BACKWARD = 1.35  # peak of a step by what the forward pass keeps: 1.3 with ResNet-18 on a CPU
-LOOK = 0.3  # peak of a pass without a gradient by the same
+LOOK = 0.3  # peak of a pass without a gradient by what the forward pass of a step keeps
 
 
 @dataclass

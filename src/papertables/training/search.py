@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from papertables import NUMERICS
 from papertables.backbones import load_tower
+from papertables.backbones.calls import TOKENS_PER_CALL
 from papertables.backbones.catalog import backbone_with
 from papertables.backbones.frozen_features import IMAGES_PER_CALL
 from papertables.backbones.pixels import Normalise
@@ -46,7 +47,6 @@ from papertables.training.run import random_stream
 MOMENTUM, WEIGHT_DECAY, BETAS = 0.9, 5e-4, (0.5, 0.999)
 WARMUP = {"warmup_epochs": 1, "warmup_lr": 1e-5}
 CONTEXT_STD, ATTRIBUTE_STD = 0.02, 0.01
-TOKENS_PER_CALL = 16_384  # on a GPU: what a text tower keeps of them is 8 GB (docs/gpu.md)
 
 
 class Search(nn.Module):
@@ -83,6 +83,7 @@ class Search(nn.Module):
         ]
         self.shared = [each.shared() for each in placed]
         self.lengths = [each.tokens.shape[1] for each in placed]
+        self._rows: dict[tuple, Tensor] = {}
         self.register_buffer("index", torch.stack(index))  # (K, C, L)
         self.register_buffer("ends", torch.stack([each.ends for each in placed]))  # (K, C)
         self.register_buffer("embedded", text.embed(tokens).detach())  # (K, C, L, W)
@@ -95,11 +96,20 @@ class Search(nn.Module):
 
     def prompts(self, chosen: Sequence[int] | None = None) -> TextPrompts:
         """The prompts of every class in some combinations, (k · C), or in all."""
-        chosen = range(len(self.combinations)) if chosen is None else chosen
-        length, shared = max(self.lengths[i] for i in chosen), min(self.shared[i] for i in chosen)
-        index, embedded = self.index[chosen, :, :length], self.embedded[chosen, :, :length]
+        chosen = tuple(range(len(self.combinations)) if chosen is None else chosen)
+        lengths, shared = tuple(self.lengths[i] for i in chosen), min(self.shared[i] for i in chosen)
+        rows, length = self.rows(chosen), max(lengths)
+        index, embedded = self.index[rows, :, :length], self.embedded[rows, :, :length]
         whole = torch.where((index >= 0)[..., None], self.vectors[index.clamp(min=0)], embedded)
-        return TextPrompts(whole.flatten(0, 1), self.ends[chosen].flatten(), family=index.shape[1], shared=shared)
+        alike = {"family": index.shape[1], "shared": shared}
+        return TextPrompts(whole.flatten(0, 1), self.ends[rows].flatten(), lengths, **alike)
+
+    def rows(self, chosen: tuple[int, ...]) -> Tensor:
+        """Combinations as an index, remembered on the device that it is for: sending it there takes a wait."""
+        device = self.index.device
+        if (chosen, device) not in self._rows:
+            self._rows[chosen, device] = torch.tensor(chosen, device=device)
+        return self._rows[chosen, device]
 
     def calls(self, tokens: int | None = None) -> list[list[int]]:
         """Combinations whose prompts go through a tower together: those of as many attributes, which are about as long,

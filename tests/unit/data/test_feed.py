@@ -14,7 +14,11 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture
 def images() -> ImageCache:
-    sizes = np.array([(4, 6), (5, 3), (4, 4), (2, 7)])
+    return cache_of([(4, 6), (5, 3), (4, 4), (2, 7)])
+
+
+def cache_of(shapes: list[tuple[int, int]]) -> ImageCache:
+    sizes = np.array(shapes)
     offsets = np.concatenate([[0], np.cumsum(3 * sizes.prod(axis=1))])
     content = np.random.default_rng(0).integers(0, 256, offsets[-1], dtype=np.uint8)
     return ImageCache(np.arange(4), np.arange(4), sizes, offsets, content)
@@ -27,6 +31,14 @@ def test_a_resident_gives_the_batches_of_the_cache(images, rows):
     assert len(there.content) == 3 * (15 + 16 + 14)
     assert torch.equal(there.batch(rows), torch.from_numpy(images.batch(rows)))
     assert torch.equal(on_device(there, rows, CPU), on_device(images, rows, CPU))
+
+
+@pytest.mark.parametrize("rows", [[1, 3], [3, 3, 1], [2]])
+def test_images_of_one_shape_are_taken_at_once(rows, monkeypatch):
+    images = cache_of([(5, 5), (4, 6), (4, 6), (4, 6)])
+    there, rows = Resident(images, [1, 3, 2], CPU), np.array(rows)
+    monkeypatch.setattr(there, "starts", None)  # by which images of several shapes are found, one after the other
+    assert torch.equal(there.batch(rows), torch.from_numpy(images.batch(rows)))
 
 
 def test_a_cpu_reads_the_cache_itself(images):

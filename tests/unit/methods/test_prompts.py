@@ -273,7 +273,7 @@ def test_prompts_that_share_more_go_through_alone_where_it_pays(tower, monkeypat
 
 
 def test_join_keeps_ends():
-    parts = [TextPrompts(torch.zeros(2, n, 4), torch.tensor([n - 1, 1])) for n in (3, 5)]
+    parts = [TextPrompts(torch.zeros(2, n, 4), torch.tensor([n - 1, 1]), (n,), family=2) for n in (3, 5)]
     joined = join_texts(parts)
     assert joined.embeddings.shape == (4, 5, 4)
-    assert joined.ends.tolist() == [2, 1, 4, 1]
+    assert joined.ends.tolist() == [2, 1, 4, 1] and joined.lengths == (3, 5)

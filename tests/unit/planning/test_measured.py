@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from papertables.planning import cost, report
 from papertables.planning.cost import AS_ASKED, JOB_START, Lever, spent
 from papertables.planning.measured import Pass, corrections
 from papertables.planning.plan import Plan
@@ -53,6 +54,16 @@ def test_a_run_that_ended_tells_how_fast_its_passes_are():
     assert corrections(made) == {Pass(TOWER): pytest.approx(3), Pass(TOWER, "fp32"): pytest.approx(3)}
     assert computing(made) == pytest.approx(3 * before)
     assert f"as was measured here for {TOWER}" in text(made, ["attrvr_cost"])
+
+
+def test_a_plan_reads_once_what_was_measured(monkeypatch):
+    made, asked = plan(), []
+    ended(made, 3)
+    for module in (cost, report):
+        monkeypatch.setattr(module, "corrections", lambda plan: asked.append(plan) or corrections(plan))
+    said = text(made, ["attrvr_cost", "attrvr_table1"])
+    assert f"as was measured here for {TOWER}" in said and "what makes it cheaper" in said
+    assert asked == [made]
 
 
 @pytest.mark.parametrize(

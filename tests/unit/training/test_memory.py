@@ -96,6 +96,26 @@ def test_where_batch_norm_sees_parts_it_is_said_and_counted_once(capsys):
     assert steps == [6, 10]  # the failed call of a whole batch left no trace
 
 
+class Prompted(Learner):
+    """Keeps more for its classes than for its images."""
+
+    def __init__(self):
+        super().__init__()
+        self.context = nn.Parameter(torch.zeros(1000))
+
+    def classify(self, features, texts=None, names=()):
+        return super().classify(features) + self.context.exp().mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("free", "room"), [(40_000, None), (6_500, BATCH), (100, 1)])
+def test_a_batch_is_not_cut_for_what_other_runs_keep_of_all_classes(free, room, monkeypatch):
+    """Three runs keep 4 kB each, whatever is in a batch."""
+    monkeypatch.setattr("papertables.training.loop.free_memory", lambda device: free)
+    monkeypatch.setattr("papertables.training.loop.KEPT_AT_MOST", 10**6)
+    assert trained(Scarce(99), (1, 2, 3), Prompted, images_per_call=30).room.images == room
+
+
 @pytest.mark.slow
 def test_little_memory_is_foreseen(monkeypatch, capsys):
     monkeypatch.setattr("papertables.training.loop.free_memory", lambda device: 300)

@@ -208,6 +208,11 @@ def test_combinations_of_one_size_go_through_together(tower):
     assert lengths == sorted(set(lengths))  # none is padded to the longest of all
 
 
+def test_the_places_of_combinations_are_sent_once(tower):
+    learner, some = made(tower, all_combinations(BASES)), (0, 2)
+    assert learner.rows(some) is learner.rows(some) and learner.rows(some).tolist() == [0, 2]
+
+
 def test_the_schedule_is_cosine_after_one_constant_epoch():
     training = module._schedule(spec(epochs=40, lr=0.002))
     rates = [learning_rate(training, epoch, 0, 1) for epoch in (0, 1, 21)]
