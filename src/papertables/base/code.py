@@ -2,10 +2,16 @@
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from symtable import symtable
+from typing import TypeVar
 
+from papertables.base.errors import UserError
+from papertables.base.files import read_text
+
+T = TypeVar("T")
 PACKAGE = "papertables"
 FOLDER = Path(__file__).parents[1]
 ROOMS = ("papertables.methods", "papertables.attributes")  # whose code is fingerprinted by itself
@@ -16,30 +22,49 @@ def code_digest(files: Iterable[Path]) -> str:
     """SHA-256 over the syntax trees of Python files, docstrings removed, in the order given."""
     total = hashlib.sha256()
     for file in files:
-        total.update(_shape(_read(file)).encode())
+        total.update(_understood(_shape, file).encode())
     return total.hexdigest()
 
 
 def source_files(module: str, within: Iterable[str]) -> list[Path]:
     """The file of a module of this package and of all modules of some rooms (``papertables.methods``) that it needs,
-    through their imports, wherever in a file these stand. Packages themselves are left out."""
+    through their imports, wherever in a file these stand. Packages themselves are left out. Raises UserError for a file
+    that is no Python."""
     rooms, found, wanted = tuple(f"{room}." for room in within), {}, [module]
     while wanted:
         name = wanted.pop()
         file = _file(name)
         if name not in found and file is not None:
             found[name] = file
-            wanted += [each for each in _imports(_read(file)) if f"{each}.".startswith(rooms)]
+            wanted += [each for each in _understood(_imports, file) if f"{each}.".startswith(rooms)]
     return sorted(found.values())
 
 
+def module_file(module: str) -> Path:
+    """Where a module of this package lies, or would lie."""
+    return FOLDER.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+def defines(file: Path, name: str) -> bool:
+    """Whether a module says what a name is, by its code alone. Raises UserError for a file that is no Python."""
+    return name in _understood(_names, file)
+
+
 def _file(module: str) -> Path | None:
-    path = FOLDER.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    path = module_file(module)
     return path if module.startswith(f"{PACKAGE}.") and path.is_file() else None
 
 
-def _read(file: Path) -> str:
-    return file.read_text("utf-8")
+def _understood(read: Callable[[str], T], file: Path) -> T:
+    try:
+        return read(read_text(file))
+    except SyntaxError as error:
+        raise UserError(f"{file}: not valid Python (line {error.lineno}: {error.msg}): mend that line") from None
+
+
+def _names(code: str) -> Iterable[str]:
+    """Those of the module itself, not of what is inside its classes and functions."""
+    return symtable(code, "", "exec").get_identifiers()
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from papertables.backbones.catalog import Backbone, backbone
-from papertables.base.code import code_digest, source_files
+from papertables.base.code import code_digest, defines, module_file, source_files
 from papertables.base.errors import UserError
 from papertables.methods.mapping_names import makes_mapping
 from papertables.methods.options import (
@@ -207,7 +207,9 @@ class Method:
         return frozenset(found)
 
     def check(self, run: RunSpec) -> None:
-        """Raises UserError if the run's options cannot work with its backbone, data set or protocol."""
+        """Raises UserError if the method has no code, or the run's options cannot work with its backbone, data set or
+        protocol."""
+        check_code(self.module)
         where, tower = f"{run.method} with {run.backbone} on {run.dataset}", backbone(run.backbone)
         options = parse(self.options_model, run.options, f"{where}: options")
         try:
@@ -243,6 +245,17 @@ METHODS: dict[str, Method] = {
 def build(name: str, options: dict[str, JsonValue], given: "MethodInputs") -> "BaseLearner":
     """The learner of a method before training, see ``BaseLearner``."""
     return import_module(f"{PACKAGE}.{METHODS[name].module}").Learner(given, **options)
+
+
+@cache
+def check_code(module: str) -> None:
+    """Raises UserError for a module that is not there, has no learner or does not parse, or imports what does not."""
+    file = module_file(f"{PACKAGE}.{module}")
+    if not file.is_file():
+        raise UserError(f"{file}: there is no such file: write it, with a class Learner (docs/adding.md)")
+    if not defines(file, "Learner"):
+        raise UserError(f"{file}: it has no class Learner: write one (docs/adding.md)")
+    source_files(f"{PACKAGE}.{module}", [PACKAGE])
 
 
 @cache

@@ -1,4 +1,7 @@
-from papertables.base.code import code_digest, source_files
+import pytest
+
+from papertables.base.code import code_digest, defines, source_files
+from papertables.base.errors import UserError
 
 CODE = '''
 def f(x):
@@ -46,3 +49,14 @@ def test_a_package_is_no_file_and_an_unknown_module_none():
     assert names("papertables.methods", "papertables.methods") == set()
     assert names("papertables.nothing", "papertables") == set()
     assert names("json", "json") == set()
+
+
+def test_what_a_module_defines_is_told_without_importing_it(tmp_path):
+    file = tmp_path / "code.py"
+    file.write_text("import nothing\nfrom nowhere import a as b\nc = 1\n\nclass D:\n    e = 2\n")
+    assert [name for name in "abcDe" if defines(file, name)] == ["b", "c", "D"]
+
+
+def test_what_is_no_python_is_told_with_its_line(tmp_path):
+    with pytest.raises(UserError, match=r"code.py: not valid Python \(line 2: '\(' was never closed\): mend that line"):
+        digest(tmp_path, "x = 1\ny = (\n")

@@ -1,16 +1,19 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
 import torch
 
 from papertables.base import code as fingerprinted
+from papertables.base.errors import UserError
 from papertables.methods.inputs import MethodInputs
 from papertables.methods.learner import BaseLearner
-from papertables.methods.table import METHODS, build, method_code
+from papertables.methods.table import METHODS, build, check_code, method_code
 from papertables.training.run import trained_values
+from tests.unit.plans import plan_of
 
 
 @pytest.mark.slow
@@ -62,6 +65,29 @@ def test_a_changed_file_changes_the_methods_that_import_it(sources):
     assert changed("mappings.py", "max(1, int", "max(2, int") == {name for name in METHODS if METHODS[name].maps_labels}
     assert changed("inputs.py", "mean: tuple", "average: tuple") == set(METHODS)
     assert changed("learner.py", "logits, labels), logits", "logits, labels), logits + 0") == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (None, r"tint\.py: there is no such file: write it, with a class Learner \(docs/adding\.md\)"),
+        ("class Lerner: pass\n", r"tint\.py: it has no class Learner: write one \(docs/adding\.md\)"),
+        ("class Learner(:\n", r"tint\.py: not valid Python \(line 1: "),
+        ("from papertables.methods import hue\nclass Learner: pass\n", r"hue\.py: not valid Python \(line 1: "),
+    ],
+)
+def test_a_method_without_readable_code_is_told_and_not_imported(sources, code, says):
+    (sources / "hue.py").write_text("class:\n")
+    if code:
+        (sources / "tint.py").write_text(code)
+    with pytest.raises(UserError, match=says):
+        check_code("tint")
+
+
+def test_code_is_looked_at_when_an_artefact_is_planned():
+    (run, *_) = plan_of().artefacts["attrvr_table1"].runs
+    with pytest.raises(UserError, match=r"tint\.py: there is no such file"):
+        replace(METHODS[run.method], module="tint").check(run)
 
 
 @pytest.mark.parametrize("name", METHODS)
