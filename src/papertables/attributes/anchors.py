@@ -32,7 +32,7 @@ def anchors(dataset: str) -> AnchorSet:
         raise UserError(f"{own.id}: it has no attributes for prompts: add 'anchors' to {own.file}")
     if dataset not in known:
         raise UserError(
-            f"no attributes are known for '{dataset}': add it to attributes/anchors.yaml, or set options.attributes; "
-            f"known are {', '.join(known)}"
+            f"no attributes are known for '{dataset}': add it to src/papertables/attributes/anchors.yaml, or set "
+            f"options.attributes; known are {', '.join(known)}"
         )
     return known[dataset]
