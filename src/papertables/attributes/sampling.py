@@ -71,8 +71,8 @@ def sentences_of(name: str, sentences: Sentences) -> list[str]:
     """The usable sentences of a class; raises UserError where it has none."""
     if name not in sentences:
         raise UserError(
-            f"{sentences.file}: class '{name}' has no entry{did_you_mean(name, sentences)}: add its sentences, or "
-            "declare how this file spells it under spellings in attributes/catalog.yaml"
+            f"{sentences.file}: class '{name}' has no entry{did_you_mean(name, sentences)}: add its sentences; where "
+            "the file is published, declare its spelling under spellings in src/papertables/attributes/catalog.yaml"
         )
     kept = usable(sentences[name])
     if not kept:
@@ -80,6 +80,18 @@ def sentences_of(name: str, sentences: Sentences) -> list[str]:
             f"{sentences.file}: class '{name}' has no sentence of {MIN_CHARACTERS} characters or more: add some"
         )
     return kept
+
+
+def left_out(sentences: Sentences) -> str | None:
+    """A line on the sentences that are too short to be usable; None without any."""
+    every = [sentence for own in sentences.values() for sentence in own]
+    short = len(every) - len(usable(every))
+    if not short:
+        return None
+    return (
+        f"{sentences.file}: {short} of {len(every)} sentences have fewer than {MIN_CHARACTERS} characters and are left "
+        "out, as in the released code"
+    )
 
 
 def repeated(sentences: Sentences, class_names: Sequence[str], m: int) -> str | None:

@@ -9,7 +9,7 @@ from papertables.commands.snakemake_command import Command
 from papertables.commands.unrecorded import unrecorded
 from papertables.planning import report as plan_report
 from papertables.planning.adopt import adopt
-from papertables.planning.asking import check_asking
+from papertables.planning.asking import check_asking, sentence_notes
 from papertables.planning.downloads import check_downloads, prepared_files
 from papertables.planning.plan import Plan
 from papertables.planning.preflight import check_files, check_gpu, check_scheduler, check_tests
@@ -49,6 +49,8 @@ def enter(plan: Plan, command: Command | None) -> None:
     check_downloads(plan, asked(plan, beyond) if beyond or not command.targets else (), command.targets)
     if command.runs and {*command.targets} != {FETCH}:
         check_asking(plan, wanted)
+        for line in sentence_notes(plan, wanted):
+            print(line, file=sys.stderr)
     if command.runs and command.local and {PDF, plan.paths.pdf} & {*command.targets}:
         find_browser()
     if command.runs and command.local:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from papertables.attributes.asking.prompts import CHARACTERS_PER_TOKEN, describing
 from papertables.attributes.asking.server import check_source
 from papertables.attributes.catalog import attribute_sources, language_models
+from papertables.attributes.sampling import left_out, read_sentences
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
 from papertables.data.own import own_datasets
@@ -128,6 +129,13 @@ def asking_notes(plan: "Plan", artefacts: Iterable[str]) -> list[str]:
     for each in to_ask(plan, artefacts):
         found.setdefault((each.source.id, each.dataset), []).append(each)
     return [_line(each) for each in found.values()] + _in_all(each for some in found.values() for each in some)
+
+
+def sentence_notes(plan: "Plan", artefacts: Iterable[str]) -> list[str]:
+    """A line for each file of sentences, a user's or a language model's, of which some are too short to be used."""
+    files = [Path(each.path) for each in asked(plan, artefacts) if each.kind != "bases"]
+    lines = [left_out(read_sentences(file)) for file in files if file.exists()]
+    return [line for line in lines if line]
 
 
 def _line(some: list[Asked]) -> str:

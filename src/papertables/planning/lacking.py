@@ -1,4 +1,5 @@
-"""Whether all is there that artefacts need of data sets and nobody fetches: a user's own images, sentences, anchors."""
+"""Whether all is there, and can be read, that artefacts need of data sets and nobody fetches: a user's own images,
+sentences, anchors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -6,12 +7,17 @@ from typing import get_args
 
 from papertables.attributes.anchors import anchors
 from papertables.attributes.catalog import attribute_source, language_models, published_file
+from papertables.attributes.names import check_classes
+from papertables.attributes.sampling import read_sentences
 from papertables.base.errors import UserError
+from papertables.base.files import once
 from papertables.data.own import own_datasets
 from papertables.planning.asking import can_be_asked
 from papertables.planning.cells import Needed
 from papertables.planning.paths import Paths
 from papertables.specs.language_models import Kind, LanguageModel
+
+read_once = once(read_sentences)
 
 
 def check_there(paths: Paths, models: Mapping[str, LanguageModel], needed: Iterable[Needed]) -> None:
@@ -32,6 +38,8 @@ def _lacking(paths: Paths, models: Mapping[str, LanguageModel], need: Needed) ->
         yield from _unwritten(paths, need, "or name another source under 'attributes'")
     elif need.sentences:
         yield from _unpublished(need)
+    if need.sentences:
+        yield from _unusable(paths, need)
     if need.anchors:
         try:
             anchors(need.dataset)
@@ -44,6 +52,20 @@ def _unwritten(paths: Paths, need: Needed, otherwise: str) -> Iterator[str]:
     if files:
         wanted = " and ".join(paths.written(need.sentences, Path(path).name) for path in files)
         yield f"{need.dataset}: it has no sentences: write {wanted} (each {{class: [sentence, …]}}), {otherwise}"
+
+
+def _unusable(paths: Paths, need: Needed) -> Iterator[str]:
+    """What is wrong with sentences that lie in the project. Which classes a data set of the catalog has is known when
+    it is prepared, and compared then."""
+    own = own_datasets().get(need.dataset)
+    names = own.read(0).class_names if own and not own.problem else None
+    for path in map(Path, paths.sentences(need.sentences, need.dataset)):
+        if paths.place(str(path)).committed and path.exists():
+            try:
+                sentences = read_once(path)
+                check_classes(names or sentences, sentences)
+            except UserError as error:
+                yield str(error)
 
 
 def _unpublished(need: Needed) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import groupby, pairwise
 
 from pydantic import JsonValue
 
-from papertables.planning.asking import asking_notes
+from papertables.planning.asking import asking_notes, sentence_notes
 from papertables.planning.cost import JOB_START, Cost, Lever, duration, estimate, spent, total
 from papertables.planning.measured import corrections
 from papertables.planning.memory import Memory
@@ -70,7 +70,8 @@ class Report:
         if unknown:
             found.append(f"No source gives the size of: {', '.join(unknown)}.")
         found += [f"Cannot be planned, and left out: {id}: {error}" for id, error in plan.broken.items()]
-        return [*found, *self.memory.notes(costs), *asking_notes(plan, costs), *overridden(plan, costs)]
+        asking = [*asking_notes(plan, costs), *(f"{line}." for line in sentence_notes(plan, costs))]
+        return [*found, *self.memory.notes(costs), *asking, *overridden(plan, costs)]
 
     @cached_property
     def data(self) -> list[dict[str, JsonValue]]:

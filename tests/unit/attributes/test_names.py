@@ -78,7 +78,7 @@ def test_a_class_without_an_entry_is_named_with_the_file_and_the_nearest_spellin
         check_names(split, [file])
     says = str(error.value)
     assert says.startswith(f"{file}: class 'hammerhead' has no entry (did you mean 'hammerhead shark'?): ")
-    assert "spellings in attributes/catalog.yaml" in says and "\n" not in says
+    assert "spellings in src/papertables/attributes/catalog.yaml" in says and "\n" not in says
 
 
 @pytest.mark.parametrize("spelling", ["Flying Saucer", "flying-saucer", "flying_saucer"])
