@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from papertables.base.code import FOLDER
 from papertables.base.errors import UserError, unknown
@@ -57,6 +57,15 @@ class OwnDataset(Described):
         (), description="attributes that prompts take, as ATPrompt's do"
     )
     counts: Counts | None = Field(None, description="none: as many as there are")
+
+    @model_validator(mode="after")
+    def _shares_leave_some_for_testing(self):
+        if self.train_share + self.val_share >= 1:
+            raise ValueError(
+                f"train_share is {self.train_share:g} and val_share is {self.val_share:g}, which leaves no image for "
+                "testing: together they must be less than 1"
+            )
+        return self
 
     source: ClassVar[Own] = Own()
     split: ClassVar[None] = None
@@ -110,6 +119,9 @@ class OwnDataset(Described):
                 f"and test with such folders), or name another in {self.file}"
             )
         split = self._of_parts() if self._in_parts else self._cut(seed)
+        if len(split.class_names) == 1:
+            (name,) = split.class_names
+            raise UserError(f"{self.id}: {self.images} has one class alone, '{name}': add a folder for each other one")
         if self.counts:
             self._compare(split, self.counts)
         return split
@@ -153,16 +165,25 @@ class OwnDataset(Described):
         found = {path.name: [*_images(path)] for path in sorted(folder.iterdir()) if _is_class(path)}
         if not found:
             raise UserError(f"{self.id}: {folder} has no folder of a class: put each image into one named as its class")
-        for name, images in found.items():
-            if not images:
-                kinds = ", ".join(IMAGES)
-                raise UserError(f"{self.id}: {folder / name} has no image: add some ({kinds}), or remove the folder")
+        if not all(found.values()):
+            raise UserError(f"{self.id}: {self._without_images(folder, found)}")
         for name in self.names:
             if name not in found:
                 raise UserError(f"{self.file}: names: {unknown('folder', name, found)}")
         if len({self.names.get(name, name) for name in found}) < len(found):
             raise UserError(f"{self.file}: names: two folders have one name: give each its own")
         return found
+
+    def _without_images(self, folder: Path, found: Listing) -> str:
+        """What to do where folders of classes have no image; not to remove one whose images lie deeper."""
+        deeper = {name: inner for name in found if (inner := _classes_below(folder / name))}
+        name = next(name for name, images in found.items() if not images)
+        if len(deeper) == 1 and not any(found.values()) and folder == Path(self.images):
+            (inner,) = deeper.values()
+            return f"the folders of its classes are in {inner}: write 'images: {inner}' in {self.file}"
+        if name in deeper:
+            return f"{folder / name} has its images in folders below it: move them into it"
+        return f"{folder / name} has no image: add some ({', '.join(IMAGES)}), or remove the folder"
 
     def _compare(self, split: Split, counts: Counts) -> None:
         found = {"classes": len(split.class_names)} | {part: len(getattr(split, part)) for part in PARTS}
@@ -182,6 +203,14 @@ def own_datasets() -> dict[str, OwnDataset]:
 
 def _is_class(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith(".")
+
+
+def _classes_below(folder: Path) -> Path | None:
+    """The folder of a data set, at or below a folder; None where no images are there."""
+    for path in sorted(folder.glob("**/")):
+        if any(any(_images(inner)) for inner in path.iterdir() if _is_class(inner)):
+            return path.parent if path.name in PARTS else path
+    return None
 
 
 def _images(folder: Path) -> Iterator[str]:

@@ -149,6 +149,8 @@ def test_what_its_file_says_and_the_folder_does_not(declare, text, says):
         ("label: Leaves\nimages: here\ncunts: 1", r"unknown key 'cunts' \(did you mean 'counts'\?\)"),
         ("label: DTD\nimages: here", "have the same label 'DTD'"),
         ("label: Leaves\nimages: here\nanchors: [a, b, c, d]", "anchors"),
+        ("label: Leaves\nimages: here\ntrain_share: 0.9\nval_share: 0.5", "leaves.yaml: train_share is 0.9 and val_sh"),
+        ("label: Leaves\nimages: here\ntrain_share: 0.8", "together they must be less than 1$"),
     ],
 )
 def test_a_file_that_cannot_be_read(declare, text, says):
@@ -174,6 +176,29 @@ def an_empty_class(folder: Path) -> None:
     (folder / "elm").mkdir()
 
 
+def one_class(folder: Path) -> None:
+    shutil.rmtree(folder / "oak")
+
+
+def nested(folder: Path) -> None:
+    folder.rename("leaves")
+    folder.mkdir()
+    Path("leaves").rename(folder / "leaves")
+    (folder / "__MACOSX" / "leaves" / "oak").mkdir(parents=True)
+
+
+def nested_parts(folder: Path) -> None:
+    nothing(folder)
+    draw(folder / "leaves" / "train", 2)
+    draw(folder / "leaves" / "test", 2)
+
+
+def images_in_folders_of_a_class(folder: Path) -> None:
+    nothing(folder)
+    draw(folder / "oak", 2, ("spring", "autumn"))
+    draw(folder / "ginkgo", 2, ("spring", "autumn"))
+
+
 def a_class_without_a_test(folder: Path) -> None:
     draw(folder / "train", 2)
     draw(folder / "test", 2, ("oak",))
@@ -185,6 +210,10 @@ def a_class_without_a_test(folder: Path) -> None:
         (nothing, "there is no folder images: put its images there"),
         (no_classes, "images has no folder of a class: put each image into one named as its class"),
         (an_empty_class, "images/elm has no image: add some"),
+        (one_class, "images has one class alone, 'ginkgo': add a folder for each other one"),
+        (nested, "are in images/leaves: write 'images: images/leaves' in workflow/datasets/leaves.yaml"),
+        (nested_parts, "are in images/leaves: write 'images: images/leaves' in workflow/datasets/leaves.yaml"),
+        (images_in_folders_of_a_class, "images/ginkgo has its images in folders below it: move them into it"),
         (a_class_without_a_test, "images/train has a class 'ginkgo', and test has none: add it"),
     ],
 )
