@@ -1,12 +1,12 @@
 """A results folder in Python: ``papertables.open("results/mini")``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 
 from papertables.artefacts.collect import artefact_files, runs_csv
-from papertables.base.errors import UserError, unknown
+from papertables.base.errors import UserError, did_you_mean, unknown
 from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
 from papertables.planning.plan import Plan, make_plan
@@ -54,7 +54,9 @@ class Results:
         """The numbers of a table, a row for each cell, or those that a figure was drawn from."""
         files = {f"{path.parent.name}_{path.stem}": path for path in artefact_files(self.folder, ".csv")}
         if id not in files:
-            raise UserError(unknown("artefact", id, files))
+            made = f"made are {', '.join(files)}{did_you_mean(id, files)}" if files else "nothing is"
+            make = f"papertables make {id} --scale {self.folder.absolute().name}"
+            raise UserError(f"artefact '{id}' is not made here, {made}: take another, or {make}")
         return pd.read_csv(files[id])
 
     def run(self, id: str) -> "StoredRun":
@@ -84,8 +86,10 @@ class StoredRun:
 
     def predictor(self, selection: Selection = "best", device: str = "cpu") -> "Predictor":
         """Its learner after the best or the last epoch, ready for images. What it was trained from (weights, features,
-        sentences) is looked up where the project has it. Raises UserError of a run without training, where the folder
-        is in no project, and where nothing that is declared there has such a run."""
+        sentences) is looked up where the project has it. Raises UserError of another epoch, of a run without training,
+        where the folder is in no project, and where nothing that is declared there has such a run."""
+        if selection not in get_args(Selection):
+            raise UserError(unknown("epoch", selection, get_args(Selection)))
         if self.record.spec.training is None:
             raise UserError(f"{self.record.run}: nothing was trained")
         plan = _plan(self._results.folder)

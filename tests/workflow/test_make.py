@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 import papertables
+from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.planning.plan import FORMATS, make_plan
 from tests.unit.artefacts.test_index import check_links
@@ -94,6 +95,8 @@ def test_the_example_in_python_runs_as_it_stands(world, monkeypatch):
     assert known["run"].settings["method"] == "attrvr" and len(known["run"].curve) == 2
     (said,) = known["predict"](["photo.png"]).itertuples()
     assert (said.image, 0 < said.probability <= 1) == ("photo.png", True)
+    with pytest.raises(UserError, match=r"config.yaml: cannot be read as an image .*: name a file that holds an image"):
+        known["predict"](["config.yaml"])
 
 
 def test_learners_predict_what_they_were_scored_by(world, monkeypatch):

@@ -12,12 +12,13 @@ from torch import Tensor
 from papertables.backbones import checked_tower
 from papertables.backbones.frozen_features import frozen_features, sentence_features
 from papertables.base.device import pick_device
+from papertables.base.errors import UserError
 from papertables.data import cache
 from papertables.data.splits import read_split
 from papertables.results.store import Store
 from papertables.specs.config import Selection
 from papertables.specs.rules import TrainJob
-from papertables.specs.spec import RunSpec
+from papertables.specs.spec import CacheKey, RunSpec
 from papertables.training.forward import image_features, text_features
 from papertables.training.learners import make_learner, prompt_names, sampled_features
 from papertables.training.record import texts_of, winners_of
@@ -69,15 +70,38 @@ class Predictor:
         return pd.DataFrame({"image": list(map(str, images)), "class": classes, "probability": best.values.numpy()})
 
     def logits(self, images: Sequence[str | Path]) -> Tensor:
-        """(B, C), of image files, which are cut to size as the run's test images were. Raises UserError for a file that
-        is no image."""
+        """(B, C), of image files, which are cut to size as the run's test images were. Raises UserError for what is no
+        list of these, and for a file that is no image."""
+        images = image_files(images)
         parts = [images[start : start + IMAGES_PER_CALL] for start in range(0, len(images), IMAGES_PER_CALL)]
         with torch.inference_mode():
             return torch.cat([self._logits(part) for part in parts]).float().cpu()
 
-    def _logits(self, images: Sequence[str | Path]) -> Tensor:
+    def _logits(self, images: Sequence[Path]) -> Tensor:
         key, towers, learners = self.spec.test_cache, self.tower, [self.learner]
-        pixels = np.stack([cache.load(Path(image), key.size, key.fit) for image in images])
+        pixels = np.stack([_pixels(image, key) for image in images])
         (features,) = image_features(towers, learners, [torch.from_numpy(pixels).to(towers.device) / 255])
         (texts,) = text_features(towers, learners, [self.names], [features])
         return self.learner.classify(features, texts, self.names)
+
+
+def image_files(images: Sequence[str | Path]) -> list[Path]:
+    """Raises UserError where they are no list of files."""
+    if isinstance(images, str | Path):
+        raise UserError(f"'{images}' is one path: write a list, ['{images}']")
+    if not len(images):
+        raise UserError("no image is named: write a list of paths, such as ['photo.png']")
+    for image in images:
+        if not isinstance(image, str | Path):
+            raise UserError(f"images are named by paths, not by {type(image).__name__}: write ['photo.png']")
+        if not Path(image).is_file():
+            raise UserError(f"{image}: there is no such file: name one that holds an image")
+    return list(map(Path, images))
+
+
+def _pixels(image: Path, key: CacheKey) -> np.ndarray:
+    """As the cache holds them."""
+    try:
+        return cache.load(image, key.size, key.fit)
+    except cache.DamagedImage as error:
+        raise UserError(f"{error}: name a file that holds an image") from None
