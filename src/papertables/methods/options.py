@@ -18,6 +18,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Weight = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+PUBLISHED_INPUT = 224  # pixels; the input for which options in pixels are written
 MOST_ATTRIBUTES = 3
 SEARCHED = "searched"  # attributes that are known once a search is done
 
@@ -26,6 +27,11 @@ def check_vit(tower: Backbone) -> None:
     """Raises UserError for a backbone whose images have no patches."""
     if not tower.is_vit:
         raise UserError("prompts beside image patches need a ViT: take another backbone")
+
+
+def _at_most(pixels: int) -> str:
+    """The mend of an option in pixels that does not fit: what is checked was scaled from what is written."""
+    return f"; it is scaled from what is written for {PUBLISHED_INPUT} pixels: write at most {pixels}"
 
 
 class Options(Model):
@@ -64,7 +70,10 @@ class WatermarkOptions(Options):
     def check(self, tower: Backbone, run: RunSpec) -> None:
         super().check(tower, run)
         if 2 * self.pad > tower.image_size:
-            raise UserError(f"pad is {self.pad}: two frames do not fit into an input of {tower.image_size} pixels")
+            raise UserError(
+                f"pad is {self.pad}: two frames do not fit into an input of {tower.image_size} pixels"
+                f"{_at_most(PUBLISHED_INPUT // 2)}"
+            )
 
 
 class PaddingOptions(Options):
@@ -77,7 +86,10 @@ class PaddingOptions(Options):
     def check(self, tower: Backbone, run: RunSpec) -> None:
         super().check(tower, run)
         if self.inner > tower.image_size:
-            raise UserError(f"inner is {self.inner}: the image is larger than the input of {tower.image_size} pixels")
+            raise UserError(
+                f"inner is {self.inner}: the image is larger than the input of {tower.image_size} pixels"
+                f"{_at_most(PUBLISHED_INPUT)}"
+            )
 
 
 class MaskOptions(Options):

@@ -15,7 +15,7 @@ from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import Dataset, dataset
 from papertables.data.own import OwnDataset, own_datasets
-from papertables.methods.options import SEARCHED
+from papertables.methods.options import PUBLISHED_INPUT, SEARCHED
 from papertables.methods.table import METHODS, Method
 from papertables.planning.declarations import CHOSEN, TRANSFER_ATTRIBUTES
 from papertables.planning.scope import NotAtScale, Scope
@@ -25,7 +25,6 @@ from papertables.specs.spec import FEW_SHOT, Combination, Fidelity, ProtocolName
 from papertables.specs.validation import parse
 
 COLUMNS_APART = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}  # of published numbers
-PUBLISHED_INPUT = 224  # pixels; the input for which papers state options in pixels
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, unknown
 from papertables.data.catalog import datasets
 from papertables.data.own import own_datasets
-from papertables.methods.options import AttributeOptions, Options
+from papertables.methods.options import PUBLISHED_INPUT, AttributeOptions, Options
 from papertables.methods.table import METHODS
 from papertables.planning.asking import named
 from papertables.planning.settings import merged
@@ -223,7 +223,8 @@ def check_option(where: str, model: type[Options], name: str, value: JsonValue) 
     """Raises UserError for a value that an option cannot have; of one in pixels before these are scaled."""
     if name in model.in_pixels:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise UserError(f"{where}: {name} is {value!r}: it must be a number of pixels of a 224 px input")
+            said = f"it must be a number of pixels of a {PUBLISHED_INPUT} px input"
+            raise UserError(f"{where}: {name} is {value!r}: {said}")
         return
     if not (name == "attributes" and value == CHOSEN):
         parse(model, {name: value}, where)

@@ -256,6 +256,12 @@ class Entry(Model):
         return self
 
 
+def _list_or_all(values: object) -> object:
+    if isinstance(values, str) and values != "all":
+        raise ValueError(f"it must be all or a list, such as [{values}]")
+    return values
+
+
 AxisValue = str | StrictInt | StrictFloat | Entry
 
 
@@ -263,9 +269,10 @@ class Axis(Model):
     """Rows or columns: a setting and its values (``all``: every one that the paper lists, but ``without``)."""
 
     vary: Annotated[str, AfterValidator(_varied)]
-    values: Literal["all"] | Annotated[tuple[AxisValue, ...], Field(min_length=1), AfterValidator(_all_different)] = (
-        "all"
-    )
+    values: Annotated[
+        Literal["all"] | Annotated[tuple[AxisValue, ...], Field(min_length=1), AfterValidator(_all_different)],
+        BeforeValidator(_list_or_all),
+    ] = "all"
     without: Annotated[tuple[str, ...], AfterValidator(_all_different)] = ()
 
     @model_validator(mode="after")
@@ -392,8 +399,10 @@ class Artefact(Model):
 
     @model_validator(mode="after")
     def _only_figures_are_drawn(self):
-        if (self.kind == "figure") != (self.drawing is not None):
-            raise ValueError("a figure names its drawing, a table has none")
+        if self.kind == "figure" and self.drawing is None:
+            raise ValueError(f"a figure needs a drawing: add one of {', '.join(DRAWINGS)}")
+        if self.kind == "table" and self.drawing is not None:
+            raise ValueError("drawing is of figures: write kind: figure, or leave it out")
         return self
 
     @model_validator(mode="after")

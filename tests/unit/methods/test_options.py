@@ -23,8 +23,10 @@ def masked(method: str, backbone: str = "mini-cls-rn", **options) -> RunSpec:
     ("method", "options", "message"),
     [
         ("vp", {"pad": 25}, "pad is 25: two frames do not fit into an input of 48"),
+        ("vp", {"pad": 86}, "pad is 86: .*; it is scaled from what is written for 224 pixels: write at most 112"),
         ("vp", {"pad": 0}, "pad must be at least 1, not 0"),
         ("ar", {"inner": 49}, "inner is 49: the image is larger than the input of 48"),
+        ("ar", {"inner": 86}, "inner is 86: .*; it is scaled from what is written for 224 pixels: write at most 224"),
         ("attrvr", {"k": 1.5}, "k is 1.5: it must be a whole number"),
         ("attrvr", {"lam": 1.5}, "lam must be at most 1, not 1.5"),
         ("attrvr", {"lam": -0.5}, "lam must be at least 0, not -0.5"),

@@ -229,7 +229,9 @@ SCALES: list[tuple[str, Change, str]] = [
 
 ARTEFACTS: list[tuple[str, Change, str]] = [
     (TABLE, ("title: ", "titel: "), "unknown key 'titel' (did you mean 'title'?)"),
-    (TABLE, "kind: figure\n", "a figure names its drawing, a table has none"),
+    (TABLE, "kind: figure\n", "a figure needs a drawing: add one of lines, selection, curves,"),
+    (TABLE, "drawing: curves\n", "drawing is of figures: write kind: figure, or leave it out"),
+    (TABLE, ("values: [zero_shot, attr_zs, vp, ar, attrvr]", "values: vp"), "it must be all or a list, such as [vp]"),
     (TABLE, ("vary: method", "vary: methods"), "rows.vary: unknown setting 'methods' (did you mean 'method'?)"),
     (TABLE, ("values: [", "values: [vp, "), "rows.values: each may be named once"),
     (K, ("vary: options.k, values: [", "vary: options.k, values: [true, "), "columns.values.0"),
@@ -311,7 +313,7 @@ ARTEFACTS: list[tuple[str, Change, str]] = [
     (
         TABLE,
         ("columns: {vary: dataset, values: all}", "columns: {vary: dataset, values: every}"),
-        "unknown value 'every'",
+        "it must be all or a list, such as [every]",
     ),
     (
         TABLE,
