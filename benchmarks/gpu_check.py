@@ -27,7 +27,7 @@ from torch import Tensor
 from papertables.backbones.catalog import backbone
 from papertables.backbones.state import one_line
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
-from papertables.base.errors import UserError
+from papertables.base.errors import UserError, unknown
 from papertables.base.files import read_yaml, write_atomic
 from papertables.data.cache import ImageCache
 from papertables.data.feed import resident
@@ -43,6 +43,7 @@ from papertables.training.trial import Trial, random_tower, trial
 
 ROOT = Path(__file__).parents[1]
 Result = TypeVar("Result")
+DEVICES = ("cuda", "cpu")
 CLASSES = 47  # of DTD, a set of middle size
 FEW, STEPS, TIMED = 2, 2, 5
 LOSS, GRADIENT = 1e-3, 1e-2  # relative, of fp32 on two devices
@@ -267,8 +268,10 @@ def attempt(name: str, backbone: str, work: Callable[[], Result]) -> Result | No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--device", default="cuda")
     asked = parser.parse_args().device
+    if asked not in DEVICES:
+        sys.exit(f"error: {unknown('device', asked, DEVICES)}")
     if asked == "cuda" and not torch.cuda.is_available():
         sys.exit("error: torch finds no GPU here, so none was checked (--device cpu tries the check itself)")
     try:

@@ -35,6 +35,7 @@ from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+EXAMPLES = {"--config": "selection=last", "--set": "training.epochs=5"}
 OWN = "own"  # the declared language model that a user names on the command line
 out = Console(width=None if sys.stdout.isatty() else terminal.UNLIMITED, highlight=False)
 
@@ -303,8 +304,8 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="What it would cost; nothing runs.")] = False,
 ) -> None:
     """One method on one data set or several, and its table, without a file that declares it."""
-    overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *([f"seeds=[{seeds}]"] if seeds else [])]
-    declared = trial(_plan(None, overrides).project, method, dataset, backbone, paper, _overridden(settings))
+    overrides = [*([f"scale={scale}"] if scale else []), *(config or []), *_seeded(seeds)]
+    declared = trial(_plan(None, overrides).project, method, dataset, backbone, paper, _overridden(settings, "--set"))
     overrides.append(f"trial={json.dumps(declared)}")
     made = _plan(None, overrides)  # an error is told before Snakemake starts
     made.require(declared["id"])
@@ -380,23 +381,32 @@ def _record(made: Plan, name: str) -> Metrics:
 
 
 def _snakemake(names: Sequence[str], options: Sequence[str], overrides: Sequence[str], cores: str) -> list[str]:
+    if cores == "0":
+        raise UserError("--cores 0: write a whole number, at least 1, or all")
     snakefile = str(_project() / "Snakefile")
     command = [sys.executable, "-m", "snakemake", *names, "--snakefile", snakefile, "--cores", cores, *options]
     return [*command, *(["--config", *overrides] if overrides else [])]
 
 
-def _overridden(texts: list[str] | None) -> dict[str, JsonValue]:
-    return dict(map(_override, texts or ()))
+def _seeded(text: str | None) -> list[str]:
+    """Seeds on the command line, as overrides."""
+    if text is not None and not all(each.strip().isdecimal() for each in text.split(",")):
+        raise UserError(f"--seeds '{text}': write whole numbers, such as --seeds 1,2")
+    return [] if text is None else [f"seeds=[{text}]"]
 
 
-def _override(text: str) -> tuple[str, JsonValue]:
+def _overridden(texts: list[str] | None, option: str = "--config") -> dict[str, JsonValue]:
+    return dict(_override(text, option) for text in texts or ())
+
+
+def _override(text: str, option: str) -> tuple[str, JsonValue]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise UserError(f"--config {text}: write KEY=VALUE, such as --config selection=last")
+        raise UserError(f"{option} {text}: write KEY=VALUE, such as {option} {EXAMPLES[option]}")
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError:
-        raise UserError(f"--config {text}: what follows the = is no value that YAML knows") from None
+        raise UserError(f"{option} {text}: what follows the = is no value that YAML knows") from None
 
 
 def _project() -> Path:

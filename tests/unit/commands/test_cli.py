@@ -19,6 +19,8 @@ from tests.unit import artefact_world as world
 from tests.unit.artefacts.test_verdicts import EXAMPLE
 from tests.unit.plans import REPOSITORY, plan_of
 
+TRAIN = ("train", "vp", "--dataset", "mini_digits", "--backbone", "mini-vit")
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -137,6 +139,11 @@ def test_show_and_claims_say_where_something_was_made_with_another_selection(pro
         (("plan", "attrvr_tabel1"), "unknown target 'attrvr_tabel1' (did you mean 'attrvr_table1'?)"),
         (("plan", "--scale", "Paper"), "unknown scale 'Paper' (did you mean 'paper'?)"),
         (("plan", "--config", "selection"), "--config selection: write KEY=VALUE"),
+        ((*TRAIN, "--set", "epochs"), "--set epochs: write KEY=VALUE, such as --set training.epochs=5"),
+        ((*TRAIN, "--set", "epochs=[5"), "--set epochs=[5: what follows the = is no value that YAML knows"),
+        ((*TRAIN, "--seeds", ""), "--seeds '': write whole numbers, such as --seeds 1,2"),
+        ((*TRAIN, "--seeds", "1,x"), "--seeds '1,x': write whole numbers, such as --seeds 1,2"),
+        (("make", "attrvr_table1", "--cores", "0"), "--cores 0: write a whole number, at least 1, or all"),
         (("plan", "--config", "seeds=[1"), "--config seeds=[1: what follows the = is no value that YAML knows"),
         (("plan", "--config", "data_root=/dev/null/x"), "/dev/null is a file: name a folder"),
     ],

@@ -31,6 +31,13 @@ def test_without_a_gpu_it_says_so_in_one_line():
 
 
 @pytest.mark.slow
+def test_another_device_is_told_in_one_line():
+    done = check("--device", "gpu")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: unknown device 'gpu' (did you mean 'cpu'?): choose from cuda, cpu\n"
+
+
+@pytest.mark.slow
 def test_its_own_path_on_a_cpu():
     done = check("--device", "cpu")
     *lines, verdict = done.stdout.splitlines()
