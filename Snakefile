@@ -16,7 +16,6 @@ sys.path.insert(0, SOURCE)
 from papertables import NUMERICS
 from papertables.backbones.catalog import backbone, backbones
 from papertables.base.errors import UserError
-from papertables.base.files import read_yaml
 from papertables.base.scripting import failure
 from papertables.base.stopping import PIPELINE
 from papertables.commands.front_door import enter
@@ -39,6 +38,7 @@ from papertables.planning.resources import (
 )
 from papertables.planning.targets import CONFIGURED, left_behind
 from papertables.specs.spec import CacheKey
+from papertables.specs.validation import read_keys
 
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))  # of the jobs
 if workflow.modifier.is_main_snakefile():  # what the pins in envs/ bring with them is pinned too
@@ -46,7 +46,7 @@ if workflow.modifier.is_main_snakefile():  # what the pins in envs/ bring with t
 os.environ.update({PIPELINE: str(os.getpid())})
 
 try:
-    read_yaml(ROOT / "config.yaml")  # Snakemake would take a key that stands twice
+    read_keys(ROOT / "config.yaml")  # Snakemake would take a key that stands twice
 except UserError as error:
     sys.exit(f"error: {error}")
 

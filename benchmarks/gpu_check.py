@@ -28,7 +28,7 @@ from papertables.backbones.catalog import backbone
 from papertables.backbones.state import one_line
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
 from papertables.base.errors import UserError, unknown
-from papertables.base.files import read_yaml, write_atomic
+from papertables.base.files import write_atomic
 from papertables.data.cache import ImageCache
 from papertables.data.feed import resident
 from papertables.planning.measured import SPEEDS
@@ -36,6 +36,7 @@ from papertables.planning.memory import Row, kind_of
 from papertables.planning.plan import make_plan
 from papertables.results.searches import all_combinations
 from papertables.specs.spec import RunSpec
+from papertables.specs.validation import read_keys
 from papertables.training.loop import FAST, TestSet, Trainer
 from papertables.training.run import Run
 from papertables.training.search import Search, Searcher
@@ -60,7 +61,7 @@ TOKENS = 100  # of a call, so that there are several
 
 def kinds(scale: str) -> list[RunSpec]:
     """A run of each method with each backbone, of the largest batch."""
-    plan, found = make_plan(ROOT, read_yaml(ROOT / "config.yaml") | {"scale": scale, "artefacts": "all"}), {}
+    plan, found = make_plan(ROOT, read_keys(ROOT / "config.yaml") | {"scale": scale, "artefacts": "all"}), {}
     for run in (run for job in plan.jobs.values() for run in job.trained):
         known = found.setdefault((run.backbone, run.method), run)
         if run.training.batch_size_for(run.shots) > known.training.batch_size_for(known.shots):

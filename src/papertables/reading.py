@@ -7,7 +7,6 @@ import pandas as pd
 
 from papertables.artefacts.collect import artefact_files, runs_csv
 from papertables.base.errors import UserError, did_you_mean, unknown
-from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
 from papertables.planning.plan import Plan, make_plan
 from papertables.results.format import check_format
@@ -15,6 +14,7 @@ from papertables.results.metrics import Metrics
 from papertables.results.store import Store
 from papertables.specs.config import Selection
 from papertables.specs.spec import METRICS
+from papertables.specs.validation import read_keys
 
 if TYPE_CHECKING:
     from papertables.training.predict import Predictor
@@ -119,4 +119,4 @@ def _plan(folder: Path) -> Plan:
         raise UserError(f"{folder} lies in no project, which a learner needs for its backbone")
     if root != Path.cwd():
         raise UserError(f"paths are those of the project: work in {root}")
-    return make_plan(root, read_yaml(root / "config.yaml") | {"scale": folder.name, "artefacts": "all"})
+    return make_plan(root, read_keys(root / "config.yaml") | {"scale": folder.name, "artefacts": "all"})

@@ -89,6 +89,11 @@ def test_a_key_twice_in_the_configuration(project):
     line(project.run("plan", check=False), "key 'scale' stands twice")
 
 
+def test_a_configuration_without_keys(project):
+    (project.root / "config.yaml").write_text("- scale: mini\n")
+    line(project.run("plan", check=False), "config.yaml: must hold keys and values")
+
+
 def test_data_set_with_a_manual_step(project):
     printed = project.run("results/paper/data/imagenet/manifest.json", config=("scale=paper",), check=False)
     assert "data/imagenet" in line(printed, "needs a step of yours")

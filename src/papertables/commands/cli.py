@@ -17,7 +17,6 @@ from rich.table import Table as Grid
 
 from papertables.artefacts import damage
 from papertables.base.errors import UserError, unknown
-from papertables.base.files import read_yaml
 from papertables.base.seals import read_sealed
 from papertables.commands import differences, terminal
 from papertables.commands import prune as left_over
@@ -33,6 +32,7 @@ from papertables.results.format import check_format
 from papertables.results.imports import write_imported
 from papertables.results.metrics import Metrics
 from papertables.results.store import Store
+from papertables.specs.validation import read_keys
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 EXAMPLES = {"--config": "selection=last", "--set": "training.epochs=5"}
@@ -357,7 +357,7 @@ def _say_other_selection(made: Plan, target: str, shown: str | None, asked_for: 
 def _plan(scale: str | None, overrides: list[str] | None) -> Plan:
     """The plan under config.yaml and what the command line puts over it."""
     root = _project()
-    config = read_yaml(root / "config.yaml") | _overridden(overrides)
+    config = read_keys(root / "config.yaml") | _overridden(overrides)
     made = make_plan(root, config | ({"scale": scale} if scale else {}))
     check_files(made)
     check_format(Path(made.paths.runs))

@@ -38,13 +38,19 @@ def parse(model: type[AnyModel], values: object, where: str) -> AnyModel:
 
 def read(model: type[AnyModel], path: Path, **extra: JsonValue) -> AnyModel:
     """Reads a YAML file into a model, with ``extra`` keys added, which say where it lies."""
-    values = read_yaml(path)
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: must hold keys and values")
+    values = read_keys(path)
     for key in extra:
         if key in values:
             raise UserError(f"{path}: '{key}' follows from where the file lies: leave it out")
     return parse(model, values | extra, str(path))
+
+
+def read_keys(path: Path) -> dict[str, JsonValue]:
+    """The keys and values of a YAML file; raises UserError where it holds something else, or nothing."""
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must hold keys and values")
+    return values
 
 
 def entries(model: type[AnyModel], path: Path) -> dict[str, AnyModel]:

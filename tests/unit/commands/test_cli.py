@@ -155,6 +155,13 @@ def test_slips(project, arguments, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["", "[mini]", "mini"])
+def test_a_configuration_without_keys(project, text):
+    (project / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml: must hold keys and values$"):
+        call("plan")
+
+
 def test_a_slip_is_one_line_and_ends_with_1(project, monkeypatch):
     monkeypatch.setattr("sys.argv", ["papertables", "plan", "--scale", "Paper"])
     with pytest.raises(SystemExit) as end:
