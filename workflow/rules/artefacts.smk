@@ -123,6 +123,7 @@ rule pdf:
         f"{LOGS}/pdf.log",
     benchmark:
         f"{BENCHMARKS}/pdf.tsv"
+    localrule: True
     conda:
         "../../envs/artefacts.yaml"
     script:
@@ -138,6 +139,7 @@ rule judge:
         f"{LOGS}/judge/{{paper}}.log",
     benchmark:
         f"{BENCHMARKS}/judge/{{paper}}.tsv"
+    localrule: True
     conda:
         "../../envs/train.yaml"
     params:

@@ -51,7 +51,7 @@ def enter(plan: Plan, command: Command | None) -> None:
         check_asking(plan, wanted)
         for line in sentence_notes(plan, wanted):
             print(line, file=sys.stderr)
-    if command.runs and command.local and {PDF, plan.paths.pdf} & {*command.targets}:
+    if command.runs and {PDF, plan.paths.pdf} & {*command.targets}:
         find_browser()
     if command.runs and command.local:
         check_gpu(plan, [artefact for artefact, runs in wanted.items() if runs])
