@@ -287,7 +287,7 @@ def test_the_document_on_fidelity_names_every_switch_with_its_values():
     declared = []
     for paper in plan().project.papers.values():
         switches = dict(paper.fidelity)
-        if paper.search:
+        if paper.search and not paper.searches_as:
             switches |= {f"search.{name}": switch for name, switch in paper.search.switches.items()}
         declared += [(paper.id, name, str(each.published), str(each.repaired)) for name, each in switches.items()]
     rows = told("| paper | switch | published | repaired | evidence in short |")
