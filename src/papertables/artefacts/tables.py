@@ -305,8 +305,10 @@ def _epochs(planned: PlannedArtefact, cell: Cell) -> tuple[Selection, ...]:
 
 
 def _joined(parts: Sequence[Behind]) -> Behind:
-    """Each once."""
-    return Behind(*(tuple(dict.fromkeys(chain.from_iterable(each))) for each in zip(*parts, strict=True)))
+    """Each once; an average over nothing has nothing behind it."""
+    runs = chain.from_iterable(part.runs for part in parts)
+    epochs = chain.from_iterable(part.epochs for part in parts)
+    return Behind(tuple(dict.fromkeys(runs)), tuple(dict.fromkeys(epochs)))
 
 
 def _marked(cell: TableCell, selection: Selection) -> TableCell:

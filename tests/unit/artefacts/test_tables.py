@@ -69,6 +69,12 @@ def test_average_of_a_mixture_counts_an_unseeded_run_for_every_seed(tmp_path):
     assert found.std == pytest.approx(2**0.5)
 
 
+def test_an_average_over_no_data_set_is_empty(tmp_path):
+    """As of transfers at a scale that has their source alone."""
+    found = cell(table(tmp_path, world.planned(average_without=("dtd", "eurosat"))), "VP", "Average")
+    assert (found.mean, found.runs, found.epochs) == (None, (), ())
+
+
 def test_pooled_cell_is_the_average_over_its_members_per_seed(tmp_path):
     found = cell(table(tmp_path, world.pooled()), "VP", "CLIP ViT-B/16")
     assert (found.mean, found.n) == (76.5, 2)
