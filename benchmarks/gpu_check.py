@@ -25,9 +25,8 @@ import torch
 from torch import Tensor
 
 from papertables.backbones.catalog import backbone
-from papertables.backbones.state import one_line
 from papertables.base.device import describe, make_deterministic, peak_memory_mb, pick_device
-from papertables.base.errors import UserError, unknown
+from papertables.base.errors import UserError, reason, unknown
 from papertables.base.files import write_atomic
 from papertables.data.cache import ImageCache
 from papertables.data.feed import resident
@@ -263,7 +262,7 @@ def attempt(name: str, backbone: str, work: Callable[[], Result]) -> Result | No
     try:
         return work()
     except RuntimeError as error:
-        print(f"{name:>10} {backbone:<14} FAILS: {one_line(error)}", flush=True)
+        print(f"{name:>10} {backbone:<14} FAILS: {reason(error)}", flush=True)
         return None
 
 
