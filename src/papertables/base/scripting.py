@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import TextIO
 
+from papertables.base import compiler
 from papertables.base.errors import UserError
 from papertables.base.files import FULL, GO_ON
 from papertables.base.stopping import STOPPED, Stopped, stoppable
@@ -44,6 +45,7 @@ def script(log: str) -> Iterator[None]:
     log, where its traceback is; both exit with 1. So does a job that is asked to end, with a status of its own. The
     terminal is told first, for the log may lie on a full disk."""
     terminal, trace, status = sys.stderr, "", 1
+    compiler.leave_unloaded()
     try:
         with _opened(log) as file, redirect_stdout(file), redirect_stderr(file), stoppable():
             yield
