@@ -1,6 +1,7 @@
 """What differs between two runs, and between the numbers of two results folders."""
 
 from collections.abc import Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +82,7 @@ def _compared(file: str, old: Path, new: Path) -> Compared:
     frames = [_numbers(folder / file) for folder in (old, new)]
     before, after = frames
     if not before.index.equals(after.index) or not before.columns.equals(after.columns):
-        return Compared(file, 0, [], "its rows or columns are others now")
+        return Compared(file, 0, [], f"its rows or columns are others now{_first_other(before, after)}")
     differs = before.ne(after) & ~(before.isna() & after.isna())
     changed = [
         Pair(f"{row}: {column}", *(None if pd.isna(frame.iat[i, j]) else float(frame.iat[i, j]) for frame in frames))
@@ -90,6 +91,13 @@ def _compared(file: str, old: Path, new: Path) -> Compared:
         if differs.iat[i, j]
     ]
     return Compared(file, int((before.notna() | after.notna()).to_numpy().sum()), changed)
+
+
+def _first_other(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """The first row or column that only one of two frames has, or that stands elsewhere."""
+    pairs = chain(*(zip_longest(getattr(before, axis), getattr(after, axis)) for axis in ("columns", "index")))
+    was, now = next(pair for pair in pairs if pair[0] != pair[1])
+    return f": {now or 'nothing'} in place of {was or 'nothing'}"
 
 
 def _numbers(path: Path) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def test_an_artefact_of_one_folder_alone_and_other_rows_are_told(tmp_path):
     figure.write_text("method,epoch,loss\nSMM,1,0.5\n")
     printed, code = call("compare", old, new)
     assert code == 1
-    assert "tables/attrvr/table1.csv: its rows or columns are others now" in printed
+    assert "tables/attrvr/table1.csv: its rows or columns are others now: nothing in place of line " in printed
     assert f"figures/smm/figure4.csv: it is not in {new}" in printed
 
 
