@@ -9,7 +9,8 @@ from safetensors.numpy import save
 
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
-from papertables.planning.cells import Cell, Member, PlannedArtefact, Value
+from papertables.planning.axes import Value
+from papertables.planning.planned import Cell, Member, PlannedArtefact
 from papertables.planning.published import COLUMNS
 from papertables.planning.scope import Scope
 from papertables.results.metrics import Divergence, Epoch, Metrics, Score

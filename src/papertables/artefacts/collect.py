@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from papertables.base.errors import UserError
 from papertables.base.files import write_atomic
 from papertables.base.seals import Damaged
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.results.metrics import Evaluation, Metrics, read_record
 from papertables.results.store import Store
 from papertables.specs.rules import ArtefactFiles

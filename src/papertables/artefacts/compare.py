@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from papertables.backbones.catalog import backbone
 from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
-from papertables.planning.cells import COLUMNS_APART, Value
+from papertables.planning.axes import COLUMNS_APART, Value
 from papertables.planning.published import Line, number, read_lines
 from papertables.specs.config import Artefact, Measure, Paper, Published
 from papertables.specs.spec import Model

@@ -8,7 +8,7 @@ from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.methods.table import METHODS
 from papertables.planning.asking import source_said
-from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.config import PUBLISHED, Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training

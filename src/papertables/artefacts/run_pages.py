@@ -13,7 +13,7 @@ from papertables.artefacts.render import templates
 from papertables.artefacts.tables import Table
 from papertables.base.files import write_atomic
 from papertables.data.catalog import dataset
-from papertables.planning.cells import Member, PlannedArtefact
+from papertables.planning.planned import Member, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.config import Artefact, Paper
 from papertables.specs.rules import ArtefactFiles

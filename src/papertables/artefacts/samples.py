@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from papertables.artefacts.tables import SCORES, Table, measure_of
-from papertables.planning.cells import Cell, Member, PlannedArtefact
+from papertables.planning.planned import Cell, Member, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult
 from papertables.specs.config import Selection

@@ -16,7 +16,8 @@ from papertables.artefacts.standing import Standing, places, standings
 from papertables.artefacts.subsets import labels
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
 from papertables.base.errors import UserError
-from papertables.planning.cells import Cell, PlannedArtefact, Value
+from papertables.planning.axes import Value
+from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.config import Artefact, Axis, Config, Measure, OwnWeights, PerChannel, Selection
 from papertables.specs.spec import Model, RunSpec

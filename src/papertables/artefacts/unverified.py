@@ -7,7 +7,7 @@ from pathlib import Path
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import SUBSET
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.specs.manifests import read_manifest
 
 

@@ -14,8 +14,8 @@ from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import SCORES, Table, TableCell
 from papertables.base.files import write_atomic
 from papertables.base.seals import sealed_json
-from papertables.planning.cells import PlannedArtefact
 from papertables.planning.inputs import Claimed
+from papertables.planning.planned import PlannedArtefact
 from papertables.planning.scope import Scope
 from papertables.results.inspections import STATES, read_inspection
 from papertables.results.metrics import Metrics

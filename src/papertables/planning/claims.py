@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from papertables.base.errors import UserError, unknown
-from papertables.planning.cells import axis_of, rows_of
+from papertables.planning.axes import axis_of, rows_of
 from papertables.planning.declarations import check_names
 from papertables.planning.project import Project
 from papertables.specs.claims import Cells, Claim

@@ -11,7 +11,7 @@ from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
 from papertables.data.splits import draw_seed
 from papertables.methods.table import METHODS, Method
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.planning.scope import Scope
 from papertables.specs.claims import Claim
 from papertables.specs.config import OwnWeights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
 
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.specs.config import Selection
 from papertables.specs.spec import CacheKey, RunSpec, SearchSpec, Target
 

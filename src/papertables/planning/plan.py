@@ -12,15 +12,17 @@ from papertables.attributes.catalog import language_models
 from papertables.backbones.catalog import backbone_with, backbones
 from papertables.base.errors import UserError, unknown
 from papertables.planning.asking import language_model
-from papertables.planning.cells import NotAtScale, PlannedArtefact, needed, plan_artefact
+from papertables.planning.cells import needed, plan_artefact
 from papertables.planning.claims import check_claims
 from papertables.planning.declarations import check_artefact
 from papertables.planning.inputs import Inputs
 from papertables.planning.jobs import Job, attribute_searches, make_jobs, tests_of, transfer_targets
 from papertables.planning.lacking import check_there
 from papertables.planning.paths import Paths
+from papertables.planning.planned import PlannedArtefact
 from papertables.planning.project import CLAIMS, Project, load_project
 from papertables.planning.published import check_published
+from papertables.planning.scope import NotAtScale
 from papertables.planning.signatures import Signatures
 from papertables.planning.speeds import Cores, Machine, cards, seconds
 from papertables.planning.work import run_work

@@ -17,8 +17,8 @@ from papertables.data import raw
 from papertables.data.catalog import dataset
 from papertables.methods.table import method_code
 from papertables.planning import lost
-from papertables.planning.cells import PlannedArtefact
 from papertables.planning.jobs import Job
+from papertables.planning.planned import PlannedArtefact
 from papertables.specs.rules import Files
 from papertables.specs.spec import ShownPart, digest
 

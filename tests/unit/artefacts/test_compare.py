@@ -4,7 +4,7 @@ import pytest
 
 from papertables.artefacts import compare
 from papertables.base.errors import UserError
-from papertables.planning.cells import Value
+from papertables.planning.axes import Value
 from tests.unit import artefact_world as world
 
 

@@ -33,7 +33,8 @@ from papertables.artefacts.figures import (
 from papertables.artefacts.tables import build
 from papertables.base.errors import UserError
 from papertables.base.seals import read_model
-from papertables.planning.cells import Cell, Value
+from papertables.planning.axes import Value
+from papertables.planning.planned import Cell
 from papertables.results.inspections import Inspection
 from papertables.results.metrics import Epoch
 from papertables.results.store import Store

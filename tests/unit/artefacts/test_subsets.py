@@ -12,7 +12,8 @@ from papertables.artefacts.run_pages import Results
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import build
 from papertables.data.splits import SUBSET
-from papertables.planning.cells import Cell, Value
+from papertables.planning.axes import Value
+from papertables.planning.planned import Cell
 from tests.unit import artefact_world as world
 from tests.unit.artefacts.test_audit import searched
 from tests.unit.plans import plan_of

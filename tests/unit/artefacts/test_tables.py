@@ -6,7 +6,7 @@ import pytest
 
 from papertables.artefacts.tables import build, without_published
 from papertables.base.errors import UserError
-from papertables.planning.cells import Cell
+from papertables.planning.planned import Cell
 from papertables.results.metrics import Epoch
 from papertables.specs.config import OwnWeights
 from tests.unit import artefact_world as world

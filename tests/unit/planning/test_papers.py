@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from papertables.artefacts import compare
-from papertables.planning.cells import axis_of, rows_of
+from papertables.planning.axes import axis_of, rows_of
 from papertables.planning.project import load_project
 from papertables.specs.claims import Claims
 from papertables.specs.config import Artefact, Paper

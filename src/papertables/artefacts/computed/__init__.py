@@ -11,7 +11,7 @@ from papertables.artefacts.collect import gather
 from papertables.artefacts.computed.computed_table import ComputedTable, Source, table
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search
 from papertables.specs.rules import ArtefactFiles

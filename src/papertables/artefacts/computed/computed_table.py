@@ -9,7 +9,9 @@ from statistics import fmean, stdev
 from papertables.artefacts.compare import Quote, reach, sources
 from papertables.artefacts.tables import PublishedTable, Table, TableCell
 from papertables.data.catalog import dataset
-from papertables.planning.cells import Cell, PlannedArtefact, Value, plan_artefact
+from papertables.planning.axes import Value
+from papertables.planning.cells import plan_artefact
+from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.planning.published import Line, read_lines
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult

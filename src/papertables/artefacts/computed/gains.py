@@ -5,7 +5,7 @@ import numpy as np
 from papertables.artefacts.claims import Lines, lines_of, scores
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.samples import of_runs
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.specs.config import Gain
 
 WAYS = {"selection": ("best", "last"), "fidelity": ("published", "repaired")}

@@ -6,7 +6,7 @@ from papertables.artefacts.computed.computed_table import Column, ComputedRow, C
 from papertables.backbones import classifier
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.methods.masks import MaskNetwork
-from papertables.planning.cells import Cell
+from papertables.planning.planned import Cell
 from papertables.specs.config import Axis
 
 METHOD = "smm"

@@ -2,7 +2,7 @@
 
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.notes import choice_notes
-from papertables.planning.cells import Cell
+from papertables.planning.planned import Cell
 from papertables.specs.config import Axis
 from papertables.specs.spec import Part
 

@@ -12,7 +12,7 @@ from papertables.artefacts.figures.sources import FigureRecord, Sources, made_ho
 from papertables.artefacts.subsets import read_subsets
 from papertables.base.files import write_atomic
 from papertables.base.seals import sealed_json
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.specs.rules import ArtefactFiles
 

@@ -10,7 +10,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
 from papertables.base.errors import UserError
-from papertables.planning.cells import PlannedArtefact, Value
+from papertables.planning.axes import Value
+from papertables.planning.planned import PlannedArtefact
 
 LABELS = {
     "shots": "Training images per class (shots)",

@@ -13,7 +13,7 @@ from papertables.artefacts.notes import numerics_notes, run_notes
 from papertables.artefacts.subsets import read_subsets
 from papertables.artefacts.tables import Table
 from papertables.artefacts.unverified import unverified_notes
-from papertables.planning.cells import Cell, PlannedArtefact
+from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.inspections import Inspection, read_inspection
 from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics

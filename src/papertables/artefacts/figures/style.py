@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from papertables.planning.cells import PlannedArtefact
+from papertables.planning.planned import PlannedArtefact
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one column and the whole text of a two-column paper
 DPI = 300
