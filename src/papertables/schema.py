@@ -12,9 +12,12 @@ from papertables.backbones.catalog import Backbone
 from papertables.data.catalog import Dataset
 from papertables.data.own import OwnDataset
 from papertables.results.metrics import Metrics
+from papertables.specs.artefact import Artefact
 from papertables.specs.claims import Claims
-from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.config import Config
 from papertables.specs.language_models import LanguageModel
+from papertables.specs.paper import Paper
+from papertables.specs.scale import Scale
 from papertables.specs.spec import Model
 
 MODELS: dict[str, type[Model]] = {

@@ -14,8 +14,11 @@ from papertables.planning.planned import Cell, Member, PlannedArtefact
 from papertables.planning.published import COLUMNS
 from papertables.planning.scope import Scope
 from papertables.results.metrics import Divergence, Epoch, Metrics, Score
-from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.artefact import Artefact
+from papertables.specs.config import Config
+from papertables.specs.paper import Paper
 from papertables.specs.rules import ArtefactFiles
+from papertables.specs.scale import Scale
 from papertables.specs.spec import Fidelity, RunSpec
 
 TRAINING = {

@@ -13,7 +13,9 @@ from papertables.base.errors import UserError
 from papertables.data.catalog import dataset
 from papertables.planning.axes import COLUMNS_APART, Value
 from papertables.planning.published import Line, number, read_lines
-from papertables.specs.config import Artefact, Measure, Paper, Published
+from papertables.specs.artefact import Artefact, Published
+from papertables.specs.config import Measure
+from papertables.specs.paper import Paper
 from papertables.specs.spec import Model
 
 # settings that the published files have columns for

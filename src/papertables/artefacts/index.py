@@ -12,12 +12,13 @@ from papertables.artefacts.collect import NO_COMMIT
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read, templates
 from papertables.artefacts.run_pages import Results, write_runs
-from papertables.artefacts.tables import Table
+from papertables.artefacts.table import Table
 from papertables.base.files import write_atomic
 from papertables.base.seals import read_model, read_sealed
 from papertables.results.metrics import CHANGED, Metrics
 from papertables.results.verdicts import PaperVerdicts, read_verdicts
-from papertables.specs.config import Config, Scale, Selection
+from papertables.specs.config import Config, Selection
+from papertables.specs.scale import Scale
 
 FORMATS = {".html": "HTML", ".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX", ".json": "JSON"}
 DOTS_PER_INCH, SHOWN_PER_INCH = 300, 128  # of figures; a page of 7 inches is shown 896 pixels wide

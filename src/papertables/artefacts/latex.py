@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from papertables.artefacts.tables import Block, Table, TableCell
+from papertables.artefacts.table import Block, Table, TableCell
 from papertables.artefacts.wording import beside, ours, printed, published_caption
 
 NEEDS = r"% needs \usepackage{booktabs,graphicx,siunitx}"

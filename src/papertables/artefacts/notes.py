@@ -10,7 +10,8 @@ from papertables.methods.table import METHODS
 from papertables.planning.asking import source_said
 from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.specs.config import PUBLISHED, Paper
+from papertables.specs.config import PUBLISHED
+from papertables.specs.paper import Paper
 from papertables.specs.spec import FEW_SHOT, RunSpec, Training
 
 OTHER_EPOCH = "§"  # what shows another epoch than its table

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from papertables.artefacts.latex import latex
 from papertables.artefacts.notes import EPOCHS
-from papertables.artefacts.tables import Table, TableCell
+from papertables.artefacts.table import Table, TableCell
 from papertables.artefacts.wording import beside, ours, printed, published_caption, signed
 from papertables.base.files import write_atomic
 from papertables.base.seals import read_model, sealed_json

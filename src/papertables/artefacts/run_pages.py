@@ -10,12 +10,13 @@ from pydantic import JsonValue
 from papertables.artefacts.collect import gather
 from papertables.artefacts.curve import panels
 from papertables.artefacts.render import templates
-from papertables.artefacts.tables import Table
+from papertables.artefacts.table import Table
 from papertables.base.files import write_atomic
 from papertables.data.catalog import dataset
 from papertables.planning.planned import Member, PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.specs.config import Artefact, Paper
+from papertables.specs.artefact import Artefact
+from papertables.specs.paper import Paper
 from papertables.specs.rules import ArtefactFiles
 from papertables.specs.spec import METRICS, RunSpec
 

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from papertables.artefacts.tables import SCORES, Table, measure_of
+from papertables.artefacts.outcomes import SCORES, measure_of
+from papertables.artefacts.table import Table
 from papertables.planning.planned import Cell, Member, PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult

@@ -1,184 +1,32 @@
 """From a planned artefact and the metrics of its runs to a table: means, deviations, published numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, groupby
-from math import hypot
 from operator import itemgetter
 from pathlib import Path
-from statistics import fmean, harmonic_mean, stdev
-from typing import Literal, NamedTuple
+from statistics import stdev
 
 from papertables.artefacts import compare
 from papertables.artefacts.compare import Numbers, Quote
-from papertables.artefacts.notes import EPOCHS, OTHER_EPOCH, numerics_notes, run_notes
+from papertables.artefacts.notes import OTHER_EPOCH, numerics_notes, run_notes
+from papertables.artefacts.outcomes import SCORES, Outcome, average_of, failures, outcome_of
 from papertables.artefacts.standing import Standing, places, standings
 from papertables.artefacts.subsets import labels
+from papertables.artefacts.table import Behind, Cells, PublishedTable, Table, TableCell
 from papertables.backbones.catalog import Backbone, backbone, backbone_with
 from papertables.base.errors import UserError
 from papertables.planning.axes import Value
 from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.metrics import Metrics
-from papertables.specs.config import Artefact, Axis, Config, Measure, OwnWeights, PerChannel, Selection
-from papertables.specs.spec import Model, RunSpec
+from papertables.specs.artefact import Artefact, Axis
+from papertables.specs.config import Config, Measure, OwnWeights, PerChannel, Selection
+from papertables.specs.spec import RunSpec
 
-SCORES = ("accuracy", "base", "new", "harmonic_mean", "gain")
 ACCURACIES = (*SCORES, "train_accuracy")
 DIGITS = dict.fromkeys(SCORES, 1) | {"train_accuracy": 1, "parameters": 0, "seconds": 1, "peak_memory_mb": 0}
-COSTS = ("seconds", "peak_memory_mb")
-DIVERGED, UNFINISHED, OTHER_AVERAGE = "†", "*", "‡"
+OTHER_AVERAGE = "‡"
 OTHER: dict[Selection, Selection] = {"best": "last", "last": "best"}
-Nearness = Literal["within", "near", "beyond"]
 AVERAGE = "Average"
-
-
-class TableCell(Model):
-    """``n`` seeds are behind ``mean``; ``std`` is the sample deviation over them; both print ``digits`` decimals.
-
-    mark: † a run diverged (without a mean, or with the best epoch before), * a run is not finished, ‡ the published
-    average is over other data sets, § it shows another epoch than its table. text: words in the place of a number.
-    runs: the ids of those behind it; epochs: which ones of theirs it shows. by_seed: the mean of each seed (None: the
-    same for every seed).
-    """
-
-    mean: float | None = None
-    std: float | None = None
-    digits: int = 1
-    n: int = 0
-    quote: Quote | None = None
-    difference: float | None = None
-    mark: str = ""
-    best: bool = False
-    second: bool = False
-    text: str | None = None
-    runs: tuple[str, ...] = ()
-    epochs: tuple[Selection, ...] = ()
-    by_seed: tuple[tuple[int | None, float], ...] = ()
-
-    @property
-    def nearness(self) -> Nearness | None:
-        """How far from the published value: within one standard deviation, ours and a printed one joined as the root of
-        their squares, within two, or beyond. None where no deviation is known."""
-        spread = hypot(self.std or 0, (self.quote and self.quote.std) or 0)
-        if self.difference is None or not spread:
-            return None
-        return (
-            "within" if abs(self.difference) <= spread else "near" if abs(self.difference) <= 2 * spread else "beyond"
-        )
-
-
-class PublishedTable(Model):
-    """The published numbers alone, where the scale's own cells cannot stand beside them."""
-
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    quotes: compare.Quotes
-
-    @property
-    def mostly_known(self) -> bool:
-        every = [quote for row in self.quotes for quote in row]
-        return 2 * sum(quote is not None for quote in every) >= len(every)
-
-
-class Block(NamedTuple):
-    """Rows that stand together: places among all."""
-
-    name: str
-    places: tuple[int, ...]
-
-
-class Behind(NamedTuple):
-    """The ids of the runs behind a cell, and which epochs of theirs it shows."""
-
-    runs: tuple[str, ...]
-    epochs: tuple[Selection, ...]
-
-
-Cells = tuple[tuple[TableCell, ...], ...]
-
-
-class Table(Model):
-    """One table. ``cells`` are row by row; ``corner`` says what the rows are, ``across`` what the columns are.
-
-    groups: of each row the block that it stands in, whose name begins its own. standings: of each row among those of
-    its block. other: the cells under the other selection, where that shows other numbers.
-    """
-
-    id: str
-    title: str
-    caption: str
-    paper: str
-    venue: str
-    scale: str
-    selection: Selection
-    corner: str
-    across: str = ""
-    unit: str = "Accuracy in percent"
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: Cells
-    groups: tuple[str, ...] = ()
-    standings: tuple[Standing | None, ...] = ()
-    other: Cells = ()
-    notes: tuple[str, ...]
-    failures: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    published: PublishedTable | None = None
-    subsets: tuple[str, ...] = ()  # what is said of data sets that are there in part
-
-    @property
-    def compares(self) -> bool:
-        """Whether any published number stands beside a cell."""
-        return any(cell.quote for row in self.cells for cell in row)
-
-    @property
-    def traced(self) -> bool:
-        """Whether runs are behind it."""
-        return any(cell.runs for row in self.cells for cell in row)
-
-    @property
-    def blocks(self) -> list[Block]:
-        """Its rows by the block that they stand in; all in one without a name where there are none."""
-        names = self.groups or ("",) * len(self.rows)
-        found = groupby(range(len(names)), key=names.__getitem__)
-        return [Block(name, tuple(places)) for name, places in found]
-
-    @property
-    def in_sight(self) -> str:
-        """The one line that nobody has to unfold."""
-        cells = [cell for row in self.cells for cell in row]
-        seeds = sorted({seed for cell in cells for seed, _ in cell.by_seed if seed is not None})
-        if not self.traced:
-            return self.notes[0] if self.notes else ""
-        named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-        over = f"mean ± standard deviation over {named}" if len(seeds) > 1 else named if seeds else "nothing is drawn"
-        others = dict.fromkeys(epoch for cell in cells for epoch in cell.epochs if epoch != self.selection)
-        marked = "".join(f" ({OTHER_EPOCH}: {EPOCHS[epoch]})" for epoch in others)
-        return f"Scale {self.scale}; {over}; {EPOCHS[self.selection]}{marked}."
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The measure by seed (None: the same for every seed). Nothing where a run diverged and shows nothing. halves: of a
-    harmonic mean, what it is of."""
-
-    values: dict[int | None, float]
-    mark: str = ""
-    halves: "tuple[Outcome, Outcome] | None" = None
-
-    @property
-    def mean(self) -> float | None:
-        """Over seeds; a harmonic mean is that of the means."""
-        if not self.values:
-            return None
-        return harmonic_mean([half.mean for half in self.halves]) if self.halves else fmean(self.values.values())
-
-
-def of_halves(base: Outcome, new: Outcome) -> Outcome:
-    """The harmonic mean of the accuracies on base and new classes."""
-    both = {seed: (value, new.values[seed]) for seed, value in base.values.items() if seed in new.values}
-    values = {seed: harmonic_mean(pair) for seed, pair in both.items()}
-    return Outcome(values, base.mark or new.mark, (base, new))
 
 
 def build(
@@ -248,7 +96,7 @@ def without_published(planned: PlannedArtefact, metrics: Mapping[str, Metrics]) 
     """What the runs of an artefact gave, row by row, without published numbers beside."""
     made = [
         _cell(
-            _outcome(cell, metrics, planned.shown_epoch),
+            outcome_of(cell, metrics, planned.shown_epoch),
             None,
             1,
             DIGITS[cell.measure],
@@ -277,10 +125,10 @@ def _cells(
 ) -> Cells:
     """The cells of a selection, averages among them."""
     artefact, width = planned.artefact, len(planned.columns)
-    outcomes = _in_rows([_outcome(cell, metrics, planned.shown_epoch) for cell in planned.cells], width)
+    outcomes = _in_rows([outcome_of(cell, metrics, planned.shown_epoch) for cell in planned.cells], width)
     behind = _in_rows([_behind(planned, cell) for cell in planned.cells], width)
     if artefact.average:
-        outcomes = _averaged(planned, outcomes, _average)
+        outcomes = _averaged(planned, outcomes, average_of)
         behind = _averaged(planned, behind, _joined)
     cells = [
         [
@@ -381,88 +229,8 @@ def _require(id: str, runs: Sequence[RunSpec], metrics: dict[str, Metrics]) -> N
         )
 
 
-def _outcome(cell: Cell, metrics: Mapping[str, Metrics], shown_epoch: Callable[[RunSpec], Selection]) -> Outcome:
-    if cell.measure == "gain":
-        return _gain(*(_outcome(each, metrics, shown_epoch) for each in cell.halves))
-    runs = {run.id: run for member in cell.members for run in member.runs}
-    there = {id: metrics[id] for id in runs if id in metrics}
-    diverged = [each for each in there.values() if each.diverged]
-    if any(cell.measure in COSTS or not each.shows(runs[each.run], shown_epoch(runs[each.run])) for each in diverged):
-        return Outcome({}, DIVERGED)
-    mark = DIVERGED if diverged else UNFINISHED if len(there) < len(runs) else ""
-    if cell.measure in SCORES and cell.members:
-        shown = [_scored(cell, there, i, shown_epoch, mark) for i in range(len(cell.members[0].scored))]
-        return of_halves(*shown) if len(shown) > 1 else shown[0]
-    counted = cell.measure == "parameters"  # no seed changes them
-    members = [
-        {
-            None if counted else run.seed: measure_of(there[run.id], cell.measure, shown_epoch(run))
-            for run in member.runs
-            if run.id in there
-        }
-        for member in cell.members
-    ]
-    return Outcome(_mean_by_seed(members), mark)
-
-
-def _gain(own: Outcome, other: Outcome) -> Outcome:
-    """By how many points one is above the other, seed by seed."""
-    seeds = (own.values.keys() | other.values.keys()) - {None} or {None}
-    pairs = {seed: [each.values.get(seed, each.values.get(None)) for each in (own, other)] for seed in seeds}
-    values = {seed: one - two for seed, (one, two) in pairs.items() if None not in (one, two)}
-    return Outcome(values, own.mark or other.mark)
-
-
-def _scored(
-    cell: Cell, there: dict[str, Metrics], which: int, shown_epoch: Callable[[RunSpec], Selection], mark: str
-) -> Outcome:
-    """One of the targets that the members are scored on."""
-    members = []
-    for member in cell.members:
-        found = [(run, there[run.id].scored(member.scored[which])) for run in member.runs if run.id in there]
-        members.append({run.seed: each.score(shown_epoch(run)).accuracy for run, each in found if each})
-        mark = mark or ("" if all(each for _, each in found) else UNFINISHED)
-    return Outcome(_mean_by_seed(members), mark)
-
-
 def _measured(row: Value, column: Value) -> Measure:
     return (row.settings | column.settings).get("measure", "accuracy")
-
-
-def measure_of(metrics: Metrics, measure: Measure, selection: Selection) -> float:
-    match measure:
-        case "train_accuracy":
-            return _train_accuracy(metrics, selection)
-        case "parameters":
-            return metrics.parameters
-        case "seconds":
-            return metrics.cost.seconds / metrics.cost.group_size
-        case "peak_memory_mb":
-            return metrics.cost.peak_memory_mb
-
-
-def _train_accuracy(metrics: Metrics, selection: Selection) -> float:
-    """The accuracy on augmented training images in the epoch whose test accuracy is shown."""
-    score = metrics.scored(metrics.spec.target).score(selection)
-    return next(epoch.train_accuracy for epoch in metrics.curve if epoch.epoch == score.epoch)
-
-
-def _average(outcomes: Sequence[Outcome]) -> Outcome:
-    """Over data sets, seed by seed; of harmonic means, that of the averages."""
-    if outcomes and all(outcome.halves for outcome in outcomes):
-        return of_halves(*map(_average, zip(*(outcome.halves for outcome in outcomes), strict=True)))
-    marks = {outcome.mark for outcome in outcomes}
-    mark = DIVERGED if DIVERGED in marks else UNFINISHED if UNFINISHED in marks else ""
-    return Outcome(_mean_by_seed([outcome.values for outcome in outcomes]), mark)
-
-
-def _mean_by_seed(parts: Sequence[dict[int | None, float]]) -> dict[int | None, float]:
-    """The mean over parts for each seed that all of them have; a part without seed counts for every seed."""
-    if not parts or not all(parts):
-        return {}
-    seeded = [set(part) for part in parts if None not in part]
-    seeds = sorted(set.intersection(*seeded)) if seeded else [None]
-    return {seed: fmean(part[None] if None in part else part[seed] for part in parts) for seed in seeds}
 
 
 def _covered(planned: PlannedArtefact) -> int:
@@ -582,25 +350,3 @@ def _comparison_notes(
             "no difference is taken."
         )
     return notes + withheld
-
-
-def failures(
-    runs: Sequence[RunSpec], metrics: Mapping[str, Metrics], epoch: Callable[[RunSpec], Selection]
-) -> list[str]:
-    lines = []
-    for run in runs:
-        if run.id not in metrics:
-            lines.append(f"{UNFINISHED} not finished, or of other code, data or weights: {run.id}")
-        elif place := metrics[run.id].diverged:
-            shown = ", the best epoch before is shown" if metrics[run.id].shows(run, epoch(run)) else ""
-            lines.append(f"{DIVERGED} diverged in epoch {place.epoch}, step {place.step}{shown}: {run.id}")
-        elif steps := metrics[run.id].nonfinite:
-            lines.append(f"{_steps(steps)} without a finite loss, left out: {run.id}")
-    return lines
-
-
-def _steps(by_epoch: dict[int, int]) -> str:
-    """``1 step of epoch 3``, ``5 steps of epochs 3 to 7``"""
-    count, first, last = sum(by_epoch.values()), min(by_epoch), max(by_epoch)
-    epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-    return f"{count} {'step' if count == 1 else 'steps'} of {epochs}"

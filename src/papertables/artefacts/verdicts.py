@@ -9,9 +9,10 @@ import pandas as pd
 
 from papertables.artefacts import collect, samples
 from papertables.artefacts.claims import Known, findings, not_tested
+from papertables.artefacts.outcomes import SCORES
 from papertables.artefacts.render import in_markdown, read
 from papertables.artefacts.subsets import read_subsets
-from papertables.artefacts.tables import SCORES, Table, TableCell
+from papertables.artefacts.table import Table, TableCell
 from papertables.base.files import write_atomic
 from papertables.base.seals import sealed_json
 from papertables.planning.inputs import Claimed

@@ -1,7 +1,7 @@
 """What a cell and a published number say, in every format."""
 
 from papertables.artefacts.compare import Quote
-from papertables.artefacts.tables import Table, TableCell
+from papertables.artefacts.table import Table, TableCell
 
 NOTHING = "–"
 

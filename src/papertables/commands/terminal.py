@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 
 from papertables.artefacts.figures.sources import FigureRecord
 from papertables.artefacts.render import read
-from papertables.artefacts.tables import Table
+from papertables.artefacts.table import Table
 from papertables.artefacts.verdicts import PaperVerdicts, told_where
 from papertables.artefacts.wording import beside, ours, printed, published_caption
 from papertables.base.seals import read_model

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from papertables.base.errors import UserError, unknown
 from papertables.planning.project import Project
-from papertables.specs.config import Paper
+from papertables.specs.paper import Paper
 from papertables.specs.spec import digest
 
 LONGEST = 100  # characters of a name, which is in those of files

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.data.catalog import dataset
 from papertables.planning.scope import NotAtScale, Scope
-from papertables.specs.config import PUBLISHED, Artefact, Axis, AxisValue, Entry
+from papertables.specs.artefact import Artefact, Axis, AxisValue, Entry
+from papertables.specs.config import PUBLISHED
 
 COLUMNS_APART = {"method", "backbone", "dataset", "target", "protocol", "shots", "measure"}  # of published numbers
 

@@ -16,7 +16,7 @@ from papertables.planning.members import is_transfer, member_of, settings_of
 from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.searching import searches_of
-from papertables.specs.config import Artefact
+from papertables.specs.artefact import Artefact
 
 
 def plan_artefact(

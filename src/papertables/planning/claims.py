@@ -6,8 +6,8 @@ from papertables.base.errors import UserError, unknown
 from papertables.planning.axes import axis_of, rows_of
 from papertables.planning.declarations import check_names
 from papertables.planning.project import Project
+from papertables.specs.artefact import Artefact
 from papertables.specs.claims import Cells, Claim
-from papertables.specs.config import Artefact
 
 
 def check_claims(where: str, claims: Mapping[str, Claim], project: Project, unplanned: Iterable[str]) -> None:

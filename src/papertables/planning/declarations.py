@@ -15,20 +15,10 @@ from papertables.methods.options import PUBLISHED_INPUT, AttributeOptions, Optio
 from papertables.methods.table import METHODS
 from papertables.planning.asking import named
 from papertables.planning.settings import merged
-from papertables.specs.config import (
-    PUBLISHED,
-    VARIED,
-    Adjustment,
-    AnchorsName,
-    Artefact,
-    Config,
-    Entry,
-    Measure,
-    Paper,
-    PaperMethod,
-    Scale,
-    Substitutes,
-)
+from papertables.specs.artefact import VARIED, Artefact, Entry
+from papertables.specs.config import PUBLISHED, AnchorsName, Config, Measure
+from papertables.specs.paper import Adjustment, Paper, PaperMethod
+from papertables.specs.scale import Scale, Substitutes
 from papertables.specs.spec import FEW_SHOT, Fidelity, Images, ProtocolName, SearchSpec, Training
 from papertables.specs.validation import parse
 

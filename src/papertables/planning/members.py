@@ -18,7 +18,7 @@ from papertables.planning.planned import Member
 from papertables.planning.scope import NotAtScale, Scope
 from papertables.planning.searching import attributes_of
 from papertables.planning.settings import Settings
-from papertables.specs.config import Artefact
+from papertables.specs.artefact import Artefact
 from papertables.specs.spec import FEW_SHOT, Combination, Fidelity, ProtocolName, RunSpec, Target, Training
 from papertables.specs.validation import parse
 

@@ -10,7 +10,8 @@ from papertables.attributes.catalog import attribute_source, language_models
 from papertables.backbones.catalog import backbone
 from papertables.base.code import FOLDER
 from papertables.data.own import own_datasets
-from papertables.specs.config import Artefact, OwnWeights, Selection
+from papertables.specs.artefact import Artefact
+from papertables.specs.config import OwnWeights, Selection
 from papertables.specs.language_models import Kind
 from papertables.specs.spec import SHOWN_CACHES, CacheKey, SearchSpec, ShownPart
 

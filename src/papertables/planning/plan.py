@@ -26,7 +26,8 @@ from papertables.planning.scope import NotAtScale
 from papertables.planning.signatures import Signatures
 from papertables.planning.speeds import Cores, Machine, cards, seconds
 from papertables.planning.work import run_work
-from papertables.specs.config import Artefact, Selection
+from papertables.specs.artefact import Artefact
+from papertables.specs.config import Selection
 from papertables.specs.spec import RunSpec
 
 UNCUT = "paper"  # the scale that leaves nothing out

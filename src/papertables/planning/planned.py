@@ -9,7 +9,9 @@ from papertables.backbones.catalog import Backbone
 from papertables.planning.axes import Value, axis_of, rows_of
 from papertables.planning.scope import Scope
 from papertables.planning.settings import Settings
-from papertables.specs.config import Artefact, Axis, Measure, Paper, Selection
+from papertables.specs.artefact import Artefact, Axis
+from papertables.specs.config import Measure, Selection
+from papertables.specs.paper import Paper
 from papertables.specs.spec import RunSpec, SearchSpec, Target
 
 

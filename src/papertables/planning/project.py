@@ -11,8 +11,11 @@ from papertables.base.errors import UserError, unknown
 from papertables.data.own import OWN_DATASETS
 from papertables.planning.declarations import check_choices, check_own_datasets, check_paper, check_scale, check_sources
 from papertables.planning.scope import Scope
+from papertables.specs.artefact import Artefact
 from papertables.specs.claims import Claim, Claims
-from papertables.specs.config import Artefact, Config, Paper, Scale
+from papertables.specs.config import Config
+from papertables.specs.paper import Paper
+from papertables.specs.scale import Scale
 from papertables.specs.validation import parse, read
 
 SCALES = Path("workflow", "scales")

@@ -9,7 +9,7 @@ from papertables.backbones.catalog import backbones
 from papertables.base.errors import UserError, did_you_mean, unknown
 from papertables.base.files import read_text
 from papertables.data.catalog import datasets
-from papertables.specs.config import Artefact, Published
+from papertables.specs.artefact import Artefact, Published
 
 COLUMNS = ("paper", "table", "protocol", "backbone", "dataset", "method", "metric", "value", "std", "source")
 PERCENTAGES = ("accuracy", "base", "new", "harmonic_mean", "train_accuracy")

@@ -10,7 +10,9 @@ from papertables.backbones.catalog import Backbone, backbone
 from papertables.base.errors import UserError
 from papertables.data.own import own_datasets
 from papertables.planning.settings import Layer, Settings
-from papertables.specs.config import PUBLISHED, Config, Paper, Scale, Substitutes
+from papertables.specs.config import PUBLISHED, Config
+from papertables.specs.paper import Paper
+from papertables.specs.scale import Scale, Substitutes
 from papertables.specs.spec import Fidelity
 
 

@@ -10,7 +10,8 @@ from papertables.data.catalog import dataset
 from papertables.methods.options import SEARCHED
 from papertables.planning.axes import axis_of
 from papertables.planning.scope import Scope
-from papertables.specs.config import PUBLISHED, Artefact
+from papertables.specs.artefact import Artefact
+from papertables.specs.config import PUBLISHED
 from papertables.specs.spec import SearchSpec
 from papertables.specs.validation import parse
 

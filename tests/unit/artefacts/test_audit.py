@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papertables.artefacts import computed, figures, render, tables
-from papertables.artefacts.tables import Outcome, of_halves
+from papertables.artefacts.outcomes import Outcome, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
 from papertables.base.errors import UserError
 from papertables.data.catalog import datasets

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from papertables.artefacts import latex, render
 from papertables.artefacts.figures import style
-from papertables.artefacts.tables import Table, TableCell
+from papertables.artefacts.table import Table, TableCell
 from papertables.commands import terminal
 
 LABELS = [

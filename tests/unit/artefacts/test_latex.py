@@ -7,7 +7,8 @@ import pytest
 
 from papertables.artefacts import latex
 from papertables.artefacts.compare import Quote
-from papertables.artefacts.tables import Table, TableCell, build
+from papertables.artefacts.table import Table, TableCell
+from papertables.artefacts.tables import build
 from tests.unit import artefact_world as world
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from papertables.artefacts.notes import run_notes
 from papertables.planning.cells import plan_artefact
-from papertables.specs.config import Adjustment
+from papertables.specs.paper import Adjustment
 from tests.unit.plans import plan_of
 
 pytestmark = pytest.mark.slow  # whole plans of the paper scale

@@ -7,7 +7,8 @@ import pytest
 
 from papertables.artefacts import latex, render, wording
 from papertables.artefacts.compare import Quote
-from papertables.artefacts.tables import TableCell, build
+from papertables.artefacts.table import TableCell
+from papertables.artefacts.tables import build
 from tests.unit import artefact_world as world
 
 

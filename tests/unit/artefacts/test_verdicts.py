@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from papertables.artefacts import verdicts
-from papertables.artefacts.tables import TableCell
+from papertables.artefacts.table import TableCell
 from papertables.base.errors import UserError
 from papertables.results.verdicts import PaperVerdicts, Tally, read_verdicts
 from tests.unit import artefact_world as world

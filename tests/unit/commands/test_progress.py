@@ -15,7 +15,8 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 
 from papertables.artefacts import render
 from papertables.artefacts.in_short import in_short
-from papertables.artefacts.tables import TableCell, build
+from papertables.artefacts.table import TableCell
+from papertables.artefacts.tables import build
 from papertables.commands import progress
 from papertables.commands.progress import Progress
 from papertables.commands.scheduling import look_once_at_a_time

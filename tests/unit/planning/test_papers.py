@@ -8,8 +8,9 @@ import pytest
 from papertables.artefacts import compare
 from papertables.planning.axes import axis_of, rows_of
 from papertables.planning.project import load_project
+from papertables.specs.artefact import Artefact
 from papertables.specs.claims import Claims
-from papertables.specs.config import Artefact, Paper
+from papertables.specs.paper import Paper
 from papertables.specs.validation import read
 from tests.unit.plans import CONFIG, REPOSITORY, plan_of
 

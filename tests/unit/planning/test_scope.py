@@ -3,7 +3,7 @@
 import pytest
 
 from papertables.planning.scope import Scope
-from papertables.specs.config import Substitutes
+from papertables.specs.scale import Substitutes
 from tests.unit import artefact_world as world
 
 OTHERS = Substitutes(

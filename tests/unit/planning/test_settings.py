@@ -4,7 +4,8 @@ import pytest
 
 from papertables.planning.scope import Scope
 from papertables.planning.settings import Layer, Settings
-from papertables.specs.config import Adjustment, Substitutes
+from papertables.specs.paper import Adjustment
+from papertables.specs.scale import Substitutes
 from tests.unit import artefact_world as world
 
 OPTIONS = {"pad": 30}

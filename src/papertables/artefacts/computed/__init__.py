@@ -10,7 +10,7 @@ from pathlib import Path
 from papertables.artefacts.collect import gather
 from papertables.artefacts.computed.computed_table import ComputedTable, Source, table
 from papertables.artefacts.subsets import read_subsets
-from papertables.artefacts.tables import Table
+from papertables.artefacts.table import Table
 from papertables.planning.planned import PlannedArtefact
 from papertables.results.metrics import Metrics
 from papertables.results.searches import read_search

@@ -7,6 +7,7 @@ from statistics import fmean
 from papertables.artefacts import tables
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.notes import run_notes
+from papertables.artefacts.outcomes import failures
 from papertables.attributes.anchors import anchor_sets
 from papertables.data.catalog import dataset
 from papertables.planning.asking import source_said
@@ -43,7 +44,7 @@ def compute(source: Source) -> ComputedTable:
     runs, columns = planned.runs, (*COLUMNS, *(Column(value.label, "") for value in planned.columns))
     unit = "Words, and the weight of what is found" + ("; accuracy in percent" if runs else "")
     notes = (*_named(source), *_notes(known), *(run_notes(planned, runs, False, {}) if runs else ()))
-    shown = {"sources": tuple(lines), "failures": tuple(tables.failures(runs, source.metrics, planned.shown_epoch))}
+    shown = {"sources": tuple(lines), "failures": tuple(failures(runs, source.metrics, planned.shown_epoch))}
     return ComputedTable("Data set", unit, columns, tuple(rows), notes, HOW, **shown)
 
 

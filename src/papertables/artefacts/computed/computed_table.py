@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from papertables.artefacts.compare import Quote, reach, sources
-from papertables.artefacts.tables import PublishedTable, Table, TableCell
+from papertables.artefacts.table import PublishedTable, Table, TableCell
 from papertables.data.catalog import dataset
 from papertables.planning.axes import Value
 from papertables.planning.cells import plan_artefact
@@ -15,7 +15,8 @@ from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.planning.published import Line, read_lines
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult
-from papertables.specs.config import Artefact, Axis, Paper
+from papertables.specs.artefact import Artefact, Axis
+from papertables.specs.paper import Paper
 
 WORDS = {"yes": "1", "no": "0"}
 HOW = (

@@ -3,7 +3,7 @@
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.notes import choice_notes
 from papertables.data.catalog import dataset
-from papertables.specs.config import Axis
+from papertables.specs.artefact import Axis
 
 BACKBONE, METHOD = "resnet18", "pad"  # whose images keep their size
 COLUMNS = (

@@ -6,7 +6,7 @@ from papertables.artefacts.claims import Lines, lines_of, scores
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.samples import of_runs
 from papertables.planning.planned import PlannedArtefact
-from papertables.specs.config import Gain
+from papertables.specs.artefact import Gain
 
 WAYS = {"selection": ("best", "last"), "fidelity": ("published", "repaired")}
 LABELS = {"best": "best test epoch", "last": "last epoch"}

@@ -7,7 +7,7 @@ from papertables.backbones import classifier
 from papertables.backbones.catalog import Backbone, backbone
 from papertables.methods.masks import MaskNetwork
 from papertables.planning.planned import Cell
-from papertables.specs.config import Axis
+from papertables.specs.artefact import Axis
 
 METHOD = "smm"
 COLUMNS = (

@@ -2,10 +2,10 @@
 
 from papertables.artefacts.compare import Quote, read
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
-from papertables.artefacts.tables import PublishedTable
+from papertables.artefacts.table import PublishedTable
 from papertables.backbones.catalog import backbone
 from papertables.data.catalog import dataset
-from papertables.specs.config import Published
+from papertables.specs.artefact import Published
 
 COLUMNS = (Column("weight", "weight", digits=3),)
 

@@ -3,7 +3,7 @@
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.artefacts.notes import choice_notes
 from papertables.planning.planned import Cell
-from papertables.specs.config import Axis
+from papertables.specs.artefact import Axis
 from papertables.specs.spec import Part
 
 METHOD, NETWORK = "smm", "pixels.network"

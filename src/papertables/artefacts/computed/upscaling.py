@@ -12,7 +12,7 @@ from torch import Tensor
 from papertables.artefacts.computed.computed_table import Column, ComputedRow, ComputedTable, Source
 from papertables.backbones.catalog import backbone
 from papertables.methods.masks import upscale
-from papertables.specs.config import Axis
+from papertables.specs.artefact import Axis
 
 METHOD = "smm"
 BATCH, PART = 256, 16  # images; a batch is upscaled in parts, so that little memory is needed

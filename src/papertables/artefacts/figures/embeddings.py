@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, one_seed
 from papertables.results.inspections import Inspection
-from papertables.specs.config import Artefact
+from papertables.specs.artefact import Artefact
 from papertables.specs.spec import TRAIN_SAMPLE
 
 CLASSES = {"test": 8, "train": 10}  # with the looks that can be told apart

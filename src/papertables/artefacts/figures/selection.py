@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from papertables.artefacts import tables
 from papertables.artefacts.figures import style
 from papertables.artefacts.figures.sources import Sources, footer, over_seeds
+from papertables.artefacts.table import TableCell
 from papertables.specs.config import Selection
 
 ACROSS = 5  # panels
@@ -64,7 +65,7 @@ def collect(sources: Sources) -> Selections:
     return Selections(frame, style.of_rows(planned, sources.table.rows), tuple(columns), below, notes)
 
 
-def _cells(sources: Sources, selection: Selection) -> tuple[tuple[tables.TableCell, ...], ...]:
+def _cells(sources: Sources, selection: Selection) -> tuple[tuple[TableCell, ...], ...]:
     planned = sources.planned.selecting(selection)
     return tables.build(planned, sources.metrics, sources.published_folder, sources.subsets).cells
 

@@ -11,7 +11,7 @@ import numpy as np
 from papertables.artefacts.collect import mend
 from papertables.artefacts.notes import numerics_notes, run_notes
 from papertables.artefacts.subsets import read_subsets
-from papertables.artefacts.tables import Table
+from papertables.artefacts.table import Table
 from papertables.artefacts.unverified import unverified_notes
 from papertables.planning.planned import Cell, PlannedArtefact
 from papertables.results.inspections import Inspection, read_inspection
@@ -19,7 +19,8 @@ from papertables.results.mappings import read_mappings
 from papertables.results.metrics import Metrics
 from papertables.results.searches import SearchResult, read_search
 from papertables.results.store import Store
-from papertables.specs.config import DrawingName, Selection
+from papertables.specs.artefact import DrawingName
+from papertables.specs.config import Selection
 from papertables.specs.rules import ArtefactFiles
 from papertables.specs.spec import Model, RunSpec
 
