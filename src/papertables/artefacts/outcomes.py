@@ -39,6 +39,7 @@ def of_halves(base: Outcome, new: Outcome) -> Outcome:
 
 
 def outcome_of(cell: Cell, metrics: Mapping[str, Metrics], shown_epoch: Callable[[RunSpec], Selection]) -> Outcome:
+    """What a cell shows of the runs that are there. shown_epoch: of each run."""
     if cell.measure == "gain":
         return _gain(*(outcome_of(each, metrics, shown_epoch) for each in cell.halves))
     runs = {run.id: run for member in cell.members for run in member.runs}
@@ -83,6 +84,7 @@ def _scored(
 
 
 def measure_of(metrics: Metrics, measure: Measure, selection: Selection) -> float:
+    """What a run cost, in seconds or MB, how many parameters it trains, or its accuracy in training, in percent."""
     match measure:
         case "train_accuracy":
             return _train_accuracy(metrics, selection)
@@ -121,6 +123,7 @@ def _mean_by_seed(parts: Sequence[dict[int | None, float]]) -> dict[int | None, 
 def failures(
     runs: Sequence[RunSpec], metrics: Mapping[str, Metrics], epoch: Callable[[RunSpec], Selection]
 ) -> list[str]:
+    """A line for each run that is not finished, diverged, or took steps without a finite loss."""
     lines = []
     for run in runs:
         if run.id not in metrics:

@@ -30,6 +30,7 @@ class Value:
 
 
 def entry_value(entry: Entry) -> Value:
+    """Without a label it goes by what it sets."""
     label = entry.label or "-".join(str(part) for part in entry.set.values())
     return Value(label, label, entry.published or label, entry.set)
 

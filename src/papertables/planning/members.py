@@ -24,6 +24,8 @@ from papertables.specs.validation import parse
 
 
 def member_of(scope: Scope, artefact: Artefact, settings: dict) -> Member:
+    """The method of a cell with its runs. Raises UserError for settings that its method does not take, NotAtScale where
+    the scale has nothing for its backbone or its data."""
     paper, cell = scope.paper, settings_of(scope, artefact, settings)
     row = paper.methods[settings["method"]]
     method = METHODS[row.method]
