@@ -23,7 +23,7 @@ from tests.workflow.conftest import Project, copy_project
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(obstacle() is not None, reason=str(obstacle()))]
 
 TARGET = "attrvr_table1"
-CONFIG = ("--config", "scale=mini", "device=auto", "checkpoint_seconds=0")
+CONFIG = ("--config", "scale=mini", "device=auto", "checkpoint_seconds=0", "seeds=[1,2]")
 PROFILE = (
     *("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue", "--latency-wait", "10"),
     *("--slurm-init-seconds-before-status-checks", "2"),

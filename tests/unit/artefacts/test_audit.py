@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from papertables.artefacts import computed, figures, render, tables
-from papertables.artefacts.outcomes import Outcome, of_halves
+from papertables.artefacts import computed, figures, render
+from papertables.artefacts.outcomes import Outcome, average_of, of_halves
 from papertables.attributes.anchors import anchor_sets, anchors
 from papertables.base.errors import UserError
 from papertables.data.catalog import datasets
@@ -81,7 +81,7 @@ def test_a_harmonic_mean_is_that_of_the_means():
     assert both.mean == pytest.approx(2 * 70 * 50 / 120)
     assert both.values == {1: pytest.approx(2 * 80 * 40 / 120), 2: 60.0}
     other = of_halves(Outcome({1: 90.0, 2: 90.0}), Outcome({1: 90.0, 2: 90.0}))
-    average = tables._average([both, other])
+    average = average_of([both, other])
     assert average.mean == pytest.approx(2 * 80 * 70 / 150)  # of the averages 80 and 70
 
 
