@@ -11,6 +11,7 @@ from papertables.attributes.asking.server import check_source
 from papertables.attributes.catalog import attribute_sources, language_models
 from papertables.attributes.sampling import left_out, read_sentences
 from papertables.base.errors import UserError
+from papertables.base.files import once
 from papertables.data.catalog import dataset
 from papertables.data.own import own_datasets
 from papertables.planning.paths import Paths
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "some class"  # of usual length
 IMAGE_TOKENS = 800  # of an image of 512 pixels, about
 MODELS_OWN = "the terms of the language model"
+read_once = once(read_sentences)
 
 
 def language_model(source: str, config: Config) -> LanguageModel:
@@ -134,7 +136,7 @@ def asking_notes(plan: "Plan", artefacts: Iterable[str]) -> list[str]:
 def sentence_notes(plan: "Plan", artefacts: Iterable[str]) -> list[str]:
     """A line for each file of sentences, a user's or a language model's, of which some are too short to be used."""
     files = [Path(each.path) for each in asked(plan, artefacts) if each.kind != "bases"]
-    lines = [left_out(read_sentences(file)) for file in files if file.exists()]
+    lines = [left_out(read_once(file)) for file in files if file.exists()]
     return [line for line in lines if line]
 
 

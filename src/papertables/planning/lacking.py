@@ -8,16 +8,12 @@ from typing import get_args
 from papertables.attributes.anchors import anchors
 from papertables.attributes.catalog import attribute_source, language_models, published_file
 from papertables.attributes.names import check_classes
-from papertables.attributes.sampling import read_sentences
 from papertables.base.errors import UserError
-from papertables.base.files import once
 from papertables.data.own import own_datasets
-from papertables.planning.asking import can_be_asked
+from papertables.planning.asking import can_be_asked, read_once
 from papertables.planning.cells import Needed
 from papertables.planning.paths import Paths
 from papertables.specs.language_models import Kind, LanguageModel
-
-read_once = once(read_sentences)
 
 
 def check_there(paths: Paths, models: Mapping[str, LanguageModel], needed: Iterable[Needed]) -> None:
