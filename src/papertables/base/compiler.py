@@ -31,7 +31,7 @@ def leave_unloaded() -> None:
     if "torch" in sys.modules:
         return
     compiler, utils = _Unloaded(COMPILER), _Unloaded(UTILS)
-    compiler.utils, compiler.disable, compiler.graph_break = utils, _disable, lambda *_: None
+    compiler.disable, compiler.graph_break = _disable, lambda *_: None
     utils.is_compile_supported = lambda device: utils.__getattr__("is_compile_supported")(device)
     sys.modules |= {COMPILER: compiler, UTILS: utils}
 

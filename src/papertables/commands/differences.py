@@ -1,7 +1,7 @@
 """What differs between two runs, and between the numbers of two results folders."""
 
 from collections.abc import Iterator
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,8 +95,8 @@ def _compared(file: str, old: Path, new: Path) -> Compared:
 
 def _first_other(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """The first row or column that only one of two frames has, or that stands elsewhere."""
-    pairs = chain(*(zip_longest(getattr(before, axis), getattr(after, axis)) for axis in ("columns", "index")))
-    was, now = next(pair for pair in pairs if pair[0] != pair[1])
+    pairs = [*zip_longest(before.columns, after.columns), *zip_longest(before.index, after.index)]
+    was, now = next((one, other) for one, other in pairs if one != other)
     return f": {now or 'nothing'} in place of {was or 'nothing'}"
 
 

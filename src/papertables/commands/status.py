@@ -64,14 +64,14 @@ class Status:
 
 def status(plan: Plan, artefacts: list[str]) -> Status:
     """The status of some artefacts of a plan."""
-    jobs, logs, store = plan.jobs_for(*artefacts), Path(plan.paths.results) / "logs", Store(Path(plan.paths.runs))
+    jobs, logs = plan.jobs_for(*artefacts), Path(plan.paths.results) / "logs"
     asked = {f"train/{job.id}" for job in jobs} | {_drawing(plan, id) for id in artefacts}
     failures = list(_failures(logs, asked))
     to_mend, states = [failure for failure in failures if not failure.stopped], {}
     failed = {failure.job for failure in to_mend}
     at_work, left = 0, []
     for job in jobs:
-        found = _states(plan, store, job, f"train/{job.id}" in failed, _speaks(logs / "train" / f"{job.id}.log"))
+        found = _states(plan, job, f"train/{job.id}" in failed, _speaks(logs / "train" / f"{job.id}.log"))
         states |= found
         at_work += "running" in found.values()
         if set(found.values()) - set(ENDS):
@@ -95,16 +95,16 @@ def status(plan: Plan, artefacts: list[str]) -> Status:
     )
 
 
-def _states(plan: Plan, store: Store, job: Job, failed: bool, speaks: bool) -> dict[str, State]:
+def _states(plan: Plan, job: Job, failed: bool, speaks: bool) -> dict[str, State]:
     """The state of each run of a job. speaks: its log, while it is at work."""
     running = speaks and not Path(plan.paths.job(job.id)).exists()
     other: State = "failed" if failed else "running" if running else "waiting"
-    return {run.id: _ended(plan, store, run) or other for run in job.runs}
+    return {run.id: _ended(plan, run) or other for run in job.runs}
 
 
-def _ended(plan: Plan, store: Store, run: RunSpec) -> State | None:
+def _ended(plan: Plan, run: RunSpec) -> State | None:
     """How a run ended that the store has as it is asked for; None where it has none such."""
-    found = store.read(run.id)
+    found = Store(Path(plan.paths.runs)).read(run.id)
     if found is None or not found.is_of(run) or not found.has_tests(plan.tests.get(run.id, 0)):
         return None
     return "diverged" if found.diverged else "done"
